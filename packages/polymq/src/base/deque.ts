@@ -1,0 +1,77 @@
+/** A first-in-first-out queue over a ring that grows by doubling; `push` and `shift` cost O(1) and never move items. */
+export class Deque<T> {
+  #items: (T | undefined)[];
+  #head = 0;
+  #length = 0;
+
+  constructor() {
+    this.#items = new Array<T | undefined>(16).fill(undefined);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(item: T): void {
+    if (this.#length === this.#items.length) this.#grow();
+    this.#items[(this.#head + this.#length) & (this.#items.length - 1)] = item;
+    this.#length++;
+  }
+
+  /** Puts an item back in front of all others. */
+  unshift(item: T): void {
+    if (this.#length === this.#items.length) this.#grow();
+    this.#head = (this.#head - 1) & (this.#items.length - 1);
+    this.#items[this.#head] = item;
+    this.#length++;
+  }
+
+  shift(): T | undefined {
+    if (this.#length === 0) return undefined;
+    const item = this.#items[this.#head];
+    this.#items[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#items.length - 1);
+    this.#length--;
+    return item;
+  }
+
+  peek(): T | undefined {
+    return this.#length === 0 ? undefined : this.#items[this.#head];
+  }
+
+  /** The item `index` places behind the head, or undefined. */
+  at(index: number): T | undefined {
+    if (index < 0 || index >= this.#length) return undefined;
+    return this.#items[(this.#head + index) & (this.#items.length - 1)];
+  }
+
+  clear(): void {
+    this.#items = new Array<T | undefined>(16).fill(undefined);
+    this.#head = 0;
+    this.#length = 0;
+  }
+
+  /** Removes the first item for which `matches` is true and returns it; O(n), for cancelled waits. */
+  remove(matches: (item: T) => boolean): T | undefined {
+    for (let i = 0; i < this.#length; i++) {
+      const item = this.at(i);
+      if (item === undefined || !matches(item)) continue;
+      const mask = this.#items.length - 1;
+      for (let j = i; j < this.#length - 1; j++) {
+        this.#items[(this.#head + j) & mask] = this.#items[(this.#head + j + 1) & mask];
+      }
+      this.#length--;
+      this.#items[(this.#head + this.#length) & mask] = undefined;
+      return item;
+    }
+    return undefined;
+  }
+
+  #grow(): void {
+    const old = this.#items;
+    const items = new Array<T | undefined>(old.length * 2).fill(undefined);
+    for (let i = 0; i < this.#length; i++) items[i] = old[(this.#head + i) & (old.length - 1)];
+    this.#items = items;
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,194 @@
+// Hot path: runs per message. No closure, promise, spread, iterator or regex here.
+
+import type { TextCodec } from "../bytes/text.ts";
+import { ByteWriter } from "../bytes/writer.ts";
+import type { Transport } from "./transport.ts";
+
+/** Size of a chunk that messages are encoded into; a larger message gets a chunk of its own. */
+export const CHUNK_BYTES = 65_536;
+
+/** A few free chunks shared by many connections, so that an idle connection holds none. */
+export class ChunkPool {
+  readonly #free: Uint8Array[] = [];
+  readonly #keepMax: number;
+
+  /** @param keepMax free chunks kept for reuse, 64 KiB each */
+  constructor(keepMax = 16) {
+    this.#keepMax = keepMax;
+  }
+
+  take(): Uint8Array {
+    return this.#free.pop() ?? new Uint8Array(CHUNK_BYTES);
+  }
+
+  give(chunk: Uint8Array): void {
+    if (chunk.length === CHUNK_BYTES && this.#free.length < this.#keepMax) this.#free.push(chunk);
+  }
+}
+
+/** When and how much an {@link Outbox} writes. */
+export interface OutboxOptions {
+  readonly pool: ChunkPool;
+  readonly text: TextCodec;
+  /** Arms one flush for the end of the current turn; called once per turn that wrote. */
+  readonly armFlush: () => void;
+  /** Bytes not yet taken by the peer above which `full` is true. */
+  readonly highWaterBytes: number;
+}
+
+/**
+ * The one place that writes to a transport. Messages are encoded straight into its chunk; one flush per turn sends them in
+ * one write. A region of a chunk is never written twice while the transport or a pinned message still refers to it:
+ * the chunk is reused only when its bytes have left and nothing pins it.
+ */
+export class Outbox extends ByteWriter {
+  readonly #pool: ChunkPool;
+  readonly #armFlush: () => void;
+  readonly #highWaterBytes: number;
+  #transport: Transport | null = null;
+  /** First byte of the chunk not yet given to the transport. */
+  #start = 0;
+  /** True when a message kept for resending refers to bytes of the current chunk. */
+  #pinned = false;
+  /** True while the transport may still read bytes of the current chunk. */
+  #held = false;
+  #armed = false;
+  /** Chunks finished while the transport was blocked, oldest first, and their bytes. */
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #blocked = false;
+  /** Bytes written since the last end of turn: a caller that never yields must be made to (see `full`). */
+  #turnBytes = 0;
+
+  constructor(options: OutboxOptions) {
+    super(options.text, 0);
+    this.#pool = options.pool;
+    this.#armFlush = options.armFlush;
+    this.#highWaterBytes = options.highWaterBytes;
+  }
+
+  /** Starts sending through `transport`. */
+  open(transport: Transport): void {
+    this.#transport = transport;
+    this.#blocked = false;
+  }
+
+  /** Drops everything unsent and stops; the next `open` starts clean. */
+  close(): void {
+    this.#release();
+    this.#transport = null;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#blocked = false;
+    this.#turnBytes = 0;
+  }
+
+  /** True while the transport still holds bytes of an earlier write. */
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  /**
+   * True when callers should wait for the next drain or turn: too much is unsent, or so much was written in this turn
+   * that a caller in an `await` loop would keep the event loop from reading.
+   */
+  get full(): boolean {
+    return this.#turnBytes >= this.#highWaterBytes || (this.#blocked && this.unsentBytes >= this.#highWaterBytes);
+  }
+
+  /** Bytes encoded or handed over that have not left the process. */
+  get unsentBytes(): number {
+    return this.at - this.#start + this.#waitingBytes + (this.#transport?.bufferedBytes ?? 0);
+  }
+
+  /** Room for one message: flushes and takes a fresh chunk when the current one is too full. */
+  override reserve(bytes: number): void {
+    if (this.at + bytes <= this.buffer.length) return;
+    this.#cut();
+    this.#rewind();
+    if (this.at + bytes <= this.buffer.length) return;
+    this.#release();
+    this.buffer = bytes <= CHUNK_BYTES ? this.#pool.take() : new Uint8Array(bytes);
+  }
+
+  /** Keeps the current chunk's bytes unchanged for as long as somebody refers to them. */
+  pin(): void {
+    this.#pinned = true;
+  }
+
+  /** Nobody refers to the current chunk's sent bytes any more: it may be written anew from its start. */
+  unpin(): void {
+    this.#pinned = false;
+    this.#rewind();
+  }
+
+  /** To be called after each message: makes sure that it leaves at the end of this turn. */
+  commit(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    this.#armFlush();
+  }
+
+  /** Sends what was encoded; the armed flush calls it once at the end of the turn. */
+  flush(): void {
+    this.#armed = false;
+    this.#turnBytes = 0;
+    this.#cut();
+    this.#rewind();
+    if (this.at === 0) this.#release();
+  }
+
+  /** The transport has sent everything it held: goes on with what waited. */
+  drained(): void {
+    this.#blocked = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    for (let i = 0; i < waiting.length; i++) this.#send(waiting[i] as Uint8Array);
+    if (this.#blocked) return;
+    this.#held = false;
+    this.#cut();
+    this.#rewind();
+    if (this.at === 0) this.#release();
+  }
+
+  /** Gives the encoded part of the chunk to the transport; starts the chunk anew when nothing refers to it. */
+  #cut(): void {
+    const length = this.at - this.#start;
+    if (length === 0) return;
+    this.#turnBytes += length;
+    if (!this.#send(this.buffer.subarray(this.#start, this.at))) this.#held = true;
+    this.#start = this.at;
+  }
+
+  /** Starts the chunk anew when all of it has left and nothing refers to it. */
+  #rewind(): void {
+    if (this.#pinned || this.#held || this.at !== this.#start) return;
+    this.at = 0;
+    this.#start = 0;
+  }
+
+  #send(bytes: Uint8Array): boolean {
+    const transport = this.#transport;
+    if (transport === null) return true;
+    if (this.#blocked) {
+      this.#waiting.push(bytes);
+      this.#waitingBytes += bytes.length;
+      return false;
+    }
+    const consumed = transport.write(bytes);
+    if (!consumed) this.#blocked = true;
+    return consumed;
+  }
+
+  #release(): void {
+    if (!this.#pinned && !this.#held) this.#pool.give(this.buffer);
+    this.buffer = EMPTY;
+    this.at = 0;
+    this.#start = 0;
+    this.#pinned = false;
+    this.#held = false;
+  }
+}
+
+const EMPTY: Uint8Array = new Uint8Array(0);
