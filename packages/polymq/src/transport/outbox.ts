@@ -53,11 +53,13 @@ export class Outbox extends ByteWriter {
   /** True while the transport may still read bytes of the current chunk. */
   #held = false;
   #armed = false;
-  /** Chunks finished while the transport was blocked, oldest first, and their bytes. */
+  /** Chunks filled while the transport was blocked, oldest first, and their bytes. */
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
+  /** Chunks left while the transport may still read them; they go back to the pool when it has drained. */
+  #lent: Uint8Array[] = [];
   #blocked = false;
-  /** Bytes written since the last end of turn: a caller that never yields must be made to (see `full`). */
+  /** Bytes handed over since the last end of turn: a caller that never yields must be made to (see `full`). */
   #turnBytes = 0;
 
   constructor(options: OutboxOptions) {
@@ -79,6 +81,7 @@ export class Outbox extends ByteWriter {
     this.#transport = null;
     this.#waiting = [];
     this.#waitingBytes = 0;
+    this.#lent = [];
     this.#blocked = false;
     this.#turnBytes = 0;
   }
@@ -93,7 +96,8 @@ export class Outbox extends ByteWriter {
    * that a caller in an `await` loop would keep the event loop from reading.
    */
   get full(): boolean {
-    return this.#turnBytes >= this.#highWaterBytes || (this.#blocked && this.unsentBytes >= this.#highWaterBytes);
+    if (this.#turnBytes + this.at - this.#start >= this.#highWaterBytes) return true;
+    return this.#blocked && this.unsentBytes >= this.#highWaterBytes;
   }
 
   /** Bytes encoded or handed over that have not left the process. */
@@ -129,13 +133,18 @@ export class Outbox extends ByteWriter {
     this.#armFlush();
   }
 
-  /** Sends what was encoded; the armed flush calls it once at the end of the turn. */
+  /**
+   * Sends what was encoded; the armed flush calls it once at the end of the turn. While the transport is blocked the bytes stay in the
+   * chunk, so that the drain sends all turns' bytes in one write.
+   */
   flush(): void {
     this.#armed = false;
+    if (!this.#blocked) {
+      this.#cut();
+      this.#rewind();
+      if (this.at === 0) this.#release();
+    }
     this.#turnBytes = 0;
-    this.#cut();
-    this.#rewind();
-    if (this.at === 0) this.#release();
   }
 
   /** The transport has sent everything it held: goes on with what waited. */
@@ -147,6 +156,9 @@ export class Outbox extends ByteWriter {
     for (let i = 0; i < waiting.length; i++) this.#send(waiting[i] as Uint8Array);
     if (this.#blocked) return;
     this.#held = false;
+    const lent = this.#lent;
+    this.#lent = [];
+    for (let i = 0; i < lent.length; i++) this.#pool.give(lent[i] as Uint8Array);
     this.#cut();
     this.#rewind();
     if (this.at === 0) this.#release();
@@ -182,7 +194,10 @@ export class Outbox extends ByteWriter {
   }
 
   #release(): void {
-    if (!this.#pinned && !this.#held) this.#pool.give(this.buffer);
+    if (!this.#pinned) {
+      if (this.#held) this.#lent.push(this.buffer);
+      else this.#pool.give(this.buffer);
+    }
     this.buffer = EMPTY;
     this.at = 0;
     this.#start = 0;

@@ -1,0 +1,28 @@
+import { parseOptions, USAGE, UsageError } from "./harness/options.ts";
+import { printProgress, printResult } from "./harness/report.ts";
+import { runSuites } from "./harness/run.ts";
+import type { Suite } from "./harness/suite.ts";
+import { brokerSuite } from "./mqtt/broker/suite.ts";
+import { clientSuite } from "./mqtt/client/suite.ts";
+
+/** The suites of each protocol, in the order they run. */
+const SUITES: Readonly<Record<string, readonly Suite[]>> = { mqtt: [clientSuite, brokerSuite] };
+
+// An orderly exit, so that what was started is ended too.
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
+
+const args = process.argv.slice(2);
+if (args.length === 0 || args.includes("--help")) printResult(USAGE);
+else process.exitCode = await main();
+
+async function main(): Promise<number> {
+  try {
+    const options = parseOptions(args);
+    return await runSuites(SUITES[options.protocol] ?? [], options);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    printProgress(`${error.message}\n\n${USAGE}`);
+    return 2;
+  }
+}

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeCertificates } from "../harness/make-certificates.ts";
+import { requireOrSkip } from "../harness/require-or-skip.ts";
+import { type Mosquitto, startMosquitto } from "../harness/start-mosquitto.ts";
+import { makeTempDir, type TempDir } from "../harness/temp-dir.ts";
+import { allScenarios } from "./all-scenarios.ts";
+import { MOSQUITTO_2_0_11_DIFFERENCES } from "./known-differences.ts";
+import { missingNeed, type Offer, type PeerTarget, type Scenario } from "./scenario.ts";
+
+/**
+ * The scenarios themselves are proved here, against a broker that is not ours: one that fails here is wrong, or asks for
+ * more than Mosquitto offers and must say so in its `needs`.
+ */
+const MOSQUITTO_OFFERS: readonly Offer[] = ["client-topic-alias", "sys-topics"];
+const LOGIN = { username: "ada", password: "correct horse" } as const;
+
+const tools = requireOrSkip(
+  "mosquitto",
+  "mosquitto_passwd",
+  "mosquitto_pub",
+  "mosquitto_sub",
+  "mosquitto_rr",
+  "openssl",
+  "python:paho.mqtt.client",
+);
+
+describe.skipIf(tools.skip)(tools.title("peers against Mosquitto"), () => {
+  let certificateDirectory: TempDir;
+  let open: Mosquitto;
+  let closed: Mosquitto;
+  let target: PeerTarget;
+
+  beforeAll(async () => {
+    certificateDirectory = await makeTempDir("certificates");
+    const tls = await makeCertificates(certificateDirectory.path);
+    open = await startMosquitto({ tls, websocket: true, maxInflight: 1_000 });
+    closed = await startMosquitto({ passwords: { [LOGIN.username]: LOGIN.password } });
+    target = {
+      host: open.host,
+      port: open.port,
+      wsUrl: `ws://127.0.0.1:${open.wsPort}/mqtt`,
+      tls: {
+        port: open.tlsPort,
+        caFile: tls.caFile,
+        untrustedCaFile: tls.untrustedCaFile,
+        mutual: { port: open.mutualTlsPort, client: tls.client, untrustedClient: tls.untrustedClient },
+        wssUrl: `wss://localhost:${open.wssPort}/mqtt`,
+      },
+      login: { port: closed.port, ...LOGIN },
+      offers: MOSQUITTO_OFFERS,
+    };
+  });
+
+  afterAll(async () => {
+    await closed?.stop();
+    await open?.stop();
+    await certificateDirectory?.remove();
+  });
+
+  for (const scenario of allScenarios) {
+    const refusal = notOffered(scenario);
+    const difference = MOSQUITTO_2_0_11_DIFFERENCES[scenario.name];
+    if (refusal !== undefined) {
+      test.skipIf(true)(`${scenario.name} (skipped: Mosquitto has no ${refusal})`, () => scenario.run(target));
+    } else if (difference !== undefined) {
+      test(`Mosquitto 2.0.11 ${difference}, which fails: ${scenario.name}`, async () => {
+        if (open.version === "2.0.11") await expect(scenario.run(target)).rejects.toThrow();
+        else await scenario.run(target);
+      });
+    } else {
+      test(scenario.name, () => scenario.run(target));
+    }
+  }
+});
+
+/** Known before the broker runs, so that the title can say it. */
+function notOffered(scenario: Scenario): string | undefined {
+  const file = { certFile: "", keyFile: "" };
+  return missingNeed(scenario, {
+    host: "",
+    port: 0,
+    wsUrl: "",
+    tls: {
+      port: 0,
+      caFile: "",
+      untrustedCaFile: "",
+      wssUrl: "",
+      mutual: { port: 0, client: file, untrustedClient: file },
+    },
+    login: { port: 0, ...LOGIN },
+    offers: MOSQUITTO_OFFERS,
+  });
+}

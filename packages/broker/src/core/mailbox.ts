@@ -1,0 +1,151 @@
+// Hot path: runs per message. No closure, promise, spread, iterator or regex here.
+import { Deque } from "polymq/internal";
+import { type Message, messageBytes } from "./message.ts";
+
+/** What a mailbox holds: a message and whatever the session knows about its delivery. */
+export interface MailboxItem {
+  readonly message: Message;
+}
+
+/** How much a mailbox may hold, and what goes when it is full. */
+export interface MailboxLimits {
+  readonly messagesMax: number;
+  /** Bytes of the messages, about. */
+  readonly bytesMax: number;
+  readonly overflow: "dropOldest" | "dropNewest";
+}
+
+/** Why a message left a mailbox without being taken. */
+export type DropReason = "overflow" | "expired";
+
+/** Told of each item that leaves a mailbox without being taken; its stored copy can go. */
+export type OnDropped<T> = (item: T, reason: DropReason) => void;
+
+/** The messages that wait for one session: first in, first out, bounded, without expired ones. */
+export class Mailbox<T extends MailboxItem> {
+  readonly #limits: MailboxLimits;
+  readonly #onDropped: OnDropped<T>;
+  readonly #items = new Deque<T>();
+  #bytes = 0;
+  #overflowed = 0;
+  #expired = 0;
+
+  constructor(limits: MailboxLimits, onDropped: OnDropped<T>) {
+    this.#limits = limits;
+    this.#onDropped = onDropped;
+  }
+
+  get length(): number {
+    return this.#items.length;
+  }
+
+  /** Bytes of the messages held, about. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Items dropped for want of room so far. */
+  get overflowedCount(): number {
+    return this.#overflowed;
+  }
+
+  /** Items dropped because they had expired so far. */
+  get expiredCount(): number {
+    return this.#expired;
+  }
+
+  /**
+   * True when {@link put} would take a message of this size: always with `dropOldest`, unless the message alone is
+   * larger than the whole mailbox.
+   */
+  accepts(bytes: number): boolean {
+    if (bytes > this.#limits.bytesMax || this.#limits.messagesMax === 0) return false;
+    return this.#limits.overflow === "dropOldest" || this.#hasRoom(bytes);
+  }
+
+  /**
+   * Puts an item behind the others; false when it was dropped (which is then counted; `onDropped` is not told of it). With
+   * `dropOldest` older items leave first until it fits.
+   */
+  put(item: T): boolean {
+    const bytes = messageBytes(item.message);
+    if (!this.accepts(bytes)) {
+      this.#overflowed++;
+      return false;
+    }
+    while (!this.#hasRoom(bytes)) this.#dropHead("overflow");
+    this.#items.push(item);
+    this.#bytes += bytes;
+    return true;
+  }
+
+  /** Puts back an item that was taken, in front of all others; limits do not hold. */
+  putBack(item: T): void {
+    this.#items.unshift(item);
+    this.#bytes += messageBytes(item.message);
+  }
+
+  /** Puts an item that was stored before behind the others; limits do not hold, for it was accepted once. */
+  restore(item: T): void {
+    this.#items.push(item);
+    this.#bytes += messageBytes(item.message);
+  }
+
+  /** The oldest item that has not expired at `nowMs` (since 1970), left where it is, or undefined; expired ones before it are dropped. */
+  peek(nowMs: number): T | undefined {
+    let head = this.#items.peek();
+    while (head !== undefined && head.message.expiresAtMs <= nowMs) {
+      this.#dropHead("expired");
+      head = this.#items.peek();
+    }
+    return head;
+  }
+
+  /** Takes the oldest item that has not expired at `nowMs` (since 1970), or undefined. */
+  take(nowMs: number): T | undefined {
+    const head = this.peek(nowMs);
+    if (head === undefined) return undefined;
+    this.#items.shift();
+    this.#bytes -= messageBytes(head.message);
+    return head;
+  }
+
+  /** Drops every item that has expired at `nowMs` (since 1970), wherever it stands; returns how many. */
+  sweep(nowMs: number): number {
+    const before = this.#expired;
+    for (let i = this.#items.length; i > 0; i--) {
+      const item = this.#items.peek();
+      if (item === undefined) break;
+      if (item.message.expiresAtMs <= nowMs) this.#dropHead("expired");
+      else {
+        this.#items.shift();
+        this.#items.push(item);
+      }
+    }
+    return this.#expired - before;
+  }
+
+  /** The item `index` places behind the head, for inspection. */
+  at(index: number): T | undefined {
+    return this.#items.at(index);
+  }
+
+  /** Forgets everything; nobody is told. */
+  clear(): void {
+    this.#items.clear();
+    this.#bytes = 0;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#items.length < this.#limits.messagesMax && this.#bytes + bytes <= this.#limits.bytesMax;
+  }
+
+  #dropHead(reason: DropReason): void {
+    const item = this.#items.shift();
+    if (item === undefined) return;
+    
+    if (reason === "overflow") this.#overflowed++;
+    else this.#expired++;
+    this.#onDropped(item, reason);
+  }
+}

@@ -1,0 +1,175 @@
+// Hot path: runs per message. No closure, promise, spread, iterator or regex here.
+
+/** How hard the broker tries: 0 at most once, 1 at least once, 2 exactly once. */
+export type Guarantee = 0 | 1 | 2;
+
+/** What can be read of a message, whether it is kept or passes through. */
+export interface MessageView {
+  readonly topic: string;
+  /** A view; of a {@link TransientMessage} it dies with the call that handed it over. */
+  readonly payload: Uint8Array;
+  readonly guarantee: Guarantee;
+  /** True when the publisher asked the broker to retain it. */
+  readonly retain: boolean;
+  /** Further properties in the publisher's own encoding, or null. A view, as the payload. */
+  readonly properties: Uint8Array | null;
+  /** Says whose encoding `properties` has; numbers are given out by the session layer. */
+  readonly encoding: number;
+  readonly publisherId: string;
+  /** When it expires, in milliseconds since 1970, or Infinity. */
+  readonly expiresAtMs: number;
+  /** An owned copy that may be kept; the same one for every call while the message is being published. */
+  keep(): Message;
+}
+
+/** What is needed to make a {@link Message}; the byte arrays become the message's own. */
+export interface MessageParts {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly guarantee?: Guarantee;
+  readonly retain?: boolean;
+  readonly properties?: Uint8Array | null;
+  readonly encoding?: number;
+  readonly publisherId?: string;
+  readonly expiresAtMs?: number;
+}
+
+/** Gives each kept message its place and time; the hub is one. */
+export interface MessageStamp {
+  nextSequence(): number;
+  epochMs(): number;
+}
+
+/** A message that somebody holds: in a mailbox, in flight, or retained. What it says never changes. */
+export class Message implements MessageView {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly guarantee: Guarantee;
+  readonly retain: boolean;
+  readonly properties: Uint8Array | null;
+  readonly encoding: number;
+  readonly publisherId: string;
+  readonly expiresAtMs: number;
+  /** When the broker took it, in milliseconds since 1970. */
+  readonly createdAtMs: number;
+  /** Rises with every kept message, across restarts as far as anything was stored; the message's name in the store. */
+  readonly sequence: number;
+  /** Who refers to its body in the store; written by `core/persistence.ts` alone. */
+  body: StoredBody | null = null;
+
+  constructor(parts: Required<MessageParts>, createdAtMs: number, sequence: number) {
+    this.topic = parts.topic;
+    this.payload = parts.payload;
+    this.guarantee = parts.guarantee;
+    this.retain = parts.retain;
+    this.properties = parts.properties;
+    this.encoding = parts.encoding;
+    this.publisherId = parts.publisherId;
+    this.expiresAtMs = parts.expiresAtMs;
+    this.createdAtMs = createdAtMs;
+    this.sequence = sequence;
+  }
+
+  keep(): Message {
+    return this;
+  }
+
+  /** Bytes it holds in memory, about: what limits in bytes count. */
+  get bytes(): number {
+    return messageBytes(this);
+  }
+}
+
+/** The stored copy of a message's body: how many records refer to it, and whether it is in the store. */
+export interface StoredBody {
+  references: number;
+  isStored: boolean;
+  isListed: boolean;
+}
+
+/** An owned message from parts, with defaults: at most once, not retained, no properties, no expiry. */
+export function makeMessage(parts: MessageParts, stamp: MessageStamp): Message {
+  const full: Required<MessageParts> = {
+    topic: parts.topic,
+    payload: parts.payload,
+    guarantee: parts.guarantee ?? 0,
+    retain: parts.retain ?? false,
+    properties: parts.properties ?? null,
+    encoding: parts.encoding ?? 0,
+    publisherId: parts.publisherId ?? "",
+    expiresAtMs: parts.expiresAtMs ?? Number.POSITIVE_INFINITY,
+  };
+  return new Message(full, stamp.epochMs(), stamp.nextSequence());
+}
+
+/**
+ * A reusable view of the message that a connection is publishing right now. The connection calls `begin` and sets the other
+ * fields; payload and properties may lie in its input. Whoever holds the message beyond the call takes `keep()`, which copies once.
+ */
+export class TransientMessage implements MessageView {
+  topic = "";
+  payload: Uint8Array = EMPTY;
+  guarantee: Guarantee = 0;
+  retain = false;
+  properties: Uint8Array | null = null;
+  encoding = 0;
+  publisherId = "";
+  expiresAtMs: number = Number.POSITIVE_INFINITY;
+  readonly #stamp: MessageStamp;
+  #kept: Message | null = null;
+
+  constructor(stamp: MessageStamp) {
+    this.#stamp = stamp;
+  }
+
+  /** Starts the next message; every other field but `publisherId` and `encoding` goes back to its default. */
+  begin(topic: string, payload: Uint8Array): void {
+    this.topic = topic;
+    this.payload = payload;
+    this.guarantee = 0;
+    this.retain = false;
+    this.properties = null;
+    this.expiresAtMs = Number.POSITIVE_INFINITY;
+    this.#kept = null;
+  }
+
+  /** Lets go of the bytes of the last message. */
+  end(): void {
+    this.payload = EMPTY;
+    this.properties = null;
+    this.#kept = null;
+  }
+
+  keep(): Message {
+    if (this.#kept !== null) return this.#kept;
+    const { payload, properties } = this;
+    // One allocation for both: the copy is what keeping costs.
+    const length = payload.length;
+    const copy = new Uint8Array(length + (properties === null ? 0 : properties.length));
+    copy.set(payload);
+    if (properties !== null) copy.set(properties, length);
+    const parts: Required<MessageParts> = {
+      topic: this.topic,
+      payload: properties === null ? copy : copy.subarray(0, length),
+      guarantee: this.guarantee,
+      retain: this.retain,
+      properties: properties === null ? null : copy.subarray(length),
+      encoding: this.encoding,
+      publisherId: this.publisherId,
+      expiresAtMs: this.expiresAtMs,
+    };
+    this.#kept = new Message(parts, this.#stamp.epochMs(), this.#stamp.nextSequence());
+    return this.#kept;
+  }
+}
+
+/** Bytes that a message takes in memory, about. */
+export function messageBytes(message: MessageView): number {
+  const properties = message.properties === null ? 0 : message.properties.length;
+  return MESSAGE_OVERHEAD_BYTES + message.topic.length + message.payload.length + properties;
+}
+
+/** What a kept message costs besides its text and bytes: the objects around them, rounded. */
+const MESSAGE_OVERHEAD_BYTES = 256;
+
+const EMPTY: Uint8Array = new Uint8Array(0);

@@ -1,0 +1,184 @@
+// Hot path: runs per message. No closure, promise, spread, iterator or regex here; building a route may.
+import { SharedGroup } from "./shared-group.ts";
+import { type Subscriber, Subscription, type SubscriptionTerms } from "./subscription.ts";
+import { checkFilter, TopicTrie } from "./topic-trie.ts";
+
+/** Who gets the messages of a topic. Valid while its `version` is the router's; then routing costs one comparison. */
+export interface Route {
+  readonly version: number;
+  /** One per subscriber, overlapping ones merged. */
+  readonly subscriptions: readonly Subscription[];
+  readonly groups: readonly SharedGroup[];
+}
+
+/** A subscription that was made, and whether it is new or took the place of one with the same filter and group. */
+export interface Subscribed {
+  readonly subscription: Subscription;
+  readonly is: "added" | "replaced";
+}
+
+/** All subscriptions, and routes from topics to them. Every change makes a new version, which ends all cached routes. */
+export class Router {
+  readonly #plain = new TopicTrie<Subscription>();
+  readonly #shared = new TopicTrie<SharedGroup>();
+  /** Each subscriber's subscriptions by group and filter. */
+  readonly #bySubscriber = new Map<Subscriber, Map<string, Subscription>>();
+  #routes = new Map<string, Route>();
+  readonly #routesMax: number;
+  #version = 1;
+  #count = 0;
+  #sharedCount = 0;
+
+  /** @param routesMax routes kept for reuse; a cache that is full is emptied */
+  constructor(routesMax = 8192) {
+    this.#routesMax = routesMax;
+  }
+
+  /** Changes with every subscription and unsubscription. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Subscriptions, members of groups included. */
+  get subscriptionCount(): number {
+    return this.#count;
+  }
+
+  /** Groups with at least one member. */
+  get groupCount(): number {
+    return this.#shared.size;
+  }
+
+  /** Members of groups. */
+  get sharedSubscriptionCount(): number {
+    return this.#sharedCount;
+  }
+
+  /** Where messages of `topic` go. Callers may keep the route and compare its version. */
+  route(topic: string): Route {
+    const known = this.#routes.get(topic);
+    if (known !== undefined && known.version === this.#version) return known;
+    return this.#build(topic);
+  }
+
+  /** Adds a subscription, or replaces the one with the same filter and group. @throws {MessagingError} ERR_INVALID_TOPIC */
+  subscribe(subscriber: Subscriber, terms: SubscriptionTerms): Subscribed {
+    checkFilter(terms.filter);
+    const subscription = new Subscription(subscriber, terms);
+    const own = this.#ownOf(subscriber);
+    const key = subscriptionKey(terms.filter, subscription.group);
+    const old = own.get(key);
+    own.set(key, subscription);
+    if (subscription.group === null) this.#plain.set(terms.filter, subscriber.id, subscription);
+    else this.#join(subscription, subscription.group, old);
+    if (old === undefined) {
+      this.#count++;
+      if (subscription.group !== null) this.#sharedCount++;
+    }
+    this.#version++;
+    return { subscription, is: old === undefined ? "added" : "replaced" };
+  }
+
+  /** True when the subscriber has fewer than `countMax` subscriptions, or these terms would replace one. */
+  mayAdd(subscriber: Subscriber, terms: SubscriptionTerms, countMax: number): boolean {
+    const own = this.#bySubscriber.get(subscriber);
+    return own === undefined || own.size < countMax || own.has(subscriptionKey(terms.filter, terms.group ?? null));
+  }
+
+  /** Removes a subscription and returns it, or null when there was none. */
+  unsubscribe(subscriber: Subscriber, filter: string, group: string | null = null): Subscription | null {
+    const own = this.#bySubscriber.get(subscriber);
+    const key = subscriptionKey(filter, group);
+    const subscription = own?.get(key);
+    if (own === undefined || subscription === undefined) return null;
+    own.delete(key);
+    if (own.size === 0) this.#bySubscriber.delete(subscriber);
+    this.#remove(subscription);
+    return subscription;
+  }
+
+  /** Removes all subscriptions of a subscriber and returns them. */
+  unsubscribeAll(subscriber: Subscriber): Subscription[] {
+    const removed = this.subscriptionsOf(subscriber);
+    this.#bySubscriber.delete(subscriber);
+    for (const subscription of removed) this.#remove(subscription);
+    return removed;
+  }
+
+  /** A subscriber's subscriptions, oldest first. */
+  subscriptionsOf(subscriber: Subscriber): Subscription[] {
+    return Array.from(this.#bySubscriber.get(subscriber)?.values() ?? []);
+  }
+
+  /** A group with at least one member, or null. */
+  group(name: string, filter: string): SharedGroup | null {
+    return this.#shared.get(filter, name) ?? null;
+  }
+
+  #ownOf(subscriber: Subscriber): Map<string, Subscription> {
+    let own = this.#bySubscriber.get(subscriber);
+    if (own === undefined) {
+      own = new Map();
+      this.#bySubscriber.set(subscriber, own);
+    }
+    return own;
+  }
+
+  #join(subscription: Subscription, name: string, old: Subscription | undefined): void {
+    let group = this.#shared.get(subscription.filter, name);
+    if (group === undefined) {
+      group = new SharedGroup(name, subscription.filter);
+      this.#shared.set(subscription.filter, name, group);
+    }
+    if (old === undefined) group.add(subscription);
+    else {
+      group.replace(old, subscription);
+      old.sharedGroup = null;
+    }
+    subscription.sharedGroup = group;
+  }
+
+  #remove(subscription: Subscription): void {
+    const group = subscription.sharedGroup;
+    if (group === null) {
+      const { filter, subscriber } = subscription;
+      // A new session of the same id may already have taken the place.
+      if (this.#plain.get(filter, subscriber.id) === subscription) this.#plain.remove(filter, subscriber.id);
+    } else {
+      group.remove(subscription);
+      if (group.members.length === 0) this.#shared.remove(group.filter, group.name);
+      subscription.sharedGroup = null;
+      this.#sharedCount--;
+    }
+    this.#count--;
+    this.#version++;
+  }
+
+  #build(topic: string): Route {
+    const found: Subscription[] = [];
+    const groups: SharedGroup[] = [];
+    this.#plain.match(topic, found);
+    this.#shared.match(topic, groups);
+    const route: Route = { version: this.#version, subscriptions: mergeBySubscriber(found), groups };
+    if (this.#routes.size >= this.#routesMax) this.#routes = new Map();
+    this.#routes.set(topic, route);
+    return route;
+  }
+}
+
+function mergeBySubscriber(found: Subscription[]): Subscription[] {
+  if (found.length < 2) return found;
+  const bySubscriber = new Map<Subscriber, Subscription[]>();
+  for (const subscription of found) {
+    const same = bySubscriber.get(subscription.subscriber);
+    if (same === undefined) bySubscriber.set(subscription.subscriber, [subscription]);
+    else same.push(subscription);
+  }
+  if (bySubscriber.size === found.length) return found;
+  return Array.from(bySubscriber.values(), (same) => Subscription.merge(same));
+}
+
+/** A group's name has no "/", so the two cannot be confused. */
+function subscriptionKey(filter: string, group: string | null): string {
+  return group === null ? `/${filter}` : `${group}/${filter}`;
+}

@@ -1,0 +1,142 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as lmdb from "lmdb";
+import { afterEach, describe, expect, test } from "vitest";
+import { StoreBatch } from "./batch.ts";
+import { seal } from "./crc32.ts";
+import { entryKey, recordKey, schemaKey } from "./layout.ts";
+import { LmdbStore } from "./lmdb-store.ts";
+import { describeStore, type StoreSubject } from "./store-contract.test-support.ts";
+
+describeStore("the lmdb store with fsync", async () => new LmdbSubject("fsync"));
+describeStore("the lmdb store with buffered commits", async () => new LmdbSubject("buffered"));
+
+class LmdbSubject implements StoreSubject {
+  readonly directory = mkdtempSync(join(tmpdir(), "polymq-store-"));
+  readonly #durability: "fsync" | "buffered";
+
+  constructor(durability: "fsync" | "buffered") {
+    this.#durability = durability;
+  }
+
+  open(): Promise<LmdbStore> {
+    return LmdbStore.open({ directory: this.directory, durability: this.#durability });
+  }
+
+  damageRecord(key: Uint8Array): Promise<void> {
+    return this.change(async (db) => {
+      const sealed = db.get(Buffer.from(recordKey(key)));
+      if (sealed === undefined) throw new Error("no such record");
+      sealed[sealed.length - 1] = (sealed[sealed.length - 1] ?? 0) ^ 0x10;
+      await db.put(Buffer.from(recordKey(key)), sealed);
+    });
+  }
+
+  loseEntry(log: number, offset: number): Promise<void> {
+    return this.change(async (db) => {
+      await db.remove(Buffer.from(entryKey(log, offset)));
+    });
+  }
+
+  changeVersion(): Promise<void> {
+    return this.change(async (db) => {
+      const value = Buffer.from("polymq\0\0\0\x02", "latin1");
+      await db.put(Buffer.from(schemaKey()), Buffer.from(seal(schemaKey(), value)));
+    });
+  }
+
+  async change(work: (db: lmdb.RootDatabase<Buffer, Buffer>) => Promise<void>): Promise<void> {
+    const db = lmdb.open<Buffer, Buffer>({
+      path: join(this.directory, "polymq.mdb"),
+      noSubdir: true,
+      encoding: "binary",
+      keyEncoding: "binary",
+      overlappingSync: this.#durability === "buffered",
+    });
+    await work(db);
+    await db.close();
+  }
+
+  async dispose(): Promise<void> {
+    rmSync(this.directory, { recursive: true });
+  }
+}
+
+describe("the lmdb store", () => {
+  const subjects: LmdbSubject[] = [];
+  const make = (): LmdbSubject => {
+    const subject = new LmdbSubject("fsync");
+    subjects.push(subject);
+    return subject;
+  };
+  afterEach(async () => {
+    for (const subject of subjects.splice(0)) await subject.dispose();
+  });
+
+  test("a data directory has one owner: a second opening is ERR_STORE_IN_USE", async () => {
+    const subject = make();
+    const store = await subject.open();
+    await expect(subject.open()).rejects.toMatchObject({ code: "ERR_STORE_IN_USE" });
+    await store.close();
+    await (await subject.open()).close();
+  });
+
+  test("a lock left behind by a process that is gone is taken over", async () => {
+    const subject = make();
+    writeFileSync(join(subject.directory, "polymq.lock"), "999999999 1");
+    const store = await subject.open();
+    await store.close();
+  });
+
+  test("a lock whose process id now belongs to another process is taken over", async () => {
+    const subject = make();
+    writeFileSync(join(subject.directory, "polymq.lock"), `${process.ppid} 1`);
+    const store = await subject.open();
+    await store.close();
+  });
+
+  test("somebody else's database is ERR_STORE_VERSION and stays as it is", async () => {
+    const subject = make();
+    await subject.change(async (db) => {
+      await db.put(Buffer.from("foreign"), Buffer.from("data"));
+    });
+    await expect(subject.open()).rejects.toMatchObject({ code: "ERR_STORE_VERSION" });
+    await subject.change(async (db) => {
+      expect(db.get(Buffer.from("foreign"))?.toString()).toBe("data");
+    });
+  });
+
+  test("a second commit while one runs is refused", async () => {
+    const subject = make();
+    const store = await subject.open();
+    const batch = new StoreBatch();
+    batch.put(Uint8Array.of(1), Uint8Array.of(1));
+    const running = store.commit(batch);
+    expect(() => store.commit(batch)).toThrow("a commit is still running");
+    await running;
+    await store.close();
+  });
+
+  test("a directory that cannot be made is ERR_STORE_FAILED", async () => {
+    const subject = make();
+    writeFileSync(join(subject.directory, "file"), "");
+    const opening = LmdbStore.open({ directory: join(subject.directory, "file", "data") });
+    await expect(opening).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
+  });
+
+  test.each(["buffered", "fsync"] as const)("data written with the other durability opens with %s", async (second) => {
+    const subject = make();
+    const first = await LmdbStore.open({
+      directory: subject.directory,
+      durability: second === "fsync" ? "buffered" : "fsync",
+    });
+    const batch = new StoreBatch();
+    batch.put(Uint8Array.of(1), Uint8Array.of(1));
+    await first.commit(batch);
+    await first.close();
+    const store = await LmdbStore.open({ directory: subject.directory, durability: second });
+    expect(store.get(Uint8Array.of(1))?.[0]).toBe(1);
+    await store.close();
+  });
+});

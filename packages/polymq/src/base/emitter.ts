@@ -1,0 +1,114 @@
+import { AsyncQueue } from "./async-queue.ts";
+
+/** Events that a slow reader of {@link Emitter.events} may have waiting; beyond it the oldest are dropped. */
+const EVENTS_MAX = 1_024;
+
+/** The variant of the union `E` whose `type` is `K`. */
+export type EventOf<E extends { readonly type: string }, K extends E["type"]> = Extract<E, { readonly type: K }>;
+
+/** An iteration over all events of an {@link Emitter}. */
+export interface EventStream<E> extends AsyncIterableIterator<E, undefined, undefined> {
+  /** Events dropped because this reader was too slow. */
+  readonly dropped: number;
+}
+
+/**
+ * Tells listeners of events that are one union, told apart by `type`. A listener that throws, or returns a promise that rejects,
+ * stops nobody: its error goes to `report`.
+ */
+export class Emitter<E extends { readonly type: string }> {
+  readonly #listeners = new Map<string, readonly Listener<E>[]>();
+  readonly #streams = new Set<AsyncQueue<E>>();
+  readonly #report: (error: unknown, event: E) => void;
+  #ended = false;
+
+  /** @param report gets what a listener threw; may not throw itself */
+  constructor(report: (error: unknown, event: E) => void) {
+    this.#report = report;
+  }
+
+  /** Calls `listener` at each event of the type, in the order of registration; the returned function stops it. */
+  on<K extends E["type"]>(type: K, listener: (event: EventOf<E, K>) => unknown): () => void {
+    const entry: Listener<E> = { call: listener as (event: E) => unknown };
+    this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), entry]);
+    return () => this.#remove(type, entry);
+  }
+
+  /** As {@link Emitter.on}, for one event only. */
+  once<K extends E["type"]>(type: K, listener: (event: EventOf<E, K>) => unknown): () => void {
+    const off = this.on(type, (event) => {
+      off();
+      return listener(event);
+    });
+    return off;
+  }
+
+  /** Listeners of one type, or of all. */
+  listenerCount(type?: E["type"]): number {
+    if (type !== undefined) return this.#listeners.get(type)?.length ?? 0;
+    let count = 0;
+    for (const listeners of this.#listeners.values()) count += listeners.length;
+    return count;
+  }
+
+  /** Tells everyone now; never throws. Listeners added or removed meanwhile count from the next event on. */
+  emit(event: E): void {
+    for (const listener of this.#listeners.get(event.type) ?? []) this.#call(listener, event);
+    for (const stream of this.#streams) {
+      if (stream.size >= EVENTS_MAX) stream.dropOldest();
+      stream.push(event);
+    }
+  }
+
+  /** All events from now on. Up to 1,024 wait for the reader; then the oldest are dropped and counted. Ends with {@link Emitter.end}. */
+  events(): EventStream<E> {
+    const stream: EventQueue<E> = new EventQueue<E>({
+      highWaterMark: EVENTS_MAX,
+      onReturn: () => this.#streams.delete(stream),
+    });
+    if (this.#ended) stream.end();
+    else this.#streams.add(stream);
+    return stream;
+  }
+
+  /** Nothing will be told any more: iterations end after what they hold, listeners are let go. */
+  end(): void {
+    this.#ended = true;
+    this.#listeners.clear();
+    for (const stream of this.#streams) stream.end();
+    this.#streams.clear();
+  }
+
+  #call(listener: Listener<E>, event: E): void {
+    try {
+      const result = listener.call(event);
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#report(error, event));
+    } catch (error) {
+      this.#report(error, event);
+    }
+  }
+
+  #remove(type: string, entry: Listener<E>): void {
+    const left = (this.#listeners.get(type) ?? []).filter((other) => other !== entry);
+    if (left.length === 0) this.#listeners.delete(type);
+    else this.#listeners.set(type, left);
+  }
+}
+
+interface Listener<E> {
+  readonly call: (event: E) => unknown;
+}
+
+/** A queue that counts what its producer takes back. */
+class EventQueue<E> extends AsyncQueue<E> implements EventStream<E> {
+  dropped = 0;
+
+  override dropOldest(): E | undefined {
+    this.dropped++;
+    return super.dropOldest();
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

@@ -1,0 +1,133 @@
+import { onAbort } from "../../base/abort.ts";
+import { type Deferred, deferred } from "../../base/deferred.ts";
+import { isMessagingError, MessagingError } from "../../base/errors.ts";
+import type { Endpoint } from "../../transport/endpoint.ts";
+import type { DialOptions, Platform } from "../../transport/platform.ts";
+import type { Connack, Connect, ProtocolLevel } from "../codec/packets.ts";
+import { ReasonCode, reasonName, returnCodeName } from "../codec/reason-codes.ts";
+import { Connection, type ConnectionOwner, type ConnectionParts } from "./connection.ts";
+import type { Settings } from "./options.ts";
+import { dialKind } from "./server-addresses.ts";
+
+/** One attempt: dials, sends CONNECT, waits for CONNACK. */
+export interface AttemptOptions {
+  readonly platform: Platform;
+  readonly parts: ConnectionParts;
+  readonly endpoint: Endpoint;
+  readonly connect: Connect;
+  /** Gets everything that happens to the connection once it is open, and its end. */
+  readonly owner: ConnectionOwner;
+  readonly signal: AbortSignal;
+  /** Told of the connection before it is dialled. */
+  readonly onCreated: (connection: Connection) => void;
+}
+
+/**
+ * Makes one connection and resolves at a CONNACK that accepts. Otherwise it rejects, and nothing stays open.
+ * @throws {MessagingError} ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_CONNECT_REJECTED, ERR_CONNECTION_LOST, ERR_ABORTED
+ */
+export async function attemptConnection(options: AttemptOptions): Promise<Connection> {
+  const { platform, parts, endpoint, connect, owner, signal } = options;
+  const outcome = deferred<void>();
+  const handshake = new Handshake(owner, outcome, connect.level);
+  const connection = new Connection(parts, connect, handshake);
+  options.onCreated(connection);
+  const startedMs = platform.clock.nowMs();
+  const transport = await platform.dial(endpoint, dialOptions(parts.settings, endpoint, signal), connection);
+  connection.start(transport);
+  const leftMs = Math.max(1, parts.settings.connectTimeoutMs - (platform.clock.nowMs() - startedMs));
+  const timer = platform.clock.setTimer(leftMs, () =>
+    connection.destroy(new MessagingError("ERR_CONNECT_TIMEOUT", `no CONNACK from ${endpoint.display} in time`)),
+  );
+  const release = onAbort(signal, () => connection.destroy(abortReason(signal)));
+  try {
+    await outcome.promise;
+    return connection;
+  } finally {
+    timer.cancel();
+    release();
+  }
+}
+
+/** Stands between connection and client until CONNACK: an early end is the attempt's failure, not a lost connection. */
+class Handshake implements ConnectionOwner {
+  readonly #owner: ConnectionOwner;
+  readonly #outcome: Deferred<void>;
+  readonly #level: ProtocolLevel;
+  #open = false;
+
+  constructor(owner: ConnectionOwner, outcome: Deferred<void>, level: ProtocolLevel) {
+    this.#owner = owner;
+    this.#outcome = outcome;
+    this.#level = level;
+  }
+
+  onOpen(connack: Connack): void {
+    this.#open = true;
+    this.#owner.onOpen(connack);
+    this.#outcome.resolve();
+  }
+
+  onRefused(connack: Connack): void {
+    this.#outcome.reject(refusal(connack, this.#level));
+  }
+
+  onEnd(error: MessagingError | null): void {
+    if (this.#open) this.#owner.onEnd(error);
+    else
+      this.#outcome.reject(error ?? new MessagingError("ERR_CONNECTION_LOST", "the connection ended before CONNACK"));
+  }
+
+  onAuth: ConnectionOwner["onAuth"] = (packet) => this.#owner.onAuth(packet);
+  onServerDisconnect: ConnectionOwner["onServerDisconnect"] = (packet) => this.#owner.onServerDisconnect(packet);
+  onReleased: ConnectionOwner["onReleased"] = (packetId, known) => this.#owner.onReleased(packetId, known);
+  onExpiry: ConnectionOwner["onExpiry"] = (nowMs) => this.#owner.onExpiry(nowMs);
+}
+
+/** True when an attempt with MQTT 5.0 failed in a way in which a server without it fails. */
+export function isVersionRefusal(error: unknown): boolean {
+  if (!isMessagingError(error)) return false;
+  switch (error.code) {
+    case "ERR_CONNECT_REJECTED":
+      return error.peer?.code === ReasonCode.UnsupportedProtocolVersion || error.peer?.code === 1;
+    case "ERR_CONNECTION_LOST":
+    case "ERR_MALFORMED_PACKET":
+    case "ERR_PROTOCOL_VIOLATION":
+      return true;
+    default:
+      return false;
+  }
+}
+
+function refusal(connack: Connack, level: ProtocolLevel): MessagingError {
+  const text = connack.properties?.reasonString ?? "";
+  const name = level === 5 ? reasonName(connack.reasonCode) : returnCodeName(connack.reasonCode);
+  return new RefusedError(`the server refused the connection: ${name}${text === "" ? "" : `, ${text}`}`, connack, text);
+}
+
+/** A refusal with its CONNACK, for redirection. */
+export class RefusedError extends MessagingError {
+  readonly connack: Connack;
+  constructor(message: string, connack: Connack, text: string) {
+    super("ERR_CONNECT_REJECTED", message, { peer: { protocol: "mqtt", code: connack.reasonCode, text } });
+    this.connack = connack;
+  }
+}
+
+function dialOptions(settings: Settings, endpoint: Endpoint, signal: AbortSignal): DialOptions {
+  const { webSocket } = settings;
+  return {
+    kind: dialKind(endpoint),
+    connectTimeoutMs: settings.connectTimeoutMs,
+    signal,
+    tls: settings.tls ?? undefined,
+    webSocket: { ...webSocket, protocols: webSocket?.protocols ?? ["mqtt"] },
+    dial: settings.dial ?? undefined,
+  };
+}
+
+function abortReason(signal: AbortSignal): MessagingError {
+  return isMessagingError(signal.reason)
+    ? signal.reason
+    : new MessagingError("ERR_ABORTED", "the connection attempt was given up", { cause: signal.reason });
+}

@@ -1,0 +1,348 @@
+// Hot path: `onBytes`, `nowMs` and `check` run per chunk or message.
+import type { Clock, Timer } from "../../base/clock.ts";
+import { MessagingError } from "../../base/errors.ts";
+import type { TextCodec } from "../../bytes/text.ts";
+import { type ChunkPool, Outbox } from "../../transport/outbox.ts";
+import type { Transport, TransportHandler } from "../../transport/transport.ts";
+import type {
+  Auth,
+  Connack,
+  Connect,
+  Disconnect,
+  DisconnectProperties,
+  QoS,
+  ReasonProperties,
+  Suback,
+  Unsuback,
+} from "../codec/packets.ts";
+import type { PublishHead } from "../codec/publish.ts";
+import type { TopicDecoder, TopicEntry } from "../codec/topic-decoder.ts";
+import { ClientEngine, type ClientHandler } from "../engine/client-engine.ts";
+import type { SessionState } from "../engine/session-state.ts";
+import { type ServerCapabilities, serverCapabilities } from "./capabilities.ts";
+import type { Inbox } from "./inbox.ts";
+import type { Link } from "./link.ts";
+import type { Settings } from "./options.ts";
+import { type ClientItem, PendingPublish, PendingRequest } from "./pending.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Route } from "./subscriptions.ts";
+
+/** How often acknowledgement deadlines are looked at, as a share of the timeout. */
+const EXPIRY_CHECKS = 4;
+
+/** What a connection tells its client; each of `onOpen`, `onRefused` and `onEnd` at most once, `onEnd` last. */
+export interface ConnectionOwner {
+  onOpen(connack: Connack): void;
+  onRefused(connack: Connack): void;
+  onAuth(packet: Auth): void;
+  onServerDisconnect(packet: Disconnect): void;
+  /** PUBREL: the id may be forgotten; answered through `sendPubcomp`. */
+  onReleased(packetId: number, known: boolean): void;
+  /** Time to look at deadlines of acknowledgements. */
+  onExpiry(nowMs: number): void;
+  /** The connection is over; null after a `disconnect` of ours. */
+  onEnd(error: MessagingError | null): void;
+}
+
+/** What is shared by all connections of a client. */
+export interface ConnectionParts {
+  readonly clock: Clock;
+  readonly text: TextCodec;
+  readonly pool: ChunkPool;
+  readonly settings: Settings;
+  readonly session: SessionState<ClientItem>;
+  readonly topics: TopicDecoder<Route>;
+  readonly publisher: Publisher;
+  readonly inbox: Inbox;
+}
+
+/** One network connection with its engine: moves bytes, time and deadlines between transport and engine. */
+export class Connection implements Link, TransportHandler, ClientHandler<ClientItem, Route> {
+  readonly engine: ClientEngine<ClientItem, Route>;
+  readonly outbox: Outbox;
+  capabilities: ServerCapabilities;
+  readonly #parts: ConnectionParts;
+  readonly #owner: ConnectionOwner;
+  readonly #clock: Clock;
+  #transport: Transport | null = null;
+  #nowMs: number;
+  #timer: Timer | null = null;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  /** When the transport began to hold bytes back, or -1. */
+  #blockedSinceMs = -1;
+  #wakeWanted = false;
+  #paused = false;
+  #ended = false;
+  /** Set by whoever ends the connection, for `onEnd`. */
+  #reason: MessagingError | null = null;
+  readonly #flush: () => void;
+  readonly #onTimer: () => void;
+
+  constructor(parts: ConnectionParts, connect: Connect, owner: ConnectionOwner) {
+    const { clock, settings } = parts;
+    this.#parts = parts;
+    this.#owner = owner;
+    this.#clock = clock;
+    this.#nowMs = clock.nowMs();
+    this.#flush = () => this.#onFlush();
+    this.#onTimer = () => this.#onTime();
+    this.outbox = new Outbox({
+      pool: parts.pool,
+      text: parts.text,
+      armFlush: () => this.#armFlush(),
+      highWaterBytes: settings.highWaterBytes,
+    });
+    this.engine = new ClientEngine({
+      outbox: this.outbox,
+      handler: this,
+      session: parts.session,
+      topicDecoder: parts.topics,
+      maximumPacketSize: settings.maximumPacketSize,
+      nowMs: this.#nowMs,
+      connect,
+      maxInflight: settings.maxInflight,
+      pingTimeoutMs: settings.pingTimeoutMs,
+      useTopicAliases: settings.outboundTopicAliases === "auto",
+    });
+    this.capabilities = serverCapabilities(NO_CONNACK, settings);
+  }
+
+  /** The transport is there: CONNECT leaves. */
+  start(transport: Transport): void {
+    this.#transport = transport;
+    this.outbox.open(transport);
+    this.engine.start();
+    this.outbox.flush();
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  wakeWhenRoom(): void {
+    this.#wakeWanted = true;
+    if (!this.outbox.blocked) this.outbox.commit();
+  }
+
+  check(qos: QoS, retain: boolean, block: Uint8Array | null): void {
+    const server = this.capabilities;
+    if (qos > server.maximumQoS) throw missing(`QoS ${qos}`); // [MQTT-3.2.2-11]
+    if (retain && !server.retainAvailable) throw missing("retained messages"); // [MQTT-3.2.2-14]
+    if (block !== null && this.engine.protocolLevel === 4) {
+      throw new MessagingError("ERR_UNSUPPORTED", "MQTT 3.1.1 has no publish properties");
+    }
+  }
+
+  fail(error: MessagingError): void {
+    this.engine.fail(error);
+  }
+
+  /** Says goodbye and ends the connection in order. */
+  disconnect(reasonCode: number, properties: DisconnectProperties | null): void {
+    if (this.#ended) return;
+    this.engine.disconnect(reasonCode, properties);
+    this.outbox.flush();
+    this.#transport?.close();
+    if (this.#transport === null) this.#finish();
+  }
+
+  /** Ends at once, without a goodbye. */
+  destroy(error: MessagingError | null): void {
+    if (this.#ended) return;
+    this.#reason ??= error;
+    this.engine.end();
+    this.#transport?.destroy();
+    if (this.#transport === null) this.#finish();
+  }
+
+  /** Stops or starts reading. */
+  setReading(reading: boolean): void {
+    if (this.#paused === !reading || this.#transport === null) return;
+    this.#paused = !reading;
+    if (reading) this.#transport.resume();
+    else this.#transport.pause();
+  }
+
+  // Transport
+
+  onBytes(chunk: Uint8Array): void {
+    this.#nowMs = this.#clock.nowMs();
+    this.engine.onBytes(chunk, this.#nowMs);
+    if (this.#timerAtMs === Number.POSITIVE_INFINITY) this.#arm();
+  }
+
+  onDrain(): void {
+    this.outbox.drained();
+    this.#blockedSinceMs = this.outbox.blocked ? this.#clock.nowMs() : -1;
+    this.#wake();
+  }
+
+  onClosed(error: Error | null): void {
+    if (this.#reason === null && !this.engine.over) {
+      const detail = error === null ? "the server closed the connection" : `the connection broke: ${error.message}`;
+      this.#reason = new MessagingError("ERR_CONNECTION_LOST", detail, error === null ? undefined : { cause: error });
+    }
+    this.#finish();
+  }
+
+  // Engine
+
+  onConnected(connack: Connack): void {
+    this.capabilities = serverCapabilities(connack, this.#parts.settings);
+    this.#owner.onOpen(connack);
+    this.#arm();
+  }
+
+  onRefused(connack: Connack): void {
+    this.#owner.onRefused(connack);
+    this.#transport?.destroy();
+  }
+
+  onPublish(topic: TopicEntry<Route>, head: PublishHead, buffer: Uint8Array, ticket: number): void {
+    this.#parts.inbox.onPublish(topic, head, buffer, ticket, this.engine.readProperties(head));
+  }
+
+  onPublishDone(item: ClientItem, packetId: number, reasonCode: number, properties: ReasonProperties | null): void {
+    if (item instanceof PendingPublish) this.#parts.publisher.onDone(item, packetId, reasonCode, properties);
+  }
+
+  onPublishReceived(item: ClientItem, packetId: number): void {
+    if (item instanceof PendingPublish) this.#parts.publisher.onReceived(item, packetId);
+  }
+
+  onReleased(packetId: number, known: boolean): void {
+    this.#owner.onReleased(packetId, known);
+  }
+
+  onSuback(item: ClientItem, packet: Suback): void {
+    if (item instanceof PendingRequest) item.settle.answered(packet);
+  }
+
+  onUnsuback(item: ClientItem, packet: Unsuback): void {
+    if (item instanceof PendingRequest) item.settle.answered(packet);
+  }
+
+  onAuth(packet: Auth): void {
+    this.#owner.onAuth(packet);
+  }
+
+  onServerDisconnect(packet: Disconnect): void {
+    this.#owner.onServerDisconnect(packet);
+    const text = packet.properties?.reasonString ?? "";
+    const peer = { protocol: "mqtt", code: packet.reasonCode, text } as const;
+    this.#reason ??= new MessagingError(
+      "ERR_SERVER_DISCONNECT",
+      `the server ended the connection (${packet.reasonCode})`,
+      { peer },
+    );
+    this.#transport?.close();
+  }
+
+  onFailed(error: MessagingError): void {
+    this.#reason ??= error;
+    // What the server should know is in the outbox: it leaves before the end, if the link still takes it.
+    this.outbox.flush();
+    if (error.code === "ERR_PING_TIMEOUT" || error.code === "ERR_WRITE_TIMEOUT") this.#transport?.destroy();
+    else this.#transport?.close();
+    this.#armClosing();
+  }
+
+  #armFlush(): void {
+    this.#nowMs = this.#clock.nowMs();
+    this.engine.onTurn(this.#nowMs);
+    this.#clock.nextTurn(this.#flush);
+  }
+
+  #onFlush(): void {
+    if (this.#ended) return;
+    this.outbox.flush();
+    this.engine.sent(this.#nowMs);
+    if (this.outbox.blocked && this.#blockedSinceMs < 0) this.#blockedSinceMs = this.#nowMs;
+    if (this.#wakeWanted) this.#wake();
+    this.#arm();
+  }
+
+  #wake(): void {
+    if (!this.#wakeWanted) return;
+    this.#wakeWanted = false;
+    this.#parts.publisher.pump();
+  }
+
+  /** Sets the one timer for the nearest deadline, unless it is set for an earlier time already. */
+  #arm(): void {
+    if (this.#ended || this.engine.over) return;
+    const deadlineMs = this.#deadlineMs();
+    if (deadlineMs >= this.#timerAtMs) return;
+    this.#timer?.cancel();
+    this.#timerAtMs = deadlineMs;
+    this.#timer = this.#clock.setTimer(Math.max(1, deadlineMs - this.#clock.nowMs()), this.#onTimer);
+  }
+
+  /** A goodbye that the peer does not take must not keep the connection. */
+  #armClosing(): void {
+    this.#timer?.cancel();
+    this.#timer = this.#clock.setTimer(CLOSING_MS, () => this.#transport?.destroy());
+  }
+
+  #deadlineMs(): number {
+    const { ackTimeoutMs, writeTimeoutMs } = this.#parts.settings;
+    let deadlineMs = this.engine.deadlineMs;
+    if (ackTimeoutMs > 0 && this.#awaitsReply()) {
+      deadlineMs = Math.min(deadlineMs, this.#nowMs + Math.max(1, ackTimeoutMs / EXPIRY_CHECKS));
+    }
+    if (writeTimeoutMs > 0 && this.#blockedSinceMs >= 0)
+      deadlineMs = Math.min(deadlineMs, this.#blockedSinceMs + writeTimeoutMs);
+    return deadlineMs;
+  }
+
+  #awaitsReply(): boolean {
+    const outbound = this.#parts.session.outbound;
+    return outbound.inflight > 0 || outbound.requests > 0;
+  }
+
+  #onTime(): void {
+    this.#timer = null;
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+    const nowMs = this.#clock.nowMs();
+    this.#nowMs = nowMs;
+    const { writeTimeoutMs } = this.#parts.settings;
+    if (writeTimeoutMs > 0 && this.#blockedSinceMs >= 0 && nowMs - this.#blockedSinceMs >= writeTimeoutMs) {
+      this.engine.fail(new MessagingError("ERR_WRITE_TIMEOUT", `the server took no bytes for ${writeTimeoutMs} ms`));
+      return;
+    }
+    // A deadline counts from when its packet left: while bytes are held back, none is due.
+    if (!this.outbox.blocked) this.#owner.onExpiry(nowMs);
+    this.#checkKeepAlive(nowMs);
+    this.#arm();
+  }
+
+  /** A pause of ours, or a process that stood still, must not look like a dead server: input that waits is read first. */
+  #checkKeepAlive(nowMs: number): void {
+    if (this.#paused) return this.engine.onTimeWhilePaused(nowMs);
+    if (nowMs < this.engine.deadlineMs) return;
+    this.#clock.nextTurn(() => {
+      if (this.#ended) return;
+      this.engine.onTime(this.#clock.nowMs());
+      this.#arm();
+    });
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.engine.end();
+    this.outbox.close();
+    this.#owner.onEnd(this.#reason);
+  }
+}
+
+/** Time that a goodbye has to leave before the connection is cut. */
+const CLOSING_MS = 1_000;
+
+const NO_CONNACK: Connack = { type: "connack", sessionPresent: false, reasonCode: 0, properties: null };
+
+function missing(what: string): MessagingError {
+  return new MessagingError("ERR_NOT_SUPPORTED_BY_SERVER", `the server has no ${what}`);
+}

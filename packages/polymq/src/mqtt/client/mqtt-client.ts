@@ -1,0 +1,352 @@
+import type { EventOf, EventStream } from "../../base/emitter.ts";
+import { MessagingError } from "../../base/errors.ts";
+import type { Platform } from "../../transport/platform.ts";
+import type { PublishProperties, QoS } from "../codec/packets.ts";
+import { encodePublishProperties } from "../codec/publish-properties.ts";
+import { parseSharedFilter, topicMatches, validateTopicFilter } from "../codec/topic.ts";
+import type { ServerCapabilities } from "./capabilities.ts";
+import { ClientCore } from "./client-core.ts";
+import { toBytes } from "./connect-packet.ts";
+import type { MqttClientEvent, MqttClientState } from "./events.ts";
+import type { MqttMessage } from "./message.ts";
+import type { MqttClientOptions } from "./options.ts";
+import type { PublishResult } from "./pending.ts";
+import { Requester } from "./requester.ts";
+import { settingsOf } from "./settings.ts";
+import { checkSubscribe, type SubscribeInput, type SubscribeOptions } from "./subscribe-options.ts";
+import { MqttSubscription } from "./subscription.ts";
+import { toUserProperties, type UserPropertiesInput } from "./user-properties.ts";
+
+/** MQTT 5.0 publish properties as an application gives them; topic aliases are chosen by the client. */
+export interface PublishPropertiesInput
+  extends Omit<PublishProperties, "userProperties" | "topicAlias" | "subscriptionIdentifiers"> {
+  readonly userProperties?: UserPropertiesInput;
+}
+
+/** Options of `publish`. */
+export interface PublishOptions {
+  /** Default 0. */
+  readonly qos?: QoS;
+  /** Default false. */
+  readonly retain?: boolean;
+  /** MQTT 5.0 only: `ERR_UNSUPPORTED` on a 3.1.1 connection. */
+  readonly properties?: PublishPropertiesInput;
+  /** Gives up waiting with `ERR_ABORTED`; a message that was sent already may still arrive. */
+  readonly signal?: AbortSignal;
+}
+
+/** A message to publish as one object. */
+export interface MqttPublishMessage extends PublishOptions {
+  readonly topic: string;
+  /** Default: empty. */
+  readonly payload?: string | Uint8Array;
+}
+
+/** Options of `disconnect`. */
+export interface DisconnectOptions {
+  /** MQTT 5.0. Default 0; 0x04 asks the server to publish the will. */
+  readonly reasonCode?: number;
+  /** MQTT 5.0: a new session expiry; one of 0 in CONNECT cannot be raised. */
+  readonly sessionExpirySeconds?: number;
+  readonly reasonString?: string;
+  readonly userProperties?: UserPropertiesInput;
+}
+
+/** Options of `request`. */
+export interface RequestOptions extends Omit<PublishOptions, "properties"> {
+  /** Longest wait for the answer. Default 10,000 ms. */
+  readonly timeoutMs?: number;
+  readonly properties?: Omit<PublishPropertiesInput, "responseTopic" | "correlationData">;
+}
+
+/** Answers a request: the returned payload is published to its response topic. */
+export type Responder = (request: MqttMessage) => Payload | Promise<Payload>;
+
+/** What a message carries. */
+export type Payload = string | Uint8Array;
+
+/** Longest wait of `close` for work that is under way. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Longest wait for the answer to a request. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/**
+ * An MQTT 3.1.1 and 5.0 client. It is made with options, checked at once, and connects with `connect()`. Each promise
+ * settles: with a value, a typed {@link MessagingError}, at a deadline, or when its `AbortSignal` fires.
+ *
+ * This is the part that is alike on every runtime; the entry point's `MqttClient` adds the runtime's way to connect.
+ */
+export class MqttClientBase implements AsyncDisposable {
+  readonly #core: ClientCore;
+  readonly #requester: Requester;
+
+  /** @throws {MessagingError} ERR_NO_SERVERS, ERR_EMPTY_CLIENT_ID, ERR_INVALID_PROTOCOL, ERR_INVALID_OPTIONS and others for bad options */
+  protected constructor(options: MqttClientOptions, platform: Platform) {
+    this.#core = new ClientCore(settingsOf(options), platform);
+    this.#requester = new Requester({
+      clock: platform.clock,
+      randomBytes: (count) => platform.randomBytes(count),
+      listen: async (topic, handler) => void (await this.subscribe(topic, { qos: 1, handler })),
+      responseTopic: () => this.#responseTopic(),
+    });
+  }
+
+  /** Where the client stands, in one word. */
+  get state(): MqttClientState {
+    return this.#core.state;
+  }
+
+  /** True when messages can be exchanged now. */
+  get connected(): boolean {
+    return this.#core.state === "connected";
+  }
+
+  /** What the server can do, while connected; else null. */
+  get serverCapabilities(): ServerCapabilities | null {
+    return this.#core.capabilities;
+  }
+
+  /** The client id in use: the one given, or the one that the server assigned (MQTT 5.0 §3.2.2.3.7). */
+  get clientId(): string {
+    return this.#core.clientId;
+  }
+
+  /** The protocol version of the connection, while connected; else null. */
+  get protocolVersion(): 4 | 5 | null {
+    return this.#core.level;
+  }
+
+  /** Publishes that wait for a connection or for room, and their bytes. */
+  get waiting(): { readonly messages: number; readonly bytes: number } {
+    return this.#core.publisher.waiting;
+  }
+
+  /** Resolves when the client is closed for good, with the error that ended it or null; never rejects. */
+  get closed(): Promise<MessagingError | null> {
+    return this.#core.closed;
+  }
+
+  /**
+   * Connects; resolves at CONNACK. One round over the servers is made, or as many as the reconnect rules say with
+   * `retryFirstConnect`.
+   * @throws {MessagingError} ERR_CONNECT_REJECTED with the server's code, ERR_CONNECT_TIMEOUT, ERR_CONNECT_FAILED,
+   *   ERR_ABORTED, ERR_ALREADY_CONNECTED, ERR_CLIENT_CLOSED, ERR_STORE_FAILED
+   */
+  connect(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#core.connect(options.signal);
+  }
+
+  /**
+   * Publishes one message. Resolves when the server owns it: at PUBACK (QoS 1), PUBCOMP (QoS 2), or when its bytes are on
+   * their way (QoS 0); later when the outbox is full. The payload may be changed as soon as this returns.
+   * @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_QOS, ERR_INVALID_MESSAGE; ERR_NOT_CONNECTED, ERR_OFFLINE_FULL,
+   *   ERR_MAX_INFLIGHT, ERR_OUTBOUND_BACKPRESSURE; ERR_PACKET_TOO_LARGE and ERR_NOT_SUPPORTED_BY_SERVER before anything is
+   *   sent; ERR_PUBLISH_REJECTED for a reason code of 0x80 and above (MQTT 5.0 §3.4.2.1); ERR_TIMEOUT, ERR_ABORTED
+   */
+  publish(message: MqttPublishMessage): Promise<PublishResult>;
+  publish(topic: string, payload: Payload, options?: PublishOptions): Promise<PublishResult>;
+  publish(topic: string | MqttPublishMessage, payload?: Payload, options?: PublishOptions): Promise<PublishResult> {
+    try {
+      if (typeof topic === "string") return this.#publish(topic, payload, options);
+      if (typeof topic !== "object" || topic === null) throw invalidMessage("a topic or a message object is needed");
+      return this.#publish(topic.topic, topic.payload ?? NO_PAYLOAD, topic);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Subscribes and resolves when the server has granted it. The subscription is restored after a reconnect, unless the
+   * server kept the session.
+   * @throws {MessagingError} ERR_SUBSCRIBE_FAILED with the server's code, ERR_INVALID_TOPIC, ERR_INVALID_QOS,
+   *   ERR_INVALID_SUBSCRIBE_OPTION, ERR_UNSUPPORTED, ERR_NOT_SUPPORTED_BY_SERVER, ERR_NOT_CONNECTED, ERR_TIMEOUT, ERR_ABORTED
+   */
+  async subscribe(filters: SubscribeInput, options: SubscribeOptions = {}): Promise<MqttSubscription> {
+    const call = checkSubscribe(filters, options);
+    this.#checkUsable(options.signal);
+    const names = call.filters.map((each) => each.filter);
+    const subscription = new MqttSubscription(this.#core.inbox, names, call.consume);
+    const done = this.#core.subscriptions.add(subscription, call, options.signal);
+    const patterns = names.map((filter) => parseSharedFilter(filter)?.filter ?? filter);
+    this.#core.inbox.claim(subscription, (topic) => patterns.some((pattern) => topicMatches(pattern, topic)));
+    await done;
+    return subscription;
+  }
+
+  /**
+   * Ends every subscription to these filters. Resolves with the server's reason codes (none with MQTT 3.1.1); 0x11 says that
+   * there was no such subscription.
+   * @throws {MessagingError} ERR_UNSUBSCRIBE_FAILED, ERR_INVALID_TOPIC, ERR_NOT_CONNECTED, ERR_TIMEOUT
+   */
+  async unsubscribe(filters: string | readonly string[]): Promise<readonly number[]> {
+    const list = typeof filters === "string" ? [filters] : [...filters];
+    if (list.length === 0) throw new MessagingError("ERR_INVALID_TOPIC", "at least one topic filter is needed");
+    for (const filter of list) {
+      const wrong = typeof filter === "string" ? validateTopicFilter(filter) : "a topic filter must be a string";
+      if (wrong !== null) throw new MessagingError("ERR_INVALID_TOPIC", wrong);
+    }
+    this.#checkUsable(undefined);
+    return await this.#core.subscriptions.removeFilters(list);
+  }
+
+  /**
+   * Sends a request and resolves with its answer (MQTT 5.0 §4.10): a response topic of this client's own and fresh correlation
+   * data go along.
+   * @throws {MessagingError} ERR_TIMEOUT, ERR_UNSUPPORTED with MQTT 3.1.1, and what `publish` and `subscribe` throw
+   */
+  async request(topic: string, payload: Payload, options: RequestOptions = {}): Promise<MqttMessage> {
+    this.#checkUsable(options.signal);
+    if (this.#core.level === 4) throw new MessagingError("ERR_UNSUPPORTED", "MQTT 3.1.1 has no request and response");
+    const { timeoutMs = REQUEST_TIMEOUT_MS, signal, properties, ...rest } = options;
+    const open = await this.#requester.open({ timeoutMs, signal });
+    const { responseTopic, correlationData } = open;
+    this.publish(topic, payload, {
+      qos: 1,
+      ...rest,
+      properties: { ...properties, responseTopic, correlationData },
+    }).catch((error: Error) => open.fail(error));
+    return await open.response;
+  }
+
+  /**
+   * Answers requests on `filter`: what `responder` returns is published at QoS 1 to the request's response topic with its
+   * correlation data. A request without a response topic is not answered.
+   */
+  respond(filter: string, responder: Responder, options: SubscribeOptions = {}): Promise<MqttSubscription> {
+    const handler = async (request: MqttMessage): Promise<void> => {
+      const payload = await responder(request);
+      const { responseTopic, correlationData } = request;
+      if (responseTopic === undefined) return;
+      const properties = correlationData === undefined ? {} : { properties: { correlationData } };
+      await this.publish(responseTopic, payload, { qos: 1, ...properties });
+    };
+    return this.subscribe(filter, { qos: 1, ...options, handler });
+  }
+
+  /** Authenticates again on the open connection (MQTT 5.0 §4.12.1). @throws {MessagingError} ERR_AUTH_NOT_V5, ERR_AUTH_NO_HANDLER, ERR_AUTH_FAILED */
+  async reauthenticate(): Promise<void> {
+    const connection = this.#core.connection;
+    if (connection === null) throw new MessagingError("ERR_NOT_CONNECTED", "the client is not connected");
+    if (connection.engine.protocolLevel !== 5) throw new MessagingError("ERR_AUTH_NOT_V5", "MQTT 3.1.1 has no AUTH");
+    const authenticator = this.#core.authenticator;
+    if (authenticator === null) throw new MessagingError("ERR_AUTH_NO_HANDLER", "no authentication option was given");
+    await authenticator.again({
+      sendAuth: (packet) => connection.engine.sendAuth(packet),
+      fail: (error) => connection.destroy(error),
+    });
+  }
+
+  /**
+   * Ends the connection with a DISCONNECT and allows `connect()` again. Publishes that are not acknowledged are rejected with
+   * `ERR_NOT_CONNECTED`; in a session that lasts they are sent again by the next `connect()`.
+   */
+  async disconnect(options: DisconnectOptions = {}): Promise<void> {
+    const { reasonCode = 0, sessionExpirySeconds, reasonString, userProperties } = options;
+    const properties = {
+      ...(sessionExpirySeconds === undefined ? {} : { sessionExpirySeconds }),
+      ...(reasonString === undefined ? {} : { reasonString }),
+      ...(userProperties === undefined ? {} : { userProperties: toUserProperties(userProperties) }),
+    };
+    this.#requester.failAll(new MessagingError("ERR_NOT_CONNECTED", "the client was disconnected"));
+    await this.#core.disconnect(reasonCode, Object.keys(properties).length === 0 ? null : properties);
+  }
+
+  /**
+   * Closes for good: refuses new publishes, waits for those under way and for running handlers, at most `timeoutMs`, then ends
+   * the connection. Resolves when all is closed; never rejects. What is left over is rejected with `ERR_CLIENT_CLOSED`.
+   */
+  async close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    await this.#core.close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
+    this.#requester.failAll(new MessagingError("ERR_CLIENT_CLOSED", "the client was closed"));
+  }
+
+  /** Closes for good, now and without a DISCONNECT: the server publishes the will. */
+  async destroy(error?: MessagingError): Promise<void> {
+    await this.#core.destroy(error ?? null);
+    this.#requester.failAll(new MessagingError("ERR_CLIENT_CLOSED", "the client was destroyed"));
+  }
+
+  /** Calls `listener` at each event of a type; returns a function that stops it. A listener that throws harms nobody. */
+  on<K extends MqttClientEvent["type"]>(
+    type: K,
+    listener: (event: EventOf<MqttClientEvent, K>) => unknown,
+  ): () => void {
+    return this.#core.events.on(type, listener);
+  }
+
+  /** As `on`, once. */
+  once<K extends MqttClientEvent["type"]>(
+    type: K,
+    listener: (event: EventOf<MqttClientEvent, K>) => unknown,
+  ): () => void {
+    return this.#core.events.once(type, listener);
+  }
+
+  /** All events from now on as an async iterable; up to 1,024 wait for a slow reader, then the oldest are dropped. */
+  events(): EventStream<MqttClientEvent> {
+    return this.#core.events.events();
+  }
+
+  /** `await using` closes the client. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #publish(topic: string, payload: Payload | undefined, options: PublishOptions | undefined): Promise<PublishResult> {
+    const core = this.#core;
+    const bytes = payload instanceof Uint8Array ? payload : this.#encode(payload);
+    if (options === undefined) return core.publisher.publish(topic, bytes, 0, false, null, undefined);
+    const qos = options.qos ?? 0;
+    if (qos !== 0 && qos !== 1 && qos !== 2) throw invalidQoS(qos);
+    const block = options.properties === undefined ? null : this.#encodeProperties(options.properties);
+    return core.publisher.publish(topic, bytes, qos, options.retain === true, block, options.signal);
+  }
+
+  #encode(payload: Payload | undefined): Uint8Array {
+    if (typeof payload === "string") return toBytes(payload, this.#core.platform.text);
+    throw invalidMessage("the payload must be a string or a Uint8Array");
+  }
+
+  #encodeProperties(properties: PublishPropertiesInput): Uint8Array | null {
+    if (typeof properties !== "object" || properties === null) throw invalidMessage("properties must be an object");
+    const { userProperties, ...rest } = properties;
+    const all = userProperties === undefined ? rest : { ...rest, userProperties: toUserProperties(userProperties) };
+    const block = encodePublishProperties(this.#core.platform.text, all);
+    return block.length === 0 ? null : block;
+  }
+
+  #checkUsable(signal: AbortSignal | undefined): void {
+    if (signal?.aborted === true) {
+      throw new MessagingError("ERR_ABORTED", "the operation was aborted", { cause: signal.reason });
+    }
+    switch (this.#core.availability()) {
+      case "online":
+      case "offline":
+        return;
+      case "none":
+        throw new MessagingError("ERR_NOT_CONNECTED", "the client is not connected");
+      case "draining":
+        throw new MessagingError("ERR_DRAINING", "the client is closing");
+      case "closed":
+        throw new MessagingError("ERR_CLIENT_CLOSED", "the client is closed");
+    }
+  }
+
+  /** Under what the server offered for responses, if it did (MQTT 5.0 §3.2.2.3.15). */
+  #responseTopic(): string {
+    const offered = this.#core.capabilities?.responseInformation ?? "";
+    const own = [...this.#core.platform.randomBytes(8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    return `${offered === "" ? "polymq/response" : offered.replace(/\/$/, "")}/${own}`;
+  }
+}
+
+const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
+
+function invalidMessage(what: string): MessagingError {
+  return new MessagingError("ERR_INVALID_MESSAGE", what);
+}
+
+function invalidQoS(qos: unknown): MessagingError {
+  return new MessagingError("ERR_INVALID_QOS", `qos must be 0, 1 or 2, not ${String(qos)}`);
+}

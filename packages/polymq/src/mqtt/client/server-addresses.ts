@@ -1,0 +1,53 @@
+import { MessagingError } from "../../base/errors.ts";
+import { type Endpoint, parseEndpoint } from "../../transport/endpoint.ts";
+import type { DialKind } from "../../transport/platform.ts";
+
+/** Default port of each scheme. */
+const PORTS: Readonly<Record<string, number>> = {
+  mqtt: 1883,
+  tcp: 1883,
+  mqtts: 8883,
+  ssl: 8883,
+  tls: 8883,
+  ws: 80,
+  wss: 443,
+};
+
+const KINDS: ReadonlyMap<string, DialKind> = new Map([
+  ["mqtt", "tcp"],
+  ["tcp", "tcp"],
+  ["mqtts", "tls"],
+  ["ssl", "tls"],
+  ["tls", "tls"],
+  ["ws", "ws"],
+  ["wss", "wss"],
+]);
+
+/** Parses one server address; a bare `host:port` is `mqtt://`. @throws {MessagingError} ERR_INVALID_OPTIONS */
+export function mqttEndpoint(address: string): Endpoint {
+  return parseEndpoint(address, "mqtt", PORTS);
+}
+
+/** How an endpoint is dialled. */
+export function dialKind(endpoint: Endpoint): DialKind {
+  const kind = KINDS.get(endpoint.scheme);
+  if (kind === undefined) throw new MessagingError("ERR_INVALID_OPTIONS", `unknown scheme: ${endpoint.scheme}`);
+  return kind;
+}
+
+/**
+ * Parses a server reference (MQTT 5.0 §4.11): addresses separated by spaces; each takes the scheme of the server that sent
+ * it, unless it names one. Those that are no addresses are left out.
+ */
+export function referencedEndpoints(reference: string, from: Endpoint): Endpoint[] {
+  const endpoints: Endpoint[] = [];
+  for (const part of reference.split(" ")) {
+    if (part === "") continue;
+    try {
+      endpoints.push(parseEndpoint(part, from.scheme, PORTS));
+    } catch {
+      // A server may send anything: what cannot be dialled is no server to go to.
+    }
+  }
+  return endpoints;
+}

@@ -1,0 +1,140 @@
+import { MessagingError } from "../../base/errors.ts";
+import type { QoS, SubscribeFilter, UserProperties } from "../codec/packets.ts";
+import { validateTopicFilter } from "../codec/topic.ts";
+import type { ConsumeSettings, MessageHandler, Overflow } from "./subscription.ts";
+import { toUserProperties, type UserPropertiesInput } from "./user-properties.ts";
+
+/** Options of one filter (MQTT 5.0 §3.8.3.1); with MQTT 3.1.1 only `qos` may be given. */
+export interface FilterOptions {
+  /** Highest QoS wanted. Default 0. */
+  readonly qos?: QoS;
+  /** True: no messages that this client published itself. Default false. */
+  readonly noLocal?: boolean;
+  /** True keeps the retain flag as published. Default false. */
+  readonly retainAsPublished?: boolean;
+  /** 0: retained messages are sent now; 1: only when the subscription is new; 2: not at all. Default 0. */
+  readonly retainHandling?: 0 | 1 | 2;
+}
+
+/** Options of `subscribe`: those of its filters, and how their messages are consumed. */
+export interface SubscribeOptions extends FilterOptions {
+  /** MQTT 5.0: 1 to 268,435,455; its messages carry it, and are told apart by it when filters overlap. */
+  readonly subscriptionIdentifier?: number;
+  /** MQTT 5.0: user properties of SUBSCRIBE. */
+  readonly userProperties?: UserPropertiesInput;
+  /** Gets each message. Without one the subscription is read with `for await`. */
+  readonly handler?: MessageHandler;
+  /** Handlers that may run at a time. Default 1: one after the other, in order. */
+  readonly concurrency?: number;
+  /** Messages that may wait for the handler or reader. Default 256. */
+  readonly highWaterMark?: number;
+  /** What a full buffer does: stop reading from the connection, or drop a message. Default `pause`. */
+  readonly overflow?: Overflow;
+  /** `auto`: acknowledged when the handler's promise resolves, or the next message is asked for. Default `auto`. */
+  readonly ack?: "auto" | "manual";
+  /**
+   * What becomes of a message whose handler fails: left unacknowledged so that the server sends it again, acknowledged all the
+   * same, or refused (MQTT 5.0 only; as `withhold` with 3.1.1). Default `withhold`.
+   */
+  readonly whenHandlerFails?: "withhold" | "ack" | "reject";
+  /** With several filters: `reject` fails when any is refused and takes the others back; `allow` needs one. Default `reject`. */
+  readonly partial?: "reject" | "allow";
+  /** Gives up waiting for the server's answer. */
+  readonly signal?: AbortSignal;
+}
+
+/** Filters as `subscribe` takes them: one, a list, or a record of options (or just a QoS) for each. */
+export type SubscribeInput = string | readonly string[] | Readonly<Record<string, QoS | FilterOptions>>;
+
+/** A checked `subscribe` call. */
+export interface CheckedSubscribe {
+  readonly filters: readonly SubscribeFilter[];
+  readonly identifier: number | null;
+  readonly userProperties: UserProperties | null;
+  readonly consume: ConsumeSettings;
+  readonly partial: "reject" | "allow";
+  /** True when something was asked for that only MQTT 5.0 has. */
+  readonly needsV5: boolean;
+}
+
+const IDENTIFIER_MAX = 268_435_455;
+
+/**
+ * Checks a `subscribe` call.
+ * @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_QOS, ERR_INVALID_SUBSCRIBE_OPTION
+ */
+export function checkSubscribe(input: SubscribeInput, options: SubscribeOptions): CheckedSubscribe {
+  const filters = filtersOf(input, options);
+  if (filters.length === 0) throw invalid("at least one topic filter is needed");
+  const identifier = options.subscriptionIdentifier ?? null;
+  if (identifier !== null && !within(identifier, 1, IDENTIFIER_MAX)) {
+    throw invalid(`subscriptionIdentifier must be from 1 to ${IDENTIFIER_MAX}`);
+  }
+  const userProperties = options.userProperties === undefined ? null : toUserProperties(options.userProperties);
+  return {
+    filters,
+    identifier,
+    userProperties,
+    consume: consumeOf(options),
+    partial: options.partial ?? "reject",
+    needsV5: identifier !== null || userProperties !== null || filters.some(hasV5Options),
+  };
+}
+
+function filtersOf(input: SubscribeInput, options: FilterOptions): SubscribeFilter[] {
+  if (typeof input === "string") return [filterOf(input, options)];
+  if (Array.isArray(input)) return input.map((filter: unknown) => filterOf(filter, options));
+  if (typeof input !== "object" || input === null) throw invalid("filters are a string, a list or a record");
+  return Object.entries(input as Readonly<Record<string, QoS | FilterOptions>>).map(([filter, own]) =>
+    filterOf(filter, typeof own === "number" ? { ...options, qos: own } : { ...options, ...own }),
+  );
+}
+
+function filterOf(filter: unknown, options: FilterOptions): SubscribeFilter {
+  const wrong = typeof filter === "string" ? validateTopicFilter(filter) : "a topic filter must be a string";
+  if (wrong !== null || typeof filter !== "string") throw new MessagingError("ERR_INVALID_TOPIC", wrong ?? "");
+  const qos: number = options.qos ?? 0;
+  if (qos !== 0 && qos !== 1 && qos !== 2)
+    throw new MessagingError("ERR_INVALID_QOS", `qos must be 0, 1 or 2, not ${qos}`);
+  const retainHandling: number = options.retainHandling ?? 0;
+  if (retainHandling !== 0 && retainHandling !== 1 && retainHandling !== 2)
+    throw invalid("retainHandling must be 0, 1 or 2");
+  const noLocal = options.noLocal ?? false;
+  if (noLocal && filter.startsWith("$share/")) throw invalid("noLocal is not allowed on a shared subscription"); // [MQTT-3.8.3-4]
+  return { filter, qos, noLocal, retainAsPublished: options.retainAsPublished ?? false, retainHandling };
+}
+
+function hasV5Options(filter: SubscribeFilter): boolean {
+  return filter.noLocal || filter.retainAsPublished || filter.retainHandling !== 0;
+}
+
+function consumeOf(options: SubscribeOptions): ConsumeSettings {
+  const concurrency = options.concurrency ?? 1;
+  const highWaterMark = options.highWaterMark ?? 256;
+  if (!within(concurrency, 1, 65_535)) throw invalid("concurrency must be from 1 to 65535");
+  if (!within(highWaterMark, 1, 1_000_000)) throw invalid("highWaterMark must be from 1 to 1000000");
+  const handler: unknown = options.handler;
+  if (handler !== undefined && typeof handler !== "function") throw invalid("handler must be a function");
+  return {
+    handler: options.handler ?? null,
+    concurrency,
+    highWaterMark,
+    overflow: word(options.overflow, "overflow", ["pause", "dropOldest", "dropNewest"], "pause"),
+    ack: word(options.ack, "ack", ["auto", "manual"], "auto"),
+    whenHandlerFails: word(options.whenHandlerFails, "whenHandlerFails", ["withhold", "ack", "reject"], "withhold"),
+  };
+}
+
+function word<W extends string>(value: W | undefined, name: string, words: readonly W[], standard: W): W {
+  if (value === undefined) return standard;
+  if (words.includes(value)) return value;
+  throw invalid(`${name} must be one of ${words.join(", ")}`);
+}
+
+function within(value: unknown, least: number, most: number): boolean {
+  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+function invalid(what: string): MessagingError {
+  return new MessagingError("ERR_INVALID_SUBSCRIBE_OPTION", what);
+}

@@ -1,0 +1,291 @@
+// Hot path: `deliver` runs per message. No iterator or regex there; promises only where the application uses them.
+
+import { type Deferred, deferred } from "../../base/deferred.ts";
+import { Deque } from "../../base/deque.ts";
+import type { DropReason } from "./events.ts";
+import type { MqttMessage } from "./message.ts";
+
+/** What a full buffer does. */
+export type Overflow = "pause" | "dropOldest" | "dropNewest";
+
+/** Handles one message; it is acknowledged when the returned promise resolves. */
+export type MessageHandler = (message: MqttMessage) => void | Promise<void>;
+
+/** How a subscription consumes; checked and complete. */
+export interface ConsumeSettings {
+  readonly handler: MessageHandler | null;
+  readonly concurrency: number;
+  readonly highWaterMark: number;
+  readonly overflow: Overflow;
+  readonly ack: "auto" | "manual";
+  readonly whenHandlerFails: "withhold" | "ack" | "reject";
+}
+
+/** How full a buffer is. */
+export const Pressure = {
+  None: 0,
+  /** At the high-water mark: reading should stop, unless an answer is awaited that only reading can bring. */
+  Soft: 1,
+  /** Far above it: reading must stop. */
+  Hard: 2,
+} as const;
+
+/** One of {@link Pressure}. */
+export type Pressure = (typeof Pressure)[keyof typeof Pressure];
+
+/** How many times the high-water mark a buffer may hold while answers are awaited. */
+const HARD_FACTOR = 8;
+
+/** What a subscription needs from its client. */
+export interface SubscriptionOwner {
+  /** The subscription is done with a message whose acknowledgement is automatic. */
+  done(message: MqttMessage): void;
+  /** The message is to be left unacknowledged. */
+  withhold(message: MqttMessage): void;
+  /** The message is to be refused, where the protocol can. */
+  refuse(message: MqttMessage): void;
+  handlerFailed(message: MqttMessage, error: unknown): void;
+  dropped(message: MqttMessage, reason: DropReason): void;
+  /** The buffer became full, or has room again. */
+  pressure(subscription: MqttSubscription, pressure: Pressure): void;
+  unsubscribe(subscription: MqttSubscription): Promise<void>;
+}
+
+/** The outcome for one filter of a subscription. */
+export interface SubscribedFilter {
+  readonly filter: string;
+  /** Granted QoS 0 to 2, or the server's refusal of 0x80 and above. */
+  readonly reasonCode: number;
+}
+
+/**
+ * One `subscribe` call's messages: either a handler gets them, or they are read with `for await`. Messages wait in a buffer
+ * of at most `highWaterMark`; when it is full the overflow policy decides. With automatic acknowledgement a message read by
+ * `for await` is acknowledged when the next one is asked for; leaving the loop unsubscribes, and leaves the message
+ * that was being handled unacknowledged unless `ack()` was called on it.
+ */
+export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDisposable {
+  readonly #owner: SubscriptionOwner;
+  readonly #consume: ConsumeSettings;
+  readonly #buffer = new Deque<MqttMessage>();
+  readonly #readers = new Deque<Deferred<IteratorResult<MqttMessage, undefined>>>();
+  #filters: readonly SubscribedFilter[];
+  #running = 0;
+  #pumping = false;
+  #pressure: Pressure = Pressure.None;
+  #ended = false;
+  #received = 0;
+  #dropped = 0;
+  readonly #drainWaiters: (() => void)[] = [];
+
+  /** @internal */
+  constructor(owner: SubscriptionOwner, filters: readonly string[], consume: ConsumeSettings) {
+    this.#owner = owner;
+    this.#consume = consume;
+    this.#filters = filters.map((filter) => ({ filter, reasonCode: -1 }));
+  }
+
+  /** The filters in the order given, with what the server granted. */
+  get filters(): readonly SubscribedFilter[] {
+    return this.#filters;
+  }
+
+  /** Messages received so far. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Messages dropped by the overflow policy so far. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Messages that wait in the buffer now. */
+  get buffered(): number {
+    return this.#buffer.length;
+  }
+
+  /** True once nothing will be delivered any more. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Ends the subscription: no further messages; resolves when the server has confirmed. Buffered messages stay unacknowledged. */
+  unsubscribe(): Promise<void> {
+    return this.#owner.unsubscribe(this);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.unsubscribe();
+  }
+
+  /** Reads messages; several loops over one subscription share them. */
+  [Symbol.asyncIterator](): AsyncIterator<MqttMessage, undefined> {
+    let current: MqttMessage | null = null;
+    const finish = (): void => {
+      if (current !== null && this.#consume.ack === "auto") this.#owner.done(current);
+      current = null;
+    };
+    return {
+      next: async () => {
+        finish();
+        const result = await this.#read();
+        current = result.done === true ? null : result.value;
+        return result;
+      },
+      return: async () => {
+        if (current !== null && this.#consume.ack === "auto") this.#owner.withhold(current);
+        current = null;
+        if (!this.#ended) await this.unsubscribe();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  /** @internal */
+  granted(reasonCodes: readonly number[]): void {
+    this.#filters = this.#filters.map(({ filter }, i) => ({ filter, reasonCode: reasonCodes[i] ?? 0x80 }));
+  }
+
+  /** Takes one message from the connection. @internal */
+  deliver(message: MqttMessage): void {
+    this.#received++;
+    if (this.#consume.handler !== null && this.#running < this.#consume.concurrency && this.#buffer.length === 0) {
+      this.#handle(message, this.#consume.handler);
+      return;
+    }
+    const reader = this.#readers.shift();
+    if (reader !== undefined) return reader.resolve({ done: false, value: message });
+    this.#store(message);
+  }
+
+  /** Ends without a word to the server. Messages still buffered are left unacknowledged. @internal */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (let message = this.#buffer.shift(); message !== undefined; message = this.#buffer.shift()) {
+      this.#owner.withhold(message);
+    }
+    for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift()) {
+      reader.resolve({ done: true, value: undefined });
+    }
+    this.#measure();
+    this.#wakeDrained();
+  }
+
+  /** Resolves when no handler runs and nothing is buffered. @internal */
+  drained(): Promise<void> {
+    if (this.#idle) return Promise.resolve();
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  }
+
+  get #idle(): boolean {
+    // Nobody may be reading an iterator's buffer: closing does not wait for it.
+    return this.#running === 0 && (this.#buffer.length === 0 || this.#consume.handler === null);
+  }
+
+  #read(): Promise<IteratorResult<MqttMessage, undefined>> {
+    const message = this.#buffer.shift();
+    if (message !== undefined) {
+      this.#measure();
+      return Promise.resolve({ done: false, value: message });
+    }
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    const reader = deferred<IteratorResult<MqttMessage, undefined>>();
+    this.#readers.push(reader);
+    return reader.promise;
+  }
+
+  #handle(message: MqttMessage, handler: MessageHandler): void {
+    this.#running++;
+    let result: void | Promise<void>;
+    try {
+      result = handler(message);
+    } catch (error) {
+      this.#failed(message, error);
+      return;
+    }
+    if (isPromise(result)) {
+      result.then(
+        () => this.#succeeded(message),
+        (error: unknown) => this.#failed(message, error),
+      );
+    } else this.#succeeded(message);
+  }
+
+  #succeeded(message: MqttMessage): void {
+    if (this.#consume.ack === "auto") this.#owner.done(message);
+    this.#finished();
+  }
+
+  #failed(message: MqttMessage, error: unknown): void {
+    this.#owner.handlerFailed(message, error);
+    if (this.#consume.ack === "auto") {
+      const what = this.#consume.whenHandlerFails;
+      if (what === "ack") this.#owner.done(message);
+      else if (what === "reject") this.#owner.refuse(message);
+      else this.#owner.withhold(message);
+    }
+    this.#finished();
+  }
+
+  /** A handler is done: the next buffered messages have their turn. */
+  #finished(): void {
+    this.#running--;
+    if (this.#buffer.length > 0 && !this.#pumping) this.#pump();
+    if (this.#drainWaiters.length > 0) this.#wakeDrained();
+  }
+
+  /** A loop, not a recursion: handlers that return at once come back here through `#finished`. */
+  #pump(): void {
+    const handler = this.#consume.handler;
+    this.#pumping = true;
+    while (handler !== null && this.#running < this.#consume.concurrency) {
+      const next = this.#buffer.shift();
+      if (next === undefined) break;
+      this.#measure();
+      this.#handle(next, handler);
+    }
+    this.#pumping = false;
+  }
+
+  #store(message: MqttMessage): void {
+    if (this.#ended) return this.#owner.withhold(message);
+    if (this.#buffer.length >= this.#consume.highWaterMark && this.#consume.overflow !== "pause") {
+      const dropped = this.#consume.overflow === "dropNewest" ? message : this.#buffer.shift();
+      if (dropped !== undefined) this.#drop(dropped);
+      if (dropped === message) return;
+    }
+    this.#buffer.push(message);
+    this.#measure();
+  }
+
+  #drop(message: MqttMessage): void {
+    this.#dropped++;
+    this.#owner.dropped(message, "slowConsumer");
+    this.#owner.done(message);
+  }
+
+  /** Tells the owner how full the buffer is; it is relieved at half of the high-water mark. */
+  #measure(): void {
+    if (this.#consume.overflow !== "pause") return;
+    const length = this.#buffer.length;
+    const mark = this.#consume.highWaterMark;
+    let pressure = this.#pressure;
+    if (length >= mark * HARD_FACTOR) pressure = Pressure.Hard;
+    else if (length >= mark) pressure = pressure === Pressure.Hard ? pressure : Pressure.Soft;
+    else if (length <= mark >> 1) pressure = Pressure.None;
+    if (pressure === this.#pressure) return;
+    this.#pressure = pressure;
+    this.#owner.pressure(this, pressure);
+  }
+
+  #wakeDrained(): void {
+    if (!this.#idle) return;
+    for (const wake of this.#drainWaiters.splice(0)) wake();
+  }
+}
+
+function isPromise(value: unknown): value is PromiseLike<void> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

@@ -1,0 +1,52 @@
+import { MessagingError } from "../../base/errors.ts";
+import type { ByteReader } from "../../bytes/reader.ts";
+import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
+import { invalid } from "./arguments.ts";
+import { expectEnd, firstByte, PacketType, readHeader, writeHeader } from "./header.ts";
+import type { Auth, ProtocolLevel } from "./packets.ts";
+import { decodeProperties, measureProperties, writeProperties } from "./properties.ts";
+import { checkReason, expectReason } from "./reason-codes.ts";
+
+/*
+ * AUTH (MQTT 5.0 §3.15); MQTT 3.1.1 has none:
+ *   byte    0xF0 [MQTT-3.15.1-1]
+ *   varint  remaining length
+ *   byte    reason code; left out together with the properties when it is 0 and there are none (§3.15.2.1)
+ *   block   properties behind their length
+ */
+
+/**
+ * Encodes an AUTH. `ERR_AUTH_NOT_V5` at level 4; `ERR_INVALID_ARGUMENT` for a reason code that it may not carry
+ * [MQTT-3.15.2-1] and for no authentication method (§3.15.2.2.2), unless it is a bare success.
+ */
+export function encodeAuth(w: ByteWriter, packet: Auth, level: ProtocolLevel): void {
+  if (level === 4) throw new MessagingError("ERR_AUTH_NOT_V5", "AUTH exists in MQTT 5.0 only");
+  checkReason("auth", packet.reasonCode);
+  const block = measureProperties(w.text, "auth", packet.properties);
+  if (block === 0 && packet.reasonCode === 0) {
+    writeHeader(w, firstByte(PacketType.AUTH), 0);
+    return;
+  }
+  if (packet.properties?.authenticationMethod === undefined) throw invalid("AUTH needs an authentication method");
+  writeHeader(w, firstByte(PacketType.AUTH), 1 + varintBytes(block) + block);
+  w.u8(packet.reasonCode);
+  writeProperties(w, "auth", packet.properties, block);
+}
+
+/**
+ * Decodes an AUTH that fills the reader's window. `ERR_MALFORMED_PACKET` at level 4, for wrong flags [MQTT-3.15.1-1] and for a
+ * reason code without a property length; `ERR_PROTOCOL_VIOLATION` for a reason code that it may not carry and for no
+ * authentication method (§3.15.2.2.2). An AUTH without a body is a success without properties (§3.15.2.1).
+ */
+export function decodeAuth(r: ByteReader, level: ProtocolLevel): Auth {
+  readHeader(r, PacketType.AUTH, level);
+  if (r.left === 0) return { type: "auth", reasonCode: 0, properties: null };
+  const reasonCode = r.u8();
+  expectReason("auth", reasonCode);
+  const properties = decodeProperties(r, "auth");
+  if (properties?.authenticationMethod === undefined) {
+    throw new MessagingError("ERR_PROTOCOL_VIOLATION", "AUTH without an authentication method");
+  }
+  expectEnd(r, PacketType.AUTH);
+  return { type: "auth", reasonCode, properties };
+}

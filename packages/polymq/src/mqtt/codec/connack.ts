@@ -1,0 +1,62 @@
+import { MessagingError } from "../../base/errors.ts";
+import { type ByteReader, malformed } from "../../bytes/reader.ts";
+import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
+import { checkInteger, checkNoProperties, invalid } from "./arguments.ts";
+import { expectEnd, firstByte, PacketType, readHeader, writeHeader } from "./header.ts";
+import type { Connack, ProtocolLevel } from "./packets.ts";
+import { decodeProperties, measureProperties, writeProperties } from "./properties.ts";
+import { ConnectReturnCode, checkReason, expectReason, reasonOfReturnCode } from "./reason-codes.ts";
+
+/*
+ * CONNACK (MQTT 5.0 §3.2, MQTT 3.1.1 §3.2):
+ *   byte    0x20
+ *   varint  remaining length
+ *   byte    bit 0: session present; bits 7-1: 0 [MQTT-3.2.2-1]
+ *   byte    reason code; at level 4 return code
+ *   block   properties behind their length, at level 5 only
+ */
+
+/** Encodes a CONNACK; `ERR_INVALID_ARGUMENT` for what its decoder would refuse. */
+export function encodeConnack(w: ByteWriter, packet: Connack, level: ProtocolLevel): void {
+  const { sessionPresent, reasonCode, properties } = packet;
+  if (sessionPresent && reasonCode !== 0) throw invalid("CONNACK with session present but no success");
+  if (level === 4) {
+    checkNoProperties(properties, "CONNACK");
+    checkInteger(reasonCode, "CONNACK's return code", 0, ConnectReturnCode.NotAuthorized);
+  } else {
+    checkReason("connack", reasonCode);
+  }
+  const block = measureProperties(w.text, "connack", properties);
+  writeHeader(w, firstByte(PacketType.CONNACK), 2 + (level === 5 ? varintBytes(block) + block : 0));
+  w.u8(sessionPresent ? 1 : 0);
+  w.u8(reasonCode);
+  if (level === 5) writeProperties(w, "connack", properties, block);
+}
+
+/**
+ * Decodes a CONNACK that fills the reader's window. `ERR_MALFORMED_PACKET` for reserved flags [MQTT-3.2.2-1];
+ * `ERR_PROTOCOL_VIOLATION` for a code that does not exist and session present beside a failure [MQTT-3.2.2-6] [MQTT3-3.2.2-4].
+ *
+ * A server that knows only 3.1.1 refuses a CONNECT of level 5 in its own form, without properties and with return code 1
+ * [MQTT3-3.1.2-2]. At level 5 that one packet is decoded, too, as reason code 0x84.
+ */
+export function decodeConnack(r: ByteReader, level: ProtocolLevel): Connack {
+  readHeader(r, PacketType.CONNACK, level);
+  const flags = r.u8();
+  if (flags > 1) throw malformed(`CONNACK with reserved flags ${flags}`);
+  const sessionPresent = flags === 1;
+  const code = r.u8();
+  if (level === 5 && r.left === 0 && flags === 0 && code === ConnectReturnCode.UnacceptableProtocolVersion) {
+    return { type: "connack", sessionPresent, reasonCode: reasonOfReturnCode(code), properties: null };
+  }
+  if (level === 5) expectReason("connack", code);
+  else if (code > ConnectReturnCode.NotAuthorized) throw violation(`CONNACK with return code ${code}`);
+  if (sessionPresent && code !== 0) throw violation("CONNACK with session present but no success");
+  const properties = level === 5 ? decodeProperties(r, "connack") : null;
+  expectEnd(r, PacketType.CONNACK);
+  return { type: "connack", sessionPresent, reasonCode: code, properties };
+}
+
+function violation(what: string): MessagingError {
+  return new MessagingError("ERR_PROTOCOL_VIOLATION", what);
+}

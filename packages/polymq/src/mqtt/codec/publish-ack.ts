@@ -1,0 +1,108 @@
+// Hot path: `writeAck` and `readBareAck` run per message. No closure, promise, spread, iterator or regex here.
+import type { ByteReader } from "../../bytes/reader.ts";
+import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
+import { checkNoProperties, invalid } from "./arguments.ts";
+import { checkPacketId, expectEnd, firstByte, PacketType, readHeader, readPacketId, writeHeader } from "./header.ts";
+import type { ProtocolLevel, PublishAck } from "./packets.ts";
+import { decodeProperties, measureProperties, writeProperties } from "./properties.ts";
+import { checkReason, expectReason } from "./reason-codes.ts";
+
+/*
+ * PUBACK, PUBREC, PUBREL and PUBCOMP (MQTT 5.0 §3.4 to §3.7, MQTT 3.1.1 §3.4 to §3.7):
+ *   byte    0x40, 0x50, 0x62 or 0x70 [MQTT-3.6.1-1]
+ *   varint  remaining length
+ *   u16     packet identifier
+ *   byte    reason code, at level 5; left out together with the properties when it is 0 and there are none (§3.4.2.1)
+ *   block   properties behind their length, at level 5; left out when there are none (§3.4.2.2.1)
+ */
+
+/** The packet types that answer a PUBLISH or one another. */
+export type AckType =
+  | typeof PacketType.PUBACK
+  | typeof PacketType.PUBREC
+  | typeof PacketType.PUBREL
+  | typeof PacketType.PUBCOMP;
+
+/** Bytes of an acknowledgement without reason code and properties. */
+export const BARE_ACK_BYTES = 4;
+
+const TYPES: Readonly<Record<PublishAck["type"], AckType>> = {
+  puback: PacketType.PUBACK,
+  pubrec: PacketType.PUBREC,
+  pubrel: PacketType.PUBREL,
+  pubcomp: PacketType.PUBCOMP,
+};
+
+/** Writes an acknowledgement that says success and nothing else: four bytes, at both levels. The caller knows that the packet id is valid. */
+export function writeAck(w: ByteWriter, type: AckType, packetId: number): void {
+  w.reserve(BARE_ACK_BYTES);
+  const at = w.at;
+  const buffer = w.buffer;
+  buffer[at] = type === PacketType.PUBREL ? 0x62 : type << 4;
+  buffer[at + 1] = 2;
+  buffer[at + 2] = packetId >>> 8;
+  buffer[at + 3] = packetId;
+  w.at = at + BARE_ACK_BYTES;
+}
+
+/**
+ * Reads an acknowledgement of four bytes in the frame at `start` up to `end`: its packet id, or 0 when it is longer or
+ * wrong in any way; `decodePublishAck` then reads it or says what is wrong. The type is the upper half of its first byte.
+ */
+export function readBareAck(buffer: Uint8Array, start: number, end: number): number {
+  if (end - start !== BARE_ACK_BYTES || buffer[start + 1] !== 2) return 0;
+  const byte = buffer[start] as number;
+  if (byte !== 0x40 && byte !== 0x50 && byte !== 0x62 && byte !== 0x70) return 0;
+  return ((buffer[start + 2] as number) << 8) | (buffer[start + 3] as number);
+}
+
+/** Encodes any acknowledgement in its shortest form; `ERR_INVALID_ARGUMENT` for what may not be sent [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-3.6.2-1] [MQTT-3.7.2-1]. */
+export function encodePublishAck(w: ByteWriter, packet: PublishAck, level: ProtocolLevel): void {
+  checkPacketId(packet.packetId);
+  if (level === 4) {
+    checkNoProperties(packet.properties, packet.type.toUpperCase());
+    if (packet.reasonCode !== 0) throw invalid(`${packet.type.toUpperCase()} has no reason code in MQTT 3.1.1`);
+    writeAck(w, TYPES[packet.type], packet.packetId);
+    return;
+  }
+  checkReason(packet.type, packet.reasonCode);
+  const block = measureProperties(w.text, packet.type, packet.properties);
+  if (block === 0 && packet.reasonCode === 0) {
+    writeAck(w, TYPES[packet.type], packet.packetId);
+    return;
+  }
+  writeHeader(w, firstByte(TYPES[packet.type]), block === 0 ? 3 : 3 + varintBytes(block) + block);
+  w.u16(packet.packetId);
+  w.u8(packet.reasonCode);
+  if (block > 0) writeProperties(w, packet.type, packet.properties, block);
+}
+
+/**
+ * Decodes an acknowledgement that fills the reader's window. `ERR_MALFORMED_PACKET` for wrong flags [MQTT-3.6.1-1], packet id 0
+ * and leftovers; `ERR_PROTOCOL_VIOLATION` for a reason code that it may not carry.
+ */
+export function decodePublishAck(r: ByteReader, level: ProtocolLevel): PublishAck {
+  const type = ((r.buffer[r.at] ?? 0) >> 4) as AckType;
+  const name = nameOf(type);
+  readHeader(r, TYPES[name], level);
+  const packetId = readPacketId(r, type);
+  const reasonCode = level === 5 && r.left > 0 ? r.u8() : 0;
+  if (level === 5) expectReason(name, reasonCode);
+  const properties = level === 5 && r.left > 0 ? decodeProperties(r, name) : null;
+  expectEnd(r, type);
+  return { type: name, packetId, reasonCode, properties };
+}
+
+/** Any other type becomes a PUBACK here and is refused by `readHeader`. */
+function nameOf(type: AckType): PublishAck["type"] {
+  switch (type) {
+    case PacketType.PUBREC:
+      return "pubrec";
+    case PacketType.PUBREL:
+      return "pubrel";
+    case PacketType.PUBCOMP:
+      return "pubcomp";
+    default:
+      return "puback";
+  }
+}

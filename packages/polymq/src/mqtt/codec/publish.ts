@@ -1,0 +1,186 @@
+// Hot path: `readPublishHead` and `writePublish` run per message. No closure, promise, spread, iterator or regex here.
+import { MessagingError } from "../../base/errors.ts";
+import { type ByteReader, malformed } from "../../bytes/reader.ts";
+import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
+import { checkInteger, checkNoProperties, checkQoS, invalid, stringBytes } from "./arguments.ts";
+import { PacketType, readPacketId, readRemainingLength, writeHeader } from "./header.ts";
+import type { ProtocolLevel, Publish, QoS } from "./packets.ts";
+import { encodePublishProperties, readPublishProperties, scanPublishProperties } from "./publish-properties.ts";
+import { validateTopicName } from "./topic.ts";
+
+/*
+ * PUBLISH (MQTT 5.0 §3.3, MQTT 3.1.1 §3.3):
+ *   byte    0x30 | DUP << 3 | QoS << 1 | RETAIN
+ *   varint  remaining length
+ *   string  topic name
+ *   u16     packet identifier, at QoS 1 and 2 only
+ *   block   properties behind their length, at level 5 only
+ *   bytes   payload, up to the end of the packet
+ */
+
+const FIRST_BYTE = PacketType.PUBLISH << 4;
+const TOPIC_BYTES_MAX = 0xffff;
+
+/**
+ * A PUBLISH read in place: positions in the reader's buffer, not copies. One object serves every message of a connection.
+ */
+export class PublishHead {
+  qos: QoS = 0;
+  retain = false;
+  dup = false;
+  /** 1 to 65,535, or 0 at QoS 0. */
+  packetId = 0;
+  /** The topic name's UTF-8, not checked yet: `TopicDecoder` does. Empty only when `topicAlias` is not 0. */
+  topicStart = 0;
+  topicEnd = 0;
+  /** The property block without its length, fully checked; both alike when there are no properties. */
+  propertiesStart = 0;
+  propertiesEnd = 0;
+  payloadStart = 0;
+  payloadEnd = 0;
+  /** The Topic Alias property, or 0 when there is none. */
+  topicAlias = 0;
+  /** The Message Expiry Interval property in seconds, or -1 when there is none. */
+  messageExpirySeconds = -1;
+  /** How many Subscription Identifier properties there are: a server takes none from a client [MQTT-3.3.4-6]. */
+  subscriptionIdentifiers = 0;
+}
+
+/** The fields of a PUBLISH that are not bytes; a {@link PublishHead} and a {@link Publish} have them. */
+export interface PublishFields {
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly dup: boolean;
+  readonly packetId: number;
+}
+
+/**
+ * Reads a PUBLISH that fills the reader's window into `out`, without allocating. All of it is checked here, properties too,
+ * but the topic name's characters, which `TopicDecoder` checks on a topic it has not seen. `readPublishProperties` builds
+ * the properties when somebody wants them.
+ *
+ * `ERR_MALFORMED_PACKET`: QoS 3 [MQTT-3.3.1-4] [MQTT3-3.3.1-4], DUP at QoS 0 [MQTT-3.3.1-2] [MQTT3-3.3.1-2], packet id 0
+ * [MQTT-2.2.1-3] [MQTT3-2.3.1-1], an empty topic at level 4 [MQTT3-4.7.3-1], a packet cut short; `ERR_PROTOCOL_VIOLATION`: an
+ * empty topic without an alias (MQTT 5.0 §3.3.2.1); properties as `decodeProperties`.
+ */
+export function readPublishHead(r: ByteReader, level: ProtocolLevel, out: PublishHead): void {
+  const byte = r.u8();
+  const qos = (byte >> 1) & 3;
+  if (byte >> 4 !== PacketType.PUBLISH) throw malformed(`packet type ${byte >> 4} where PUBLISH was to be decoded`);
+  if (qos === 3) throw malformed("PUBLISH with QoS 3");
+  if (qos === 0 && (byte & 8) !== 0) throw malformed("PUBLISH with DUP at QoS 0");
+  readRemainingLength(r);
+  const topicBytes = r.u16();
+  if (topicBytes > r.left) throw malformed(`packet ends early: ${topicBytes} bytes needed, ${r.left} left`);
+  out.qos = qos as QoS;
+  out.retain = (byte & 1) !== 0;
+  out.dup = (byte & 8) !== 0;
+  out.topicStart = r.at;
+  r.at += topicBytes;
+  out.topicEnd = r.at;
+  out.packetId = qos === 0 ? 0 : readPacketId(r, PacketType.PUBLISH);
+  out.topicAlias = 0;
+  out.messageExpirySeconds = -1;
+  out.subscriptionIdentifiers = 0;
+  out.propertiesStart = r.at;
+  out.propertiesEnd = r.at;
+  if (level === 5) scanPublishProperties(r, out);
+  if (topicBytes === 0 && out.topicAlias === 0) throw emptyTopic(level);
+  out.payloadStart = r.at;
+  out.payloadEnd = r.end;
+  r.at = r.end;
+}
+
+function emptyTopic(level: ProtocolLevel): MessagingError {
+  return level === 4
+    ? malformed("PUBLISH with an empty topic")
+    : new MessagingError("ERR_PROTOCOL_VIOLATION", "PUBLISH with an empty topic and no topic alias");
+}
+
+/** Bytes behind the fixed header. */
+function remainingLength(qos: QoS, topic: Uint8Array, payload: Uint8Array, properties: Uint8Array | null): number {
+  const bare = 2 + topic.length + (qos === 0 ? 0 : 2) + payload.length;
+  return properties === null ? bare : bare + varintBytes(properties.length) + properties.length;
+}
+
+/** Bytes of the whole PUBLISH that {@link writePublish} would write, to be held against the receiver's Maximum Packet Size. */
+export function publishBytes(qos: QoS, topic: Uint8Array, payload: Uint8Array, properties: Uint8Array | null): number {
+  const rest = remainingLength(qos, topic, payload, properties);
+  return 1 + varintBytes(rest) + rest;
+}
+
+/**
+ * Writes a PUBLISH and returns its bytes: it stands at `w.at - <bytes>`. `ERR_PACKET_TOO_LARGE` above 268,435,455 bytes,
+ * `ERR_INVALID_ARGUMENT` for a packet id of 0 at QoS 1 and 2 or another at QoS 0, DUP at QoS 0 and a topic above 65,535 bytes;
+ * the writer is then as it was. The topic is UTF-8 that `TopicEncoder` has checked.
+ *
+ * Five plain parameters, for an object per message to hold them would be garbage.
+ *
+ * @param properties a block from `encodePublishProperties` at level 5 (`NO_PROPERTIES` for none), null at level 4
+ */
+export function writePublish(
+  w: ByteWriter,
+  head: PublishFields,
+  topic: Uint8Array,
+  payload: Uint8Array,
+  properties: Uint8Array | null,
+): number {
+  const qos = head.qos;
+  const packetId = head.packetId;
+  if (qos === 0 ? packetId !== 0 || head.dup : packetId < 1 || packetId > 0xffff) throw wrongFields(head);
+  if (topic.length > TOPIC_BYTES_MAX)
+    throw invalid(`a topic of ${topic.length} bytes, the limit is ${TOPIC_BYTES_MAX}`);
+  const rest = remainingLength(qos, topic, payload, properties);
+  writeHeader(w, FIRST_BYTE | (head.dup ? 8 : 0) | (qos << 1) | (head.retain ? 1 : 0), rest);
+  w.u16(topic.length);
+  w.bytes(topic);
+  if (qos !== 0) w.u16(packetId);
+  if (properties !== null) {
+    w.varint(properties.length);
+    w.bytes(properties);
+  }
+  w.bytes(payload);
+  return 1 + varintBytes(rest) + rest;
+}
+
+function wrongFields(head: PublishFields): MessagingError {
+  return invalid(`PUBLISH at QoS ${head.qos} with packet id ${head.packetId}${head.dup ? " and DUP" : ""}`);
+}
+
+/** Encodes a PUBLISH given as a value; refusals as {@link writePublish}, and a topic or property that may not be sent. */
+export function encodePublish(w: ByteWriter, packet: Publish, level: ProtocolLevel): void {
+  checkQoS(packet.qos);
+  checkInteger(packet.packetId, "packetId", 0, 0xffff);
+  if (!(packet.payload instanceof Uint8Array)) throw invalid("payload must be a Uint8Array");
+  if (level === 4) checkNoProperties(packet.properties, "PUBLISH");
+  if (packet.topic !== "" || packet.properties?.topicAlias === undefined) {
+    const wrong = validateTopicName(packet.topic);
+    if (wrong !== null) throw new MessagingError("ERR_INVALID_TOPIC", wrong);
+  }
+  const properties = level === 4 ? null : encodePublishProperties(w.text, packet.properties);
+  const topic = new Uint8Array(stringBytes(w.text, packet.topic, "topic") - 2);
+  w.text.write(topic, 0, packet.topic);
+  writePublish(w, packet, topic, packet.payload, properties);
+}
+
+/** Decodes a PUBLISH that fills the reader's window; payload and correlation data are views. Errors as {@link readPublishHead}. */
+export function decodePublish(r: ByteReader, level: ProtocolLevel): Publish {
+  const head = new PublishHead();
+  readPublishHead(r, level, head);
+  const end = r.end;
+  r.at = head.topicStart;
+  const topic = r.utf8(head.topicEnd - head.topicStart);
+  r.at = end;
+  const wrong = topic === "" ? null : validateTopicName(topic);
+  if (wrong !== null) throw malformed(wrong);
+  return {
+    type: "publish",
+    topic,
+    payload: r.buffer.subarray(head.payloadStart, head.payloadEnd),
+    qos: head.qos,
+    retain: head.retain,
+    dup: head.dup,
+    packetId: head.packetId,
+    properties: readPublishProperties(r, head),
+  };
+}

@@ -1,0 +1,296 @@
+import { MessagingError } from "../../base/errors.ts";
+import type { ByteReader } from "../../bytes/reader.ts";
+import { decodePacket } from "../codec/decode.ts";
+import type {
+  Auth,
+  Connack,
+  Connect,
+  Disconnect,
+  DisconnectProperties,
+  Packet,
+  Suback,
+  Subscribe,
+  Unsuback,
+  Unsubscribe,
+} from "../codec/packets.ts";
+import type { PublishHead } from "../codec/publish.ts";
+import { ReasonCode } from "../codec/reason-codes.ts";
+import { Endpoint, type EndpointHandler, type EndpointOptions, sayableCode } from "./endpoint.ts";
+import { ClientKeepAlive } from "./keep-alive.ts";
+import { Phase } from "./outbound-flow.ts";
+import type { SessionState } from "./session-state.ts";
+
+/** What a client engine tells its owner on top of {@link EndpointHandler}. */
+export interface ClientHandler<Item, Route> extends EndpointHandler<Item, Route> {
+  /** The server accepted; messages may flow from now on. */
+  onConnected(connack: Connack): void;
+  /** The server refused the connection; the engine is over. */
+  onRefused(connack: Connack): void;
+  onSuback(item: Item, packet: Suback): void;
+  onUnsuback(item: Item, packet: Unsuback): void;
+  /** The server goes on with, or asks for, enhanced authentication. */
+  onAuth(packet: Auth): void;
+  /** The server said goodbye (MQTT 5.0); the engine is over. */
+  onServerDisconnect(packet: Disconnect): void;
+}
+
+/** Options of {@link ClientEngine}. */
+export interface ClientEngineOptions<Item, Route> extends EndpointOptions<Item, Route> {
+  readonly handler: ClientHandler<Item, Route>;
+  readonly session: SessionState<Item>;
+  readonly connect: Connect;
+  /** Our own bound of publishes in flight; the server's receive maximum may lower it. */
+  readonly maxInflight: number;
+  readonly pingTimeoutMs: number;
+  readonly useTopicAliases: boolean;
+}
+
+/** The protocol's default receive maximum (MQTT 5.0 §3.1.2.11.3). */
+const RECEIVE_MAXIMUM_DEFAULT = 65_535;
+
+/** An acknowledgement with a reason code: a server that takes less cannot be talked to. */
+const ACK_BYTES_MAX = 5;
+
+type State =
+  | { readonly is: "connecting" }
+  | { readonly is: "open"; readonly keepAlive: ClientKeepAlive }
+  | { readonly is: "closed" };
+
+/**
+ * The client's side of one MQTT connection. `start` writes CONNECT; from CONNACK on, messages flow. The owner calls `onTime`
+ * when `deadlineMs` has come.
+ */
+export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
+  readonly #options: ClientEngineOptions<Item, Route>;
+  readonly #clientHandler: ClientHandler<Item, Route>;
+  readonly #session: SessionState<Item>;
+  #state: State = { is: "connecting" };
+
+  constructor(options: ClientEngineOptions<Item, Route>) {
+    super(options);
+    this.#options = options;
+    this.#clientHandler = options.handler;
+    this.#session = options.session;
+    this.level = options.connect.level;
+  }
+
+  /** Writes CONNECT, the first packet of a connection [MQTT-3.1.0-1]. */
+  start(): void {
+    this.send(this.#options.connect);
+  }
+
+  /** True from CONNACK until the end. */
+  get open(): boolean {
+    return this.#state.is === "open";
+  }
+
+  /** Sends SUBSCRIBE or UNSUBSCRIBE under a packet id of its own, which is returned. @throws ERR_MAX_INFLIGHT without a free id */
+  request(item: Item, packet: Omit<Subscribe, "packetId"> | Omit<Unsubscribe, "packetId">): number {
+    const phase = packet.type === "subscribe" ? Phase.Subscribe : Phase.Unsubscribe;
+    const packetId = this.#session.outbound.beginRequest(item, phase);
+    if (packetId === 0) throw new MessagingError("ERR_MAX_INFLIGHT", "all packet identifiers are in use");
+    try {
+      this.send({ ...packet, packetId });
+    } catch (error) {
+      this.#session.outbound.finish(packetId, phase);
+      throw error;
+    }
+    return packetId;
+  }
+
+  /**
+   * Answers a challenge (0x18) or, once open, starts re-authentication (0x19) (MQTT 5.0 §4.12).
+   * @throws {MessagingError} ERR_AUTH_NOT_V5 at level 4, ERR_AUTH_METHOD_MISSING when CONNECT named no method
+   * [MQTT-4.12.0-7], ERR_INVALID_ARGUMENT for another method than that or another code [MQTT-4.12.0-3] [MQTT-4.12.0-5]
+   */
+  sendAuth(packet: Auth): void {
+    if (this.over) return;
+    const method = this.#options.connect.properties?.authenticationMethod;
+    if (this.level === 5 && method === undefined) {
+      throw new MessagingError("ERR_AUTH_METHOD_MISSING", "AUTH without an authentication method in CONNECT");
+    }
+    if (this.level === 5 && packet.properties?.authenticationMethod !== method) {
+      throw new MessagingError("ERR_INVALID_ARGUMENT", "AUTH names another authentication method than CONNECT");
+    }
+    const begins = packet.reasonCode === ReasonCode.ReAuthenticate && this.open;
+    if (this.level === 5 && packet.reasonCode !== ReasonCode.ContinueAuthentication && !begins) {
+      throw new MessagingError("ERR_INVALID_ARGUMENT", `a client cannot send AUTH ${packet.reasonCode} now`);
+    }
+    this.send(packet);
+  }
+
+  /**
+   * Says goodbye and ends: nothing may be written afterwards [MQTT-3.14.4-1].
+   * @throws {MessagingError} ERR_INVALID_ARGUMENT, with the connection as it was, for a code that a client may not send and for a
+   * session expiry after one of 0 in CONNECT (MQTT 5.0 §3.14.2)
+   */
+  disconnect(reasonCode: number, properties: DisconnectProperties | null): void {
+    if (this.over) return;
+    if (this.level === 5) this.#checkDisconnect(reasonCode, properties);
+    if (this.#state.is === "open") {
+      this.sendLast({
+        type: "disconnect",
+        reasonCode: this.level === 4 ? 0 : reasonCode,
+        properties: this.level === 4 ? null : properties,
+      });
+    }
+    this.end();
+  }
+
+  #checkDisconnect(reasonCode: number, properties: DisconnectProperties | null): void {
+    if (sayableCode("disconnect", reasonCode, "client") !== reasonCode) {
+      throw new MessagingError("ERR_INVALID_ARGUMENT", `a client cannot send DISCONNECT ${reasonCode}`);
+    }
+    const expiry = properties?.sessionExpirySeconds ?? 0;
+    const first = this.#options.connect.properties?.sessionExpirySeconds ?? 0;
+    if (expiry > 0 && first === 0) {
+      throw new MessagingError("ERR_INVALID_ARGUMENT", "DISCONNECT cannot raise a session expiry that was 0");
+    }
+  }
+
+  override end(): void {
+    this.#state = { is: "closed" };
+    super.end();
+  }
+
+  /** Bytes left the process. */
+  sent(nowMs: number): void {
+    if (this.#state.is === "open") this.#state.keepAlive.sent(nowMs);
+  }
+
+  /** When `onTime` should be called; Infinity for never. */
+  get deadlineMs(): number {
+    return this.#state.is === "open" ? this.#state.keepAlive.deadlineMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** As `onTime`, while the owner does not read: the server must hear from us, but its silence says nothing. */
+  onTimeWhilePaused(nowMs: number): void {
+    if (this.#state.is !== "open") return;
+    if (this.#state.keepAlive.due(nowMs) === "dead") this.#state.keepAlive.heard(nowMs);
+    else this.onTime(nowMs);
+  }
+
+  /** Sends PINGREQ when it is time, and gives a silent server up (MQTT 5.0 §3.1.2.10). */
+  onTime(nowMs: number): void {
+    if (this.#state.is !== "open") return;
+    this.nowMs = nowMs;
+    const keepAlive = this.#state.keepAlive;
+    const action = keepAlive.due(nowMs);
+    if (action === "ping") {
+      this.send({ type: "pingreq" });
+      keepAlive.pinged(nowMs);
+    } else if (action === "dead") {
+      this.fail(new MessagingError("ERR_PING_TIMEOUT", "no answer to PINGREQ in time"));
+    }
+  }
+
+  protected heard(nowMs: number): void {
+    if (this.#state.is === "open") this.#state.keepAlive.heard(nowMs);
+  }
+
+  protected onEarlyFrame(reader: ByteReader): void {
+    this.#onHandshake(decodePacket(reader, this.level));
+  }
+
+  protected sayGoodbye(reasonCode: number, text: string): void {
+    if (this.level !== 5 || this.#state.is !== "open") return;
+    const quiet = text === "" || this.#options.connect.properties?.requestProblemInformation === false;
+    const code = sayableCode("disconnect", reasonCode, "client");
+    this.sendLast({ type: "disconnect", reasonCode: code, properties: quiet ? null : { reasonString: text } });
+  }
+
+  protected checkPublish(_head: PublishHead): void {
+    // Everything that a server may send was checked by the codec and the flows.
+  }
+
+  protected onPacket(packet: Packet): void {
+    switch (packet.type) {
+      case "suback":
+        return this.#onSuback(packet);
+      case "unsuback":
+        return this.#onUnsuback(packet);
+      case "pingresp":
+        return;
+      case "disconnect":
+        this.end();
+        return this.#clientHandler.onServerDisconnect(packet);
+      case "auth":
+        return this.#onAuth(packet);
+      default:
+        throw unexpected(packet);
+    }
+  }
+
+  #onHandshake(packet: Packet): void {
+    if (packet.type === "auth") return this.#onAuth(packet);
+    if (packet.type === "disconnect" && this.level === 5) {
+      this.end();
+      return this.#clientHandler.onServerDisconnect(packet);
+    }
+    if (packet.type !== "connack") throw unexpected(packet);
+    if (packet.reasonCode !== 0) {
+      if (packet.sessionPresent) throw violation("CONNACK refuses and says session present"); // [MQTT-3.2.2-6]
+      this.end();
+      return this.#clientHandler.onRefused(packet);
+    }
+    this.#onAccepted(packet);
+  }
+
+  #onAccepted(connack: Connack): void {
+    const { connect, maxInflight, pingTimeoutMs, useTopicAliases } = this.#options;
+    if (connect.cleanStart && connack.sessionPresent) {
+      throw violation("CONNACK says session present after a clean start"); // [MQTT-3.2.2-2]
+    }
+    const theirs = connack.properties;
+    const method = connect.properties?.authenticationMethod;
+    if (theirs?.authenticationMethod !== undefined && theirs.authenticationMethod !== method) {
+      throw new MessagingError("ERR_AUTH_METHOD_MISMATCH", "CONNACK names another authentication method");
+    }
+    if ((theirs?.maximumPacketSize ?? ACK_BYTES_MAX) < ACK_BYTES_MAX) {
+      throw new MessagingError("ERR_PACKET_TOO_LARGE", "the server takes no packets large enough for acknowledgements");
+    }
+    this.agree({
+      level: connect.level,
+      session: this.#session,
+      resumed: connack.sessionPresent,
+      sendWindow: Math.min(maxInflight, theirs?.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT),
+      receiveMaximum: connect.properties?.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT,
+      topicAliasMaximumIn: connect.properties?.topicAliasMaximum ?? 0,
+      topicAliasMaximumOut: useTopicAliases ? (theirs?.topicAliasMaximum ?? 0) : 0,
+      peerMaximumPacketSize: theirs?.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+    });
+    const keepAliveSeconds = theirs?.serverKeepAliveSeconds ?? connect.keepAliveSeconds; // [MQTT-3.2.2-21]
+    this.#state = { is: "open", keepAlive: new ClientKeepAlive(keepAliveSeconds, pingTimeoutMs, this.nowMs) };
+    this.#clientHandler.onConnected(connack);
+  }
+
+  #onSuback(packet: Suback): void {
+    const item = this.#session.outbound.finish(packet.packetId, Phase.Subscribe);
+    if (item === undefined) throw violation(`SUBACK for packet id ${packet.packetId}, which awaits none`);
+    this.#clientHandler.onSuback(item, packet);
+  }
+
+  #onUnsuback(packet: Unsuback): void {
+    const item = this.#session.outbound.finish(packet.packetId, Phase.Unsubscribe);
+    if (item === undefined) throw violation(`UNSUBACK for packet id ${packet.packetId}, which awaits none`);
+    this.#clientHandler.onUnsuback(item, packet);
+  }
+
+  #onAuth(packet: Auth): void {
+    const method = this.#options.connect.properties?.authenticationMethod;
+    if (method === undefined) throw violation("AUTH without an authentication method in CONNECT"); // [MQTT-4.12.0-6]
+    if (packet.properties?.authenticationMethod !== method) {
+      throw new MessagingError("ERR_AUTH_METHOD_MISMATCH", "AUTH names another authentication method"); // [MQTT-4.12.0-5]
+    }
+    if (packet.reasonCode === ReasonCode.ReAuthenticate) throw violation("AUTH re-authenticate from a server");
+    this.#clientHandler.onAuth(packet);
+  }
+}
+
+function unexpected(packet: Packet): MessagingError {
+  return new MessagingError("ERR_UNEXPECTED_PACKET", `${packet.type.toUpperCase()} is not for a client to receive now`);
+}
+
+function violation(what: string): MessagingError {
+  return new MessagingError("ERR_PROTOCOL_VIOLATION", what);
+}

@@ -1,0 +1,455 @@
+// Hot path: runs per frame. No closure, promise, spread, iterator or regex here.
+import { isMessagingError, MessagingError } from "../../base/errors.ts";
+import { ByteReader } from "../../bytes/reader.ts";
+import { Splitter } from "../../bytes/splitter.ts";
+import { ByteWriter, VARINT_MAX } from "../../bytes/writer.ts";
+import type { Outbox } from "../../transport/outbox.ts";
+import { decodePacket } from "../codec/decode.ts";
+import { encodePacket } from "../codec/encode.ts";
+import { measurePacket, PacketType } from "../codec/header.ts";
+import type { Packet, ProtocolLevel, PublishAck, PublishProperties, ReasonProperties } from "../codec/packets.ts";
+import { type PublishFields, PublishHead, publishBytes, readPublishHead, writePublish } from "../codec/publish.ts";
+import { readBareAck, writeAck } from "../codec/publish-ack.ts";
+import { NO_PROPERTIES, readPublishProperties } from "../codec/publish-properties.ts";
+import { mayCarryReason, ReasonCode, reasonCodeOf, reasonSender } from "../codec/reason-codes.ts";
+import type { TopicDecoder, TopicEntry } from "../codec/topic-decoder.ts";
+import { type AckSink, Arrival } from "./inbound-flow.ts";
+import { lighten } from "./lighten.ts";
+import { Phase } from "./outbound-flow.ts";
+import type { SessionState } from "./session-state.ts";
+import { InboundAliases, OutboundAliases } from "./topic-aliases.ts";
+
+/** A received PUBLISH of QoS 0 has no ticket. */
+export const NO_TICKET = -1;
+
+/** What an engine tells its owner about messages, for client and server alike. None of these may throw. */
+export interface EndpointHandler<Item, Route> {
+  /**
+   * A message came in. `head` holds offsets into `buffer` and is overwritten by the next message. For QoS above 0 the owner
+   * settles `ticket` through {@link Endpoint.settle}; at QoS 0 it is {@link NO_TICKET}.
+   */
+  onPublish(topic: TopicEntry<Route>, head: PublishHead, buffer: Uint8Array, ticket: number): void;
+  /** A PUBLISH that we sent is finished: by PUBACK, PUBCOMP, or a PUBREC that refuses it. */
+  onPublishDone(item: Item, packetId: number, reasonCode: number, properties: ReasonProperties | null): void;
+  /** The peer has taken a QoS 2 PUBLISH (PUBREC): the owner calls `sendPubrel` once that state is safe. */
+  onPublishReceived(item: Item, packetId: number): void;
+  /** The peer released a QoS 2 message (PUBREL): the owner calls `sendPubcomp` once its id is forgotten for good. */
+  onReleased(packetId: number, known: boolean): void;
+  /** The engine is over because of `error`; what the peer should know is in the outbox. */
+  onFailed(error: MessagingError): void;
+}
+
+/** What both roles need. */
+export interface EndpointOptions<Item, Route> {
+  readonly outbox: Outbox;
+  readonly handler: EndpointHandler<Item, Route>;
+  readonly topicDecoder: TopicDecoder<Route>;
+  /** Largest packet accepted, in bytes. */
+  readonly maximumPacketSize: number;
+  readonly nowMs: number;
+}
+
+/** What was agreed for a connection that is now open. */
+export interface EndpointAgreement<Item> {
+  readonly level: ProtocolLevel;
+  readonly session: SessionState<Item>;
+  /** True when both sides go on with a session from before. */
+  readonly resumed: boolean;
+  /** PUBLISH packets of QoS above 0 that we may have in flight. */
+  readonly sendWindow: number;
+  /** PUBLISH packets of QoS above 0 that the peer may have in flight. */
+  readonly receiveMaximum: number;
+  readonly topicAliasMaximumIn: number;
+  readonly topicAliasMaximumOut: number;
+  /** Largest packet that the peer accepts, in bytes. */
+  readonly peerMaximumPacketSize: number;
+}
+
+/**
+ * One MQTT connection as bytes in and bytes out, the half that client and server have in common: frames, messages in both
+ * directions with their acknowledgements, topic aliases. It knows no socket and no clock: the owner feeds it chunks and the
+ * time, and flushes the outbox.
+ */
+export abstract class Endpoint<Item, Route> implements AckSink {
+  readonly outbox: Outbox;
+  protected readonly handler: EndpointHandler<Item, Route>;
+  protected level: ProtocolLevel = 4;
+  protected nowMs: number;
+  #session: SessionState<Item> | null = null;
+  /** Set once the connection is over: nothing more is read or written. */
+  #over = false;
+  readonly #reader: ByteReader;
+  readonly #splitter: Splitter;
+  readonly #topicDecoder: TopicDecoder<Route>;
+  readonly #head: PublishHead = new PublishHead();
+  #aliasesIn: InboundAliases<TopicEntry<Route>> = new InboundAliases(0);
+  #aliasesOut: OutboundAliases = new OutboundAliases(0);
+  #peerMaximumPacketSize: number = Number.POSITIVE_INFINITY;
+  /** The same, but never above what the protocol can say. */
+  #aliasedBytesMax = PACKET_BYTES_MAX;
+  /** Property block of a message whose only property is its alias; rewritten for each. */
+  readonly #aliasBlock: Uint8Array = Uint8Array.of(TOPIC_ALIAS, 0, 0);
+
+  constructor(options: EndpointOptions<Item, Route>) {
+    this.outbox = options.outbox;
+    this.handler = options.handler;
+    this.nowMs = options.nowMs;
+    this.#topicDecoder = options.topicDecoder;
+    this.#reader = new ByteReader(options.outbox.text);
+    this.#splitter = new Splitter(measurePacket(options.maximumPacketSize), (b, s, e) => this.#onFrame(b, s, e));
+  }
+
+  /** True when the connection has ended; every further call is ignored. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Protocol level in force: 4 or 5. */
+  get protocolLevel(): ProtocolLevel {
+    return this.level;
+  }
+
+  /** Feeds received bytes; what they ask for is in the outbox afterwards. Never throws. */
+  onBytes(chunk: Uint8Array, nowMs: number): void {
+    if (this.#over) return;
+    this.nowMs = nowMs;
+    this.heard(nowMs);
+    try {
+      this.#splitter.push(chunk);
+    } catch (error) {
+      this.fail(asMessagingError(error));
+    }
+  }
+
+  /** The time of the turn in which the owner writes. */
+  onTurn(nowMs: number): void {
+    this.nowMs = nowMs;
+  }
+
+  /** Ends the connection because of `error`, telling the peer why where the protocol allows it. */
+  fail(error: MessagingError): void {
+    if (this.#over) return;
+    const text = error.message.slice(0, REASON_UNITS_MAX);
+    this.sayGoodbye(reasonCodeOf(error), text.isWellFormed() && !text.includes("\0") ? text : "");
+    this.end();
+    this.handler.onFailed(error);
+  }
+
+  /** Stops reading and writing, without a word to the peer. */
+  end(): void {
+    // Only once: by now the session may belong to the next connection.
+    if (this.#over) return;
+    this.#over = true;
+    this.#session?.inbound.suspend();
+  }
+
+  /**
+   * Settles a received message; its acknowledgement leaves in the order of arrival. False when it is too late. Level 4 has
+   * no reason codes: there the message counts as accepted.
+   * @throws {MessagingError} ERR_INVALID_ARGUMENT for a code that PUBACK and PUBREC may not carry [MQTT-3.4.2-1] [MQTT-3.5.2-1]
+   */
+  settle(ticket: number, reasonCode: number): boolean {
+    if (this.#session === null) return false;
+    const code = this.level === 4 ? 0 : reasonCode;
+    if (code !== 0 && !mayCarryReason("puback", code)) {
+      throw new MessagingError("ERR_INVALID_ARGUMENT", `a PUBLISH may not be answered with reason code ${code}`);
+    }
+    return this.#session.inbound.settle(ticket, code);
+  }
+
+  /** Properties of the message that is being told by `onPublish`; only valid inside that call. */
+  readProperties(head: PublishHead): PublishProperties | null {
+    if (head.propertiesStart === head.propertiesEnd) return null;
+    return readPublishProperties(this.#reader, head);
+  }
+
+  /**
+   * Encodes one PUBLISH into the outbox and returns its bytes; it stands at `outbox.at - <bytes>`. With an error thrown
+   * nothing was written; 0 when the connection is over. Five plain parameters, for an object per message to hold them
+   * would be garbage.
+   * @param block encoded properties without a topic alias, or null for none
+   * @throws {MessagingError} ERR_PACKET_TOO_LARGE above what the peer accepts [MQTT-3.1.2-24]
+   */
+  sendPublish(
+    fields: PublishFields,
+    topic: string,
+    topicBytes: Uint8Array,
+    payload: Uint8Array,
+    block: Uint8Array | null,
+  ): number {
+    if (this.#over) return 0;
+    let properties: Uint8Array | null = null;
+    let name = topicBytes;
+    if (this.level === 5) {
+      properties = block ?? NO_PROPERTIES;
+      // An alias is only taken when the message then fits for sure: one that is refused must not leave an alias behind that
+      // the peer never learned.
+      if (
+        this.#aliasesOut.enabled &&
+        publishBytes(fields.qos, topicBytes, payload, properties) + ALIAS_BYTES_MAX <= this.#aliasedBytesMax
+      ) {
+        const alias = this.#aliasesOut.use(topic);
+        properties = this.#withAlias(properties, alias < 0 ? -alias : alias);
+        if (alias > 0) name = NO_TOPIC;
+      }
+    }
+    if (this.#peerMaximumPacketSize !== Number.POSITIVE_INFINITY) {
+      this.#checkSize(publishBytes(fields.qos, name, payload, properties));
+    }
+    const bytes = writePublish(this.outbox, fields, name, payload, properties);
+    this.outbox.commit();
+    return bytes;
+  }
+
+  sendPubrel(packetId: number, reasonCode: number): void {
+    this.#sendAck(PacketType.PUBREL, "pubrel", packetId, reasonCode);
+  }
+
+  /** Answers PUBREL; an unknown packet id is said so at level 5 (MQTT 5.0 §3.7.2.1). */
+  sendPubcomp(packetId: number, known: boolean): void {
+    this.#sendAck(PacketType.PUBCOMP, "pubcomp", packetId, known ? 0 : ReasonCode.PacketIdentifierNotFound);
+  }
+
+  /** Called by the inbound flow when an acknowledgement's turn has come. */
+  sendAck(packetId: number, exactlyOnce: boolean, reasonCode: number): void {
+    if (exactlyOnce) this.#sendAck(PacketType.PUBREC, "pubrec", packetId, reasonCode);
+    else this.#sendAck(PacketType.PUBACK, "puback", packetId, reasonCode);
+  }
+
+  /**
+   * Encodes any packet into the outbox, without its reason string and user properties where it would be too large for the
+   * peer with them. @throws {MessagingError} what the encoder refuses, and ERR_PACKET_TOO_LARGE
+   */
+  protected send(packet: Packet): void {
+    if (this.#over) return;
+    const scratch = new ByteWriter(this.outbox.text, 64);
+    encodePacket(scratch, packet, this.level);
+    const lighter = scratch.at > this.#peerMaximumPacketSize ? lighten(packet) : null;
+    if (lighter !== null) return this.send(lighter);
+    this.#checkSize(scratch.at);
+    this.outbox.reserve(scratch.at);
+    this.outbox.bytes(scratch.buffer.subarray(0, scratch.at));
+    this.outbox.commit();
+  }
+
+  /** Sends a last packet; one that is too large for the peer goes unsaid, for the connection ends all the same [MQTT-4.13.2-1]. */
+  protected sendLast(packet: Packet): void {
+    try {
+      this.send(packet);
+    } catch (error) {
+      if (!isMessagingError(error) || error.code !== "ERR_PACKET_TOO_LARGE") throw error;
+    }
+  }
+
+  /** From now on nothing larger is sent [MQTT-3.1.2-24] [MQTT-3.2.2-15]. */
+  protected limitPackets(maximumPacketSize: number): void {
+    this.#peerMaximumPacketSize = maximumPacketSize;
+    this.#aliasedBytesMax = Math.min(maximumPacketSize, PACKET_BYTES_MAX);
+  }
+
+  /** The handshake is done: messages may flow. */
+  protected agree(agreement: EndpointAgreement<Item>): void {
+    this.level = agreement.level;
+    this.#session = agreement.session;
+    this.#aliasesIn = new InboundAliases(agreement.topicAliasMaximumIn);
+    this.#aliasesOut = new OutboundAliases(agreement.topicAliasMaximumOut);
+    this.limitPackets(agreement.peerMaximumPacketSize);
+    agreement.session.outbound.openWindow(agreement.sendWindow);
+    agreement.session.inbound.open(this, agreement.receiveMaximum, agreement.resumed);
+  }
+
+  /** Handles a frame that was held back before `agree`. */
+  protected replay(frame: Uint8Array): void {
+    if (!this.#over) this.#onFrame(frame, 0, frame.length);
+  }
+
+  /** A packet other than PUBLISH and its acknowledgements, after `agree`. */
+  protected abstract onPacket(packet: Packet): void;
+  /** A whole frame in the reader's window, before `agree`. */
+  protected abstract onEarlyFrame(reader: ByteReader): void;
+  /** Tells the peer why the connection ends, where the protocol has words for it; `text` may be "". Must not throw. */
+  protected abstract sayGoodbye(reasonCode: number, text: string): void;
+  protected abstract heard(nowMs: number): void;
+
+  #onFrame(buffer: Uint8Array, start: number, end: number): boolean {
+    const session = this.#session;
+    if (session === null) {
+      this.#reader.reset(buffer, start, end);
+      this.onEarlyFrame(this.#reader);
+      return !this.#over;
+    }
+    const type = (buffer[start] as number) >> 4;
+    if (type === PacketType.PUBLISH) this.#onPublish(session, buffer, start, end);
+    else if (type >= PacketType.PUBACK && type <= PacketType.PUBCOMP) this.#onAckFrame(session, buffer, start, end);
+    else {
+      this.#reader.reset(buffer, start, end);
+      this.onPacket(decodePacket(this.#reader, this.level));
+    }
+    return !this.#over;
+  }
+
+  #onPublish(session: SessionState<Item>, buffer: Uint8Array, start: number, end: number): void {
+    const head = this.#head;
+    this.#reader.reset(buffer, start, end);
+    readPublishHead(this.#reader, this.level, head);
+    const topic = this.#resolveTopic(buffer, head);
+    this.checkPublish(head);
+    let ticket = NO_TICKET;
+    if (head.qos !== 0) {
+      const inbound = session.inbound;
+      const arrival = inbound.arrive(head.packetId, head.qos === 2, head.dup);
+      if (arrival === Arrival.Repeated) return;
+      if (arrival === Arrival.TooMany) {
+        throw new MessagingError("ERR_RECEIVE_MAXIMUM_EXCEEDED", "more unacknowledged messages than allowed");
+      }
+      ticket = inbound.lastTicket;
+    }
+    this.handler.onPublish(topic, head, buffer, ticket);
+  }
+
+  /** Role-specific checks of an arrived PUBLISH; throws to end the connection. */
+  protected abstract checkPublish(head: PublishHead): void;
+
+  #resolveTopic(buffer: Uint8Array, head: PublishHead): TopicEntry<Route> {
+    const alias = head.topicAlias;
+    if (alias !== 0 && head.topicStart === head.topicEnd) return this.#aliasesIn.get(alias);
+    const topic = this.#topicDecoder.decode(buffer, head.topicStart, head.topicEnd);
+    if (alias !== 0) this.#aliasesIn.set(alias, topic);
+    return topic;
+  }
+
+  #onAckFrame(session: SessionState<Item>, buffer: Uint8Array, start: number, end: number): void {
+    const packetId = readBareAck(buffer, start, end);
+    if (packetId !== 0) return this.#onAck(session, (buffer[start] as number) >> 4, packetId, 0, null);
+    this.#reader.reset(buffer, start, end);
+    const packet = decodePacket(this.#reader, this.level) as PublishAck;
+    this.#onAck(session, (buffer[start] as number) >> 4, packet.packetId, packet.reasonCode, packet.properties);
+  }
+
+  #onAck(
+    session: SessionState<Item>,
+    type: number,
+    packetId: number,
+    reasonCode: number,
+    properties: ReasonProperties | null,
+  ): void {
+    switch (type) {
+      case PacketType.PUBACK:
+        return this.#finish(session, Phase.AtLeastOnce, packetId, reasonCode, properties);
+      case PacketType.PUBREC:
+        return this.#onPubrec(session, packetId, reasonCode, properties);
+      case PacketType.PUBREL:
+        return this.handler.onReleased(packetId, session.inbound.released(packetId));
+      default:
+        return this.#finish(session, Phase.Released, packetId, reasonCode, properties);
+    }
+  }
+
+  #onPubrec(
+    session: SessionState<Item>,
+    packetId: number,
+    reasonCode: number,
+    properties: ReasonProperties | null,
+  ): void {
+    const outbound = session.outbound;
+    const item = outbound.item(packetId);
+    switch (outbound.phase(packetId)) {
+      case Phase.ExactlyOnce:
+        if (reasonCode >= 0x80) return this.#finish(session, Phase.ExactlyOnce, packetId, reasonCode, properties);
+        outbound.release(packetId);
+        if (item !== undefined) this.handler.onPublishReceived(item, packetId);
+        return;
+      case Phase.Released:
+        // A repeated PUBREC asks for PUBREL again [MQTT-4.3.3-4].
+        return this.sendPubrel(packetId, 0);
+      case Phase.Free:
+        // A PUBREC that refuses asks for no PUBREL [MQTT-4.3.3-4].
+        if (reasonCode >= 0x80) return;
+        return this.sendPubrel(packetId, ReasonCode.PacketIdentifierNotFound);
+      default:
+        throw wrongAck("PUBREC", packetId);
+    }
+  }
+
+  #finish(
+    session: SessionState<Item>,
+    phase: Phase,
+    packetId: number,
+    reasonCode: number,
+    properties: ReasonProperties | null,
+  ): void {
+    const outbound = session.outbound;
+    const now = outbound.phase(packetId);
+    if (now !== phase) {
+      // An id that is free may be acknowledged late, after its session was lost; another exchange's id never [MQTT-4.3.2-2].
+      if (now === Phase.Free) return;
+      throw wrongAck(phase === Phase.AtLeastOnce ? "PUBACK" : "PUBCOMP", packetId);
+    }
+    const item = outbound.finish(packetId, phase);
+    if (item !== undefined) this.handler.onPublishDone(item, packetId, reasonCode, properties);
+  }
+
+  #sendAck(
+    type: typeof PacketType.PUBACK | typeof PacketType.PUBREC | typeof PacketType.PUBREL | typeof PacketType.PUBCOMP,
+    name: PublishAck["type"],
+    packetId: number,
+    reasonCode: number,
+  ): void {
+    if (this.#over) return;
+    if (reasonCode === 0 || this.level === 4) {
+      writeAck(this.outbox, type, packetId);
+      this.outbox.commit();
+    } else this.send({ type: name, packetId, reasonCode, properties: null });
+  }
+
+  #withAlias(block: Uint8Array, alias: number): Uint8Array {
+    const bare = this.#aliasBlock;
+    bare[1] = alias >>> 8;
+    bare[2] = alias;
+    if (block.length === 0) return bare;
+    const both = new Uint8Array(block.length + 3);
+    both.set(bare);
+    both.set(block, 3);
+    return both;
+  }
+
+  #checkSize(bytes: number): void {
+    if (bytes <= this.#peerMaximumPacketSize) return;
+    throw new MessagingError(
+      "ERR_PACKET_TOO_LARGE",
+      `a packet of ${bytes} bytes, the peer accepts ${this.#peerMaximumPacketSize}`,
+    );
+  }
+}
+
+/** Most that a topic alias adds to a PUBLISH: the property, and one more byte each for property length and remaining length. */
+const ALIAS_BYTES_MAX = 5;
+
+/** The largest packet that the protocol can say: fixed header and remaining length (MQTT 5.0 §2.1.4). */
+const PACKET_BYTES_MAX = VARINT_MAX + 5;
+
+/** Longest reason string that is made of an error, in UTF-16 units. */
+const REASON_UNITS_MAX = 1_000;
+
+/** Identifier of the Topic Alias property (MQTT 5.0 §3.3.2.3.4). */
+const TOPIC_ALIAS = 0x23;
+
+const NO_TOPIC: Uint8Array = new Uint8Array(0);
+
+function wrongAck(name: string, packetId: number): MessagingError {
+  return new MessagingError("ERR_PROTOCOL_VIOLATION", `${name} for packet id ${packetId}, which awaits another packet`);
+}
+
+/** The code to end with: `code` where such a packet may carry it and this side may send it, else a general one (MQTT 5.0 §3.2.2.2, §3.14.2.1). */
+export function sayableCode(packet: "connack" | "disconnect", code: number, side: "client" | "server"): number {
+  if (packet === "connack") return mayCarryReason(packet, code) ? code : ReasonCode.UnspecifiedError;
+  if (code === ReasonCode.UnsupportedProtocolVersion) return ReasonCode.ProtocolError;
+  const sender = mayCarryReason(packet, code) ? reasonSender(packet, code) : "neither";
+  return sender === side || sender === "both" ? code : ReasonCode.UnspecifiedError;
+}
+
+/** Anything that is not a typed error is a defect of ours; it ends the connection instead of the process. */
+export function asMessagingError(error: unknown): MessagingError {
+  if (isMessagingError(error)) return error;
+  return new MessagingError("ERR_PROTOCOL_VIOLATION", "internal error while handling a packet", { cause: error });
+}

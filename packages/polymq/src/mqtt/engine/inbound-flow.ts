@@ -1,0 +1,354 @@
+// Hot path: runs per message. No closure, promise, spread, iterator or regex here.
+
+/** What the peer is owed for one received PUBLISH. */
+export interface AckSink {
+  /** Sends PUBACK (`exactlyOnce` false) or PUBREC (true) for `packetId`. */
+  sendAck(packetId: number, exactlyOnce: boolean, reasonCode: number): void;
+}
+
+/** What to do with an arrived PUBLISH of QoS above 0. */
+export const Arrival = {
+  /** A new message: deliver it and settle its ticket later. */
+  Deliver: 0,
+  /** A repetition of one that is being handled, or was: nothing to deliver. */
+  Repeated: 1,
+  /** More unacknowledged messages than we allowed [MQTT-3.3.4-9]. */
+  TooMany: 2,
+} as const;
+
+/** One of {@link Arrival}. */
+export type Arrival = (typeof Arrival)[keyof typeof Arrival];
+
+const WAITING = 0;
+const SETTLED = 1;
+/** Not to be acknowledged on this connection: later acknowledgements do not wait for it. */
+const WITHHELD = 2;
+
+/** An id whose PUBREC is out and whose PUBREL is awaited. */
+const RECEIVED = -1;
+/** The same from before this connection: it does not count against its window (MQTT 5.0 §4.9). */
+const RECEIVED_EARLIER = -2;
+
+/** A message of an earlier connection that was not acknowledged there. */
+interface Carried {
+  readonly packetId: number;
+  readonly exactlyOnce: boolean;
+  readonly oldTicket: number;
+  /** -1 while its handler runs, else the reason code to send when the peer repeats the message. */
+  reasonCode: number;
+}
+
+/**
+ * The receiving half of QoS 1 and 2, the same for client and server. Each message of QoS above 0 gets a ticket; settling it
+ * releases its PUBACK or PUBREC, which leave in the order of arrival however the settlements come in [MQTT-4.6.0-2]
+ * [MQTT-4.6.0-3]. It outlives a connection: a message that is still being handled when the link breaks is recognised
+ * when the peer repeats it, and is not delivered twice.
+ */
+export class InboundFlow {
+  #sink: AckSink;
+  /** Rings over tickets [head, tail): packet id, reason code, whether settled, whether QoS 2. */
+  #ids: Uint16Array = new Uint16Array(64);
+  #reasons: Uint8Array = new Uint8Array(64);
+  #settled: Uint8Array = new Uint8Array(64);
+  #exactly: Uint8Array = new Uint8Array(64);
+  #head = 0;
+  #tail = 0;
+  #limit = 65_535;
+  /** QoS 2 ids: the ticket while the message is handled, RECEIVED or RECEIVED_EARLIER from PUBREC to PUBREL. */
+  readonly #exactlyOnce = new Map<number, number>();
+  /** By packet id: messages from before the link broke. */
+  readonly #carried = new Map<number, Carried>();
+  /** By old ticket: those of them whose handler still runs. */
+  readonly #carriedOpen = new Map<number, Carried>();
+  /** QoS 2 ids with a PUBREC of this connection and no PUBREL yet; they count against the window too (MQTT 5.0 §4.9). */
+  #awaitingRelease = 0;
+  /** Ids of messages that were withheld on this connection. */
+  readonly #withheld = new Set<number>();
+  /** Those whose place in the ring is not passed yet: they count once, through `#withheld`. */
+  #withheldInRing = 0;
+  /** Latest ticket of QoS 1 by packet id; kept from the first repetition until nothing is unsettled, so that looking one up is no walk. */
+  #repeatIndex: Map<number, number> | null = null;
+  /** From an old ticket to the one that stands for it on this connection. */
+  readonly #moved = new Map<number, number>();
+
+  constructor() {
+    this.#sink = NOBODY;
+  }
+
+  /** Messages delivered and not yet acknowledged on this connection. */
+  get unsettled(): number {
+    return this.#tail - this.#head;
+  }
+
+  /** Takes an arrived PUBLISH; on `Deliver` its ticket is `lastTicket`. */
+  arrive(packetId: number, exactlyOnce: boolean, dup: boolean): Arrival {
+    if (exactlyOnce) {
+      const known = this.#exactlyOnce.get(packetId);
+      if (known !== undefined) return this.#repeatExactly(packetId, known);
+    } else if (dup) {
+      if (this.#isRepeat(packetId)) return Arrival.Repeated;
+    } else if (this.#carried.size > 0) this.#supersede(packetId);
+    if (this.#withheld.size > 0) this.#withheld.delete(packetId);
+    if (this.#owed() >= this.#limit) return Arrival.TooMany;
+    const ticket = this.#push(packetId, exactlyOnce);
+    if (exactlyOnce) this.#exactlyOnce.set(packetId, ticket);
+    return Arrival.Deliver;
+  }
+
+  /** Ticket of the message that `arrive` took last. */
+  get lastTicket(): number {
+    return this.#tail - 1;
+  }
+
+  /** True while the ticket's acknowledgement has not been decided and can still reach the peer, now or after a reconnect. */
+  isOpen(ticket: number): boolean {
+    if (ticket >= this.#head && ticket < this.#tail) return this.#settled[ticket & (this.#ids.length - 1)] === WAITING;
+    if (this.#moved.size > 0) {
+      const now = this.#moved.get(ticket);
+      if (now !== undefined) return this.isOpen(now);
+    }
+    return this.#carriedOpen.has(ticket);
+  }
+
+  /**
+   * The message is done with: its acknowledgement leaves as soon as all earlier ones have. False when the ticket is
+   * unknown, already settled, or of a session that is gone.
+   */
+  settle(ticket: number, reasonCode: number): boolean {
+    if (ticket < this.#head || ticket >= this.#tail) return this.#settleOld(ticket, reasonCode);
+    const mask = this.#ids.length - 1;
+    const slot = ticket & mask;
+    if (this.#settled[slot] !== WAITING) return false;
+    if (ticket === this.#head) {
+      this.#head++;
+      this.#acknowledge(slot, reasonCode);
+      if (this.#head !== this.#tail) this.#sweep();
+      if (this.#repeatIndex !== null && this.#head === this.#tail) this.#repeatIndex = null;
+      return true;
+    }
+    this.#settled[slot] = SETTLED;
+    this.#reasons[slot] = reasonCode;
+    return true;
+  }
+
+  /**
+   * The message was not handled and is not to be acknowledged: the peer keeps it and repeats it, at the latest on the next
+   * connection, and then it is delivered again. It goes on counting against the receive maximum. False as for `settle`.
+   */
+  withhold(ticket: number): boolean {
+    if (ticket < this.#head || ticket >= this.#tail) return this.#withholdOld(ticket);
+    const slot = ticket & (this.#ids.length - 1);
+    if (this.#settled[slot] !== WAITING) return false;
+    this.#settled[slot] = WITHHELD;
+    const packetId = this.#ids[slot] as number;
+    this.#withheld.add(packetId);
+    this.#withheldInRing++;
+    if (this.#exactly[slot] === 1) this.#exactlyOnce.delete(packetId);
+    if (ticket === this.#head) this.#sweep();
+    return true;
+  }
+
+  /** PUBREL came. True when its id was known; false is answered with reason code 0x92 (MQTT 5.0 §3.7.2.1). */
+  released(packetId: number): boolean {
+    const known = this.#exactlyOnce.get(packetId);
+    if (known === undefined || known >= 0) return false;
+    this.#exactlyOnce.delete(packetId);
+    if (known === RECEIVED) this.#awaitingRelease--;
+    return true;
+  }
+
+  /** Ids of QoS 2 messages whose PUBREL is still awaited, for a store. */
+  receivedIds(): number[] {
+    const ids: number[] = [];
+    for (const [id, ticket] of this.#exactlyOnce) if (ticket < 0) ids.push(id);
+    return ids;
+  }
+
+  /** Puts back ids from a store: their PUBLISH is a repetition from now on [MQTT-4.3.3-10]. */
+  restore(packetIds: Iterable<number>): void {
+    for (const id of packetIds) this.#exactlyOnce.set(id, RECEIVED_EARLIER);
+  }
+
+  /** A connection begins. `resumed`: the peer kept the session; otherwise everything from before is void. */
+  open(sink: AckSink, receiveMaximum: number, resumed: boolean): void {
+    this.#sink = sink;
+    this.#limit = receiveMaximum;
+    this.#awaitingRelease = 0;
+    if (resumed) {
+      for (const [id, known] of this.#exactlyOnce) if (known === RECEIVED) this.#exactlyOnce.set(id, RECEIVED_EARLIER);
+      return;
+    }
+    this.#exactlyOnce.clear();
+    this.#carried.clear();
+    this.#carriedOpen.clear();
+    this.#moved.clear();
+  }
+
+  /** The connection broke: what was not acknowledged waits for the peer to repeat it. */
+  suspend(): void {
+    const mask = this.#ids.length - 1;
+    // A ticket that stood for an older one is still known to its message by the oldest.
+    const oldest = new Map<number, number>();
+    for (const [old, now] of this.#moved) oldest.set(now, old);
+    for (let ticket = this.#head; ticket < this.#tail; ticket++) {
+      const slot = ticket & mask;
+      const packetId = this.#ids[slot] as number;
+      const exactlyOnce = this.#exactly[slot] === 1;
+      const state = this.#settled[slot];
+      this.#settled[slot] = WAITING;
+      if (state === WITHHELD) continue;
+      const reasonCode = state === SETTLED ? (this.#reasons[slot] as number) : -1;
+      this.#carry({ packetId, exactlyOnce, oldTicket: oldest.get(ticket) ?? ticket, reasonCode });
+    }
+    this.#head = this.#tail;
+    this.#withheld.clear();
+    this.#withheldInRing = 0;
+    this.#repeatIndex = null;
+    this.#moved.clear();
+  }
+
+  /** What counts against the receive maximum: not acknowledged, withheld, or without its PUBREL (MQTT 5.0 §4.9). */
+  #owed(): number {
+    return this.#tail - this.#head - this.#withheldInRing + this.#withheld.size + this.#awaitingRelease;
+  }
+
+  #carry(carried: Carried): void {
+    const before = this.#carried.get(carried.packetId);
+    if (before !== undefined) this.#carriedOpen.delete(before.oldTicket);
+    this.#carried.set(carried.packetId, carried);
+    if (carried.reasonCode < 0) this.#carriedOpen.set(carried.oldTicket, carried);
+  }
+
+  /** A QoS 1 message without DUP is a new one under the id: the peer has given the one from before up [MQTT-4.3.2-5]. */
+  #supersede(packetId: number): void {
+    const carried = this.#carried.get(packetId);
+    if (carried === undefined || carried.exactlyOnce) return;
+    this.#carried.delete(packetId);
+    this.#carriedOpen.delete(carried.oldTicket);
+  }
+
+  #isRepeat(packetId: number): boolean {
+    if (this.#carried.size > 0 && this.#reattach(packetId, false)) return true;
+    if (this.#head === this.#tail) return false;
+    if (this.#repeatIndex === null) this.#repeatIndex = this.#indexRing();
+    const ticket = this.#repeatIndex.get(packetId);
+    if (ticket === undefined || ticket < this.#head) return false;
+    return this.#settled[ticket & (this.#ids.length - 1)] !== WITHHELD;
+  }
+
+  #indexRing(): Map<number, number> {
+    const index = new Map<number, number>();
+    const mask = this.#ids.length - 1;
+    for (let ticket = this.#head; ticket < this.#tail; ticket++) {
+      const slot = ticket & mask;
+      if (this.#exactly[slot] === 0) index.set(this.#ids[slot] as number, ticket);
+    }
+    return index;
+  }
+
+  #repeatExactly(packetId: number, known: number): Arrival {
+    if (known < 0) this.#sink.sendAck(packetId, true, 0);
+    else if (this.#carried.size > 0) this.#reattach(packetId, true);
+    return Arrival.Repeated;
+  }
+
+  /** A message of the last connection came again: its handler's outcome goes to this connection. */
+  #reattach(packetId: number, exactlyOnce: boolean): boolean {
+    const carried = this.#carried.get(packetId);
+    if (carried === undefined || carried.exactlyOnce !== exactlyOnce) return false;
+    this.#carried.delete(packetId);
+    this.#carriedOpen.delete(carried.oldTicket);
+    const ticket = this.#push(packetId, exactlyOnce);
+    if (exactlyOnce) this.#exactlyOnce.set(packetId, ticket);
+    if (carried.reasonCode < 0) this.#moved.set(carried.oldTicket, ticket);
+    else this.settle(ticket, carried.reasonCode);
+    return true;
+  }
+
+  #settleOld(ticket: number, reasonCode: number): boolean {
+    const now = this.#moved.get(ticket);
+    if (now !== undefined) {
+      this.#moved.delete(ticket);
+      return this.settle(now, reasonCode);
+    }
+    const carried = this.#carriedOpen.get(ticket);
+    if (carried === undefined) return false;
+    this.#carriedOpen.delete(ticket);
+    carried.reasonCode = reasonCode;
+    return true;
+  }
+
+  /** After a reconnect: forgets the message, so that its repetition is delivered. */
+  #withholdOld(ticket: number): boolean {
+    const now = this.#moved.get(ticket);
+    if (now !== undefined) {
+      this.#moved.delete(ticket);
+      return this.withhold(now);
+    }
+    const carried = this.#carriedOpen.get(ticket);
+    if (carried === undefined) return false;
+    this.#carriedOpen.delete(ticket);
+    this.#carried.delete(carried.packetId);
+    if (carried.exactlyOnce) this.#exactlyOnce.delete(carried.packetId);
+    return true;
+  }
+
+  #sweep(): void {
+    const mask = this.#ids.length - 1;
+    while (this.#head < this.#tail) {
+      const slot = this.#head & mask;
+      const state = this.#settled[slot];
+      if (state === WAITING) return;
+      this.#settled[slot] = WAITING;
+      this.#head++;
+      if (state === SETTLED) this.#acknowledge(slot, this.#reasons[slot] as number);
+      else this.#withheldInRing--;
+    }
+  }
+
+  #acknowledge(slot: number, reasonCode: number): void {
+    const packetId = this.#ids[slot] as number;
+    if (this.#exactly[slot] === 0) return this.#sink.sendAck(packetId, false, reasonCode);
+    // A refused QoS 2 message ends here: no PUBREL follows a PUBREC of 0x80 or above (MQTT 5.0 §4.3.3).
+    if (reasonCode >= 0x80) this.#exactlyOnce.delete(packetId);
+    else {
+      this.#exactlyOnce.set(packetId, RECEIVED);
+      this.#awaitingRelease++;
+    }
+    this.#sink.sendAck(packetId, true, reasonCode);
+  }
+
+  #push(packetId: number, exactlyOnce: boolean): number {
+    if (this.#tail - this.#head === this.#ids.length) this.#grow();
+    const ticket = this.#tail++;
+    const slot = ticket & (this.#ids.length - 1);
+    this.#ids[slot] = packetId;
+    this.#exactly[slot] = exactlyOnce ? 1 : 0;
+    this.#settled[slot] = WAITING;
+    if (this.#repeatIndex !== null && !exactlyOnce) this.#repeatIndex.set(packetId, ticket);
+    return ticket;
+  }
+
+  #grow(): void {
+    const old = this.#ids.length;
+    const ids = new Uint16Array(old * 2);
+    const reasons = new Uint8Array(old * 2);
+    const settled = new Uint8Array(old * 2);
+    const exactly = new Uint8Array(old * 2);
+    for (let ticket = this.#head; ticket < this.#tail; ticket++) {
+      const from = ticket & (old - 1);
+      const to = ticket & (old * 2 - 1);
+      ids[to] = this.#ids[from] as number;
+      reasons[to] = this.#reasons[from] as number;
+      settled[to] = this.#settled[from] as number;
+      exactly[to] = this.#exactly[from] as number;
+    }
+    this.#ids = ids;
+    this.#reasons = reasons;
+    this.#settled = settled;
+    this.#exactly = exactly;
+  }
+}
+
+/** Stands in until the first connection. */
+const NOBODY: AckSink = { sendAck: () => undefined };

@@ -1,0 +1,168 @@
+// Hot path: runs per message. No closure, promise, spread, iterator or regex here.
+import { PACKET_ID_MAX, PacketIds } from "./packet-ids.ts";
+
+/** Where an exchange that we began stands. */
+export const Phase = {
+  /** The id is free. */
+  Free: 0,
+  /** PUBLISH QoS 1 sent, PUBACK awaited. */
+  AtLeastOnce: 1,
+  /** PUBLISH QoS 2 sent, PUBREC awaited. */
+  ExactlyOnce: 2,
+  /** PUBREL sent (or to be sent again), PUBCOMP awaited. */
+  Released: 3,
+  Subscribe: 4,
+  Unsubscribe: 5,
+} as const;
+
+/** One of {@link Phase}. */
+export type Phase = (typeof Phase)[keyof typeof Phase];
+
+/**
+ * The sending half of QoS 1 and 2, and the packet identifiers of everything we begin; the same for client and server. It
+ * outlives a connection: what is in flight stays until it is acknowledged or the session ends.
+ *
+ * State: for each packet id a phase and the caller's item. Quota: PUBLISH packets of QoS above 0 that may still be sent
+ * before the receiver's Receive Maximum is reached (MQTT 5.0 §4.9).
+ */
+export class OutboundFlow<Item> {
+  readonly #ids = new PacketIds();
+  #items: (Item | undefined)[] = [undefined];
+  #phases: Uint8Array = new Uint8Array(64);
+  /** Rising number per id, so that what is in flight can be sent again in its first order [MQTT-4.6.0-1]. */
+  #sequence: Float64Array = new Float64Array(64);
+  #nextSequence = 1;
+  #publishes = 0;
+  #requests = 0;
+  #window = PACKET_ID_MAX;
+  /** PUBLISH and PUBREL exchanges of this connection that count against the window. */
+  #charged = 0;
+
+  /** PUBLISH exchanges not yet finished, sent on this connection or an earlier one. */
+  get inflight(): number {
+    return this.#publishes;
+  }
+
+  /** SUBSCRIBE and UNSUBSCRIBE exchanges not yet answered. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** PUBLISH packets that may be sent now. */
+  get quota(): number {
+    return this.#window - this.#charged;
+  }
+
+  /**
+   * A connection begins [MQTT-4.9.0-1]. Of what is in flight only exchanges whose PUBREL is out count at once, for their
+   * PUBCOMP is what gives room back; the others count when they are sent again (`charge`).
+   */
+  openWindow(window: number): void {
+    this.#window = window;
+    this.#charged = this.#idsIn(Phase.Released, Phase.Released).length;
+  }
+
+  /** Begins a PUBLISH exchange; 0 when no id is free. The caller has looked at `quota`. */
+  beginPublish(item: Item, phase: Phase): number {
+    const id = this.#begin(item, phase);
+    if (id === 0) return 0;
+    this.#publishes++;
+    this.#charged++;
+    return id;
+  }
+
+  /** Begins a SUBSCRIBE or UNSUBSCRIBE exchange; 0 when no id is free. */
+  beginRequest(item: Item, phase: Phase): number {
+    const id = this.#begin(item, phase);
+    if (id !== 0) this.#requests++;
+    return id;
+  }
+
+  phase(id: number): Phase {
+    return (id < this.#phases.length ? this.#phases[id] : Phase.Free) as Phase;
+  }
+
+  item(id: number): Item | undefined {
+    return this.#items[id];
+  }
+
+  /** Ends the exchange `id`, which must be in phase `phase`; returns its item, or undefined when it is not. */
+  finish(id: number, phase: Phase): Item | undefined {
+    if (id >= this.#phases.length || this.#phases[id] !== phase || phase === Phase.Free) return undefined;
+    const item = this.#items[id];
+    this.#phases[id] = Phase.Free;
+    this.#items[id] = undefined;
+    this.#ids.give(id);
+    if (phase <= Phase.Released) {
+      this.#publishes--;
+      if (this.#charged > 0) this.#charged--;
+    } else this.#requests--;
+    return item;
+  }
+
+  /** PUBREC came for a QoS 2 PUBLISH: from now on PUBREL is what is repeated. False when no PUBREC was awaited. */
+  release(id: number): boolean {
+    if (this.phase(id) !== Phase.ExactlyOnce) return false;
+    this.#phases[id] = Phase.Released;
+    return true;
+  }
+
+  /** Counts a PUBLISH that is sent again on a new connection. */
+  charge(): void {
+    this.#charged++;
+  }
+
+  /** Ids of unfinished PUBLISH exchanges in the order in which they were begun. */
+  publishIds(): number[] {
+    return this.#idsIn(Phase.AtLeastOnce, Phase.Released);
+  }
+
+  /** Ids of unfinished SUBSCRIBE and UNSUBSCRIBE exchanges in order. */
+  requestIds(): number[] {
+    return this.#idsIn(Phase.Subscribe, Phase.Unsubscribe);
+  }
+
+  /** Puts back exchanges of an earlier process, in their order. */
+  restore(entries: readonly { readonly id: number; readonly item: Item; readonly phase: Phase }[]): void {
+    this.#ids.restore(entries.map((entry) => entry.id));
+    for (const entry of entries) {
+      this.#put(entry.id, entry.item, entry.phase);
+      this.#publishes++;
+    }
+  }
+
+  #begin(item: Item, phase: Phase): number {
+    const id = this.#ids.take();
+    if (id !== 0) this.#put(id, item, phase);
+    return id;
+  }
+
+  #put(id: number, item: Item, phase: Phase): void {
+    if (id >= this.#phases.length) this.#grow(id);
+    while (this.#items.length <= id) this.#items.push(undefined);
+    this.#items[id] = item;
+    this.#phases[id] = phase;
+    this.#sequence[id] = this.#nextSequence++;
+  }
+
+  #idsIn(low: Phase, high: Phase): number[] {
+    const ids: number[] = [];
+    const sequence = this.#sequence;
+    for (let id = 1; id < this.#phases.length; id++) {
+      const phase = this.#phases[id] as number;
+      if (phase >= low && phase <= high) ids.push(id);
+    }
+    return ids.sort((a, b) => (sequence[a] as number) - (sequence[b] as number));
+  }
+
+  #grow(id: number): void {
+    let length = this.#phases.length;
+    while (length <= id) length *= 2;
+    const phases = new Uint8Array(length);
+    phases.set(this.#phases);
+    const sequence = new Float64Array(length);
+    sequence.set(this.#sequence);
+    this.#phases = phases;
+    this.#sequence = sequence;
+  }
+}

@@ -1,0 +1,165 @@
+import { MessagingError } from "../base/errors.ts";
+import type { MessageStore, StoredPublish, StoredSession, StoreOperation } from "./message-store.ts";
+
+/** One change in the terms of `abstract-level`. */
+export type LevelOperation =
+  | { readonly type: "put"; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: "del"; readonly key: string };
+
+/** The part of an `abstract-level` database that is used; `classic-level`, `browser-level` and `memory-level` all have it. */
+export interface LevelDatabase {
+  open(): Promise<void>;
+  batch(operations: LevelOperation[], options: LevelEncodings & { readonly sync?: boolean }): Promise<void>;
+  iterator(
+    options: LevelEncodings & { readonly gte: string; readonly lt: string },
+  ): AsyncIterable<[string, Uint8Array]>;
+}
+
+/** Keys are text, values are bytes. */
+export interface LevelEncodings {
+  readonly keyEncoding: "utf8";
+  readonly valueEncoding: "view";
+}
+
+/** Options of {@link LevelStore}. */
+export interface LevelStoreOptions {
+  /** Any open or openable `abstract-level` database; it may hold other things and other clients too. */
+  readonly database: LevelDatabase;
+  /** True waits for the disk at each batch, where the database can (classic-level: fsync). Default true. */
+  readonly sync?: boolean;
+}
+
+const ENCODINGS: LevelEncodings = { keyEncoding: "utf8", valueEncoding: "view" };
+
+/** Keys of version 1 of this layout. */
+const PREFIX = "polymq/1/";
+
+/**
+ * A durable {@link MessageStore} over any `abstract-level` database. Keys: `polymq/1/<client id>/p/<packet id>` for outbound
+ * messages, `.../r/<packet id>` for received QoS 2 ids; one record each, so a batch is one atomic write.
+ */
+export class LevelStore implements MessageStore {
+  readonly #database: LevelDatabase;
+  readonly #sync: boolean;
+  #prefix = "";
+  /** Outbound messages by packet id, to rewrite one when it is released. */
+  readonly #publishes = new Map<number, StoredPublish>();
+  readonly #received = new Set<number>();
+
+  constructor(options: LevelStoreOptions) {
+    this.#database = options.database;
+    this.#sync = options.sync ?? true;
+  }
+
+  async open(clientId: string): Promise<StoredSession> {
+    this.#prefix = `${PREFIX}${encodeURIComponent(clientId)}/`;
+    this.#publishes.clear();
+    this.#received.clear();
+    await this.#database.open();
+    const range = { ...ENCODINGS, gte: this.#prefix, lt: `${this.#prefix}~` };
+    for await (const [key, value] of this.#database.iterator(range)) this.#load(key.slice(this.#prefix.length), value);
+    const publishes = [...this.#publishes.values()].sort((a, b) => a.order - b.order);
+    return { publishes, receivedIds: [...this.#received] };
+  }
+
+  async write(operations: readonly StoreOperation[]): Promise<void> {
+    const batch: LevelOperation[] = [];
+    for (const operation of operations) this.#translate(operation, batch);
+    if (batch.length > 0) await this.#database.batch(batch, { ...ENCODINGS, sync: this.#sync });
+  }
+
+  /** Ends the use of the session; the database stays open, for it belongs to the caller. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #translate(operation: StoreOperation, batch: LevelOperation[]): void {
+    switch (operation.op) {
+      case "putPublish":
+        this.#putPublish(operation.publish, batch);
+        return;
+      case "releasePublish": {
+        const publish = this.#publishes.get(operation.packetId);
+        // The payload is not needed for a release any more.
+        if (publish !== undefined) this.#putPublish({ ...publish, payload: EMPTY, released: true }, batch);
+        return;
+      }
+      case "deletePublish":
+        this.#publishes.delete(operation.packetId);
+        batch.push({ type: "del", key: this.#key("p", operation.packetId) });
+        return;
+      case "putReceived":
+        this.#received.add(operation.packetId);
+        batch.push({ type: "put", key: this.#key("r", operation.packetId), value: EMPTY });
+        return;
+      case "deleteReceived":
+        this.#received.delete(operation.packetId);
+        batch.push({ type: "del", key: this.#key("r", operation.packetId) });
+        return;
+      case "clearReceived":
+        this.#clearReceived(batch);
+        return;
+      case "clear":
+        this.#clear(batch);
+        return;
+    }
+  }
+
+  #putPublish(publish: StoredPublish, batch: LevelOperation[]): void {
+    this.#publishes.set(publish.packetId, publish);
+    batch.push({ type: "put", key: this.#key("p", publish.packetId), value: encodeRecord(publish) });
+  }
+
+  #clear(batch: LevelOperation[]): void {
+    for (const id of this.#publishes.keys()) batch.push({ type: "del", key: this.#key("p", id) });
+    this.#publishes.clear();
+    this.#clearReceived(batch);
+  }
+
+  #clearReceived(batch: LevelOperation[]): void {
+    for (const id of this.#received) batch.push({ type: "del", key: this.#key("r", id) });
+    this.#received.clear();
+  }
+
+  #load(key: string, value: Uint8Array): void {
+    const packetId = Number.parseInt(key.slice(2), 16);
+    if (key.startsWith("p/")) this.#publishes.set(packetId, decodeRecord(packetId, value));
+    else if (key.startsWith("r/")) this.#received.add(packetId);
+  }
+
+  #key(kind: "p" | "r", packetId: number): string {
+    return `${this.#prefix}${kind}/${packetId.toString(16).padStart(4, "0")}`;
+  }
+}
+
+const EMPTY: Uint8Array = new Uint8Array(0);
+
+/** Record: length u32 of the JSON head, the head, the payload. */
+function encodeRecord(publish: StoredPublish): Uint8Array {
+  const { payload, packetId: _, ...rest } = publish;
+  const head = new TextEncoder().encode(JSON.stringify(rest));
+  const record = new Uint8Array(4 + head.length + payload.length);
+  new DataView(record.buffer).setUint32(0, head.length);
+  record.set(head, 4);
+  record.set(payload, 4 + head.length);
+  return record;
+}
+
+function decodeRecord(packetId: number, record: Uint8Array): StoredPublish {
+  try {
+    const headLength = new DataView(record.buffer, record.byteOffset, record.length).getUint32(0);
+    const head: unknown = JSON.parse(new TextDecoder().decode(record.subarray(4, 4 + headLength)));
+    return { ...checkHead(head), packetId, payload: record.slice(4 + headLength) };
+  } catch (cause) {
+    throw new MessagingError("ERR_STORE_FAILED", `the stored message of packet id ${packetId} is damaged`, { cause });
+  }
+}
+
+function checkHead(head: unknown): Omit<StoredPublish, "packetId" | "payload"> {
+  if (typeof head !== "object" || head === null) throw new TypeError("no object");
+  const { order, qos, topic, retain, properties, released } = head as Record<string, unknown>;
+  if (typeof order !== "number" || (qos !== 1 && qos !== 2) || typeof topic !== "string") throw new TypeError("head");
+  if (typeof retain !== "boolean" || typeof released !== "boolean") throw new TypeError("flags");
+  if (properties !== null && typeof properties !== "string") throw new TypeError("properties");
+  return { order, qos, topic, retain, properties, released };
+}

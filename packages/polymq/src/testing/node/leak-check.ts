@@ -1,0 +1,45 @@
+/** Turns of the event loop that closing handles get before they count as left behind; each is a millisecond. */
+const TURNS_MAX = 500;
+
+/** A look at what keeps the process alive, to compare with later. */
+export interface LeakCheck {
+  /**
+   * Resolves once no more sockets, servers, timers and process listeners are there than at the start; handles that are closing get
+   * half a second.
+   * @throws {Error} a list of what is left
+   */
+  check(): Promise<void>;
+}
+
+/** Notes the process's active resources (`process.getActiveResourcesInfo`) and listeners now. */
+export function leakCheck(): LeakCheck {
+  const before = census();
+  return {
+    check: async () => {
+      let left = surplus(before, census());
+      for (let turn = 0; left.length > 0 && turn < TURNS_MAX; turn++) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        left = surplus(before, census());
+      }
+      if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}`);
+    },
+  };
+}
+
+function census(): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const name of process.eventNames()) {
+    counts.set(`listener of process ${String(name)}`, process.listenerCount(name));
+  }
+  return counts;
+}
+
+function surplus(before: Map<string, number>, now: Map<string, number>): string[] {
+  const left: string[] = [];
+  for (const [name, count] of now) {
+    const more = count - (before.get(name) ?? 0);
+    if (more > 0) left.push(`${more} x ${name}`);
+  }
+  return left;
+}

@@ -1,0 +1,47 @@
+import { posix } from "node:path";
+
+const ALLOWED = /^(?:package\.json|README\.md|LICENSE|bin\/.+\.js|dist\/.+\.(?:js|d\.ts|js\.map))$/;
+const REQUIRED = ["package.json", "README.md", "LICENSE"];
+
+/**
+ * What is wrong with the files of a packed package.
+ * @param {ReadonlyMap<string, string>} files path inside the package to text
+ * @param {(path: string) => boolean} sourceExists whether a path relative to the package's folder exists in the repository
+ * @returns {string[]}
+ */
+export function contentProblems(files, sourceExists) {
+  const paths = [...files.keys()];
+  return [
+    ...REQUIRED.filter((path) => !files.has(path)).map((path) => `${path} is missing`),
+    ...paths.filter((path) => !ALLOWED.test(path)).map((path) => `${path} does not belong into the package`),
+    ...paths.filter((path) => /\.test(?:-d|-support)?\./.test(path)).map((path) => `${path} is for tests`),
+    ...paths.filter((path) => isStale(path, sourceExists)).map((path) => `${path} is left over: its source is gone`),
+    ...paths.filter((path) => path.endsWith(".js.map")).flatMap((path) => mapProblems(path, files)),
+    ...paths
+      .filter((path) => path.endsWith(".js") && !files.has(`${path}.map`))
+      .flatMap((path) => commentProblems(path, files)),
+  ];
+}
+
+/** A file in dist/ without its TypeScript source. */
+function isStale(path, sourceExists) {
+  const match = /^dist\/(.+?)(?:\.d\.ts|\.js(?:\.map)?)$/.exec(path);
+  return match !== null && !sourceExists(`src/${match[1]}.ts`);
+}
+
+/** A source map is of use only with its sources: inlined, or packed beside it. */
+function mapProblems(path, files) {
+  const map = JSON.parse(files.get(path) ?? "{}");
+  return (map.sources ?? [])
+    .filter((source, index) => {
+      const target = posix.join(posix.dirname(path), map.sourceRoot ?? "", source);
+      return typeof map.sourcesContent?.[index] !== "string" && !files.has(target);
+    })
+    .map((source) => `${path} refers to ${source}, which is not in the package`);
+}
+
+function commentProblems(path, files) {
+  return files.get(path)?.includes("\n//# sourceMappingURL=") === true
+    ? [`${path} names a source map that is missing`]
+    : [];
+}

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { contentProblems } from "./package-contents.mjs";
+
+const GOOD: readonly [string, string][] = [
+  ["package.json", "{}"],
+  ["README.md", ""],
+  ["LICENSE", ""],
+  ["bin/polymq.js", ""],
+  ["dist/a.js", "\n//# sourceMappingURL=a.js.map"],
+  ["dist/a.d.ts", ""],
+  ["dist/a.js.map", '{"sources":["../src/a.ts"],"sourcesContent":["export {}"]}'],
+];
+
+function problems(...more: [string, string][]): string[] {
+  return contentProblems(new Map([...GOOD, ...more]), (path) => path === "src/a.ts");
+}
+
+test("a package of build output, commands, README and LICENSE is in order", () => {
+  expect(problems()).toEqual([]);
+});
+
+test.each(["README.md", "LICENSE"])("a missing %s is found", (path) => {
+  expect(contentProblems(new Map(GOOD.filter(([name]) => name !== path)), () => true)).toEqual([`${path} is missing`]);
+});
+
+test.each(["src/a.ts", "tsconfig.json", "dist/tsconfig.tsbuildinfo", "a.tgz"])("%s does not belong", (path) => {
+  expect(problems([path, ""])).toContain(`${path} does not belong into the package`);
+});
+
+test.each(["dist/a.test.js", "dist/a.test-support.d.ts"])("%s is for tests", (path) => {
+  expect(problems([path, ""])).toContain(`${path} is for tests`);
+});
+
+test("output of a deleted source is found", () => {
+  expect(problems(["dist/b.d.ts", ""])).toEqual(["dist/b.d.ts is left over: its source is gone"]);
+});
+
+test("a source map without its sources is found", () => {
+  expect(problems(["dist/a.js.map", '{"sources":["../src/a.ts"]}'])).toEqual([
+    "dist/a.js.map refers to ../src/a.ts, which is not in the package",
+  ]);
+});
+
+test("a reference to a missing source map is found", () => {
+  const files = new Map(GOOD.filter(([path]) => path !== "dist/a.js.map"));
+  expect(contentProblems(files, () => true)).toEqual(["dist/a.js names a source map that is missing"]);
+});
