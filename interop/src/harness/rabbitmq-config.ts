@@ -144,7 +144,7 @@ export function rabbitmqEnvironment(node: {
     HOME: node.site.home,
     ERL_EPMD_PORT: `${node.site.epmdPort}`,
     ERL_EPMD_ADDRESS: "127.0.0.1",
-    ERL_CRASH_DUMP: join(directory, "erl_crash.dump"),
+    ERL_CRASH_DUMP_SECONDS: "0",
     RABBITMQ_NODENAME: node.name,
     RABBITMQ_DIST_PORT: `${node.ports.distribution}`,
     RABBITMQ_CONFIG_FILE: join(directory, "rabbitmq.conf"),

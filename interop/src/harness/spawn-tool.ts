@@ -26,8 +26,8 @@ export interface SpawnedTool {
   readonly exited: Promise<ToolExit>;
   /** Every line of standard output so far, at most the last {@link LINES_MAX}. */
   readonly lines: readonly string[];
-  /** The last lines of standard output and standard error together, for error messages. */
-  tail(): string;
+  /** The last lines (default 40) of standard output and standard error together, for error messages. */
+  tail(lineCount?: number): string;
   /**
    * Resolves with the first line on either output that matches, from the start of the process on.
    * Rejects with the output's tail after `timeoutMs` (default 10,000) or when the process ends first.
@@ -107,8 +107,8 @@ class RunningTool implements SpawnedTool {
     });
   }
 
-  tail(): string {
-    return this.#all.slice(-TAIL_LINES).join("\n");
+  tail(lineCount: number = TAIL_LINES): string {
+    return this.#all.slice(-lineCount).join("\n");
   }
 
   async waitForLine(pattern: RegExp, timeoutMs: number = WAIT_TIMEOUT_MS): Promise<string> {

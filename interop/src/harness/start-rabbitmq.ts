@@ -37,12 +37,14 @@ export interface Rabbitmq {
   joinCluster(other: Rabbitmq): Promise<void>;
   /** Stops and starts it on the same ports and data. `"kill"` ends it with SIGKILL. */
   restart(how?: "stop" | "kill"): Promise<void>;
-  /** Ends the node (and the port mapper, if it made one) and deletes its directory. Calling it again does nothing. */
+  /** Kills the node (and the port mapper, if it made one) and deletes its directory. Calling it again does nothing. */
   stop(): Promise<void>;
 }
 
 const READY_TIMEOUT_MS = 60_000;
 const STOP_GRACE_MS = 20_000;
+/** A failed start ends in a page of Erlang's crash reports; what went wrong stands before it. */
+const START_LOG_LINES = 150;
 const CTL_TIMEOUT_MS = 60_000;
 
 /** Starts a RabbitMQ node of its own on free ports of 127.0.0.1 and resolves when it is up and every listener accepts. */
@@ -93,7 +95,7 @@ async function launch(plan: NodePlan): Promise<SpawnedTool> {
     return tool;
   } catch (error) {
     await tool.stop({ graceMs: STOP_GRACE_MS });
-    throw new Error(`rabbitmq did not start; its log:\n${tool.tail()}`, { cause: error });
+    throw new Error(`rabbitmq did not start; its log:\n${tool.tail(START_LOG_LINES)}`, { cause: error });
   }
 }
 
@@ -152,7 +154,8 @@ class RunningRabbitmq implements Rabbitmq {
   }
 
   async stop(): Promise<void> {
-    await this.#tool.stop({ graceMs: STOP_GRACE_MS });
+    // An orderly stop takes seconds to save what is deleted next.
+    await this.#tool.stop({ signal: "SIGKILL" });
     await this.#ownSite?.stop();
     await this.#directory.remove();
   }

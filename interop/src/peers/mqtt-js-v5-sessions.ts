@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import type { IClientOptions } from "mqtt";
-import { text } from "./mqtt-js-peer.ts";
 import { atLevel, type MqttJsStage } from "./mqtt-js-stage.ts";
 import { PacketTypes } from "./packet-types.ts";
 import { type Scenario, uniqueName } from "./scenario.ts";
@@ -23,6 +22,7 @@ export const mqttJsV5SessionScenarios: readonly Scenario[] = [
   atLevel(5, "the will waits for its delay (§3.1.3.2.2)", willDelay),
   atLevel(5, "the will is not sent when the session is resumed in time (§3.1.3.2.2)", willCancelled),
   atLevel(5, "the will is sent at the session's end when its delay is longer (§3.1.3.2.2)", willAtSessionEnd),
+  atLevel(5, "the will is sent at once when the session ends with the connection (§3.1.3.2.2)", willAtOnce),
   atLevel(5, "the client that is taken over is told 0x8E (§3.1.4)", takeoverIsTold),
 ];
 
@@ -170,16 +170,33 @@ async function takeoverIsTold(stage: MqttJsStage): Promise<void> {
   assert.equal(first.disconnectReason, 0x8e);
 }
 
-/** Mosquitto 2.0.11 waits for the whole delay. */
 async function willAtSessionEnd(stage: MqttJsStage): Promise<void> {
+  await willBeforeItsDelay(stage, { sessionExpirySeconds: 1, willDelaySeconds: 60, withinMs: 8_000 });
+}
+
+/** Mosquitto 2.0.11 waits for the delay. */
+async function willAtOnce(stage: MqttJsStage): Promise<void> {
+  await willBeforeItsDelay(stage, { sessionExpirySeconds: 0, willDelaySeconds: 4, withinMs: 2_000 });
+}
+
+interface Lifetimes {
+  readonly sessionExpirySeconds: number;
+  readonly willDelaySeconds: number;
+  readonly withinMs: number;
+}
+
+async function willBeforeItsDelay(stage: MqttJsStage, times: Lifetimes): Promise<void> {
   const watcher = await stage.watcher();
   const mortal = await stage.connect({
     clientId: uniqueName("mortal"),
-    properties: { sessionExpiryInterval: 1 },
-    will: { ...willTo(stage.topic, "session over"), properties: { willDelayInterval: 60 } },
+    properties: { sessionExpiryInterval: times.sessionExpirySeconds },
+    will: { ...willTo(stage.topic, "session over"), properties: { willDelayInterval: times.willDelaySeconds } },
   });
+  const cutAtMs = performance.now();
   await mortal.cut();
-  assert.equal(text(await watcher.next()), "session over");
+  await watcher.expect("session over");
+  const waitedMs = performance.now() - cutAtMs;
+  assert.ok(waitedMs < times.withinMs, `came after ${waitedMs} ms`);
 }
 
 function willTo(topic: string, payload: string): NonNullable<IClientOptions["will"]> {

@@ -24,7 +24,8 @@ const tools = requireOrSkip(
   "python:paho.mqtt.client",
 );
 
-describe.skipIf(tools.skip)(tools.title("peers against Mosquitto"), () => {
+// They wait far more than they compute, and share nothing but the broker.
+describe.skipIf(tools.skip)(tools.title("peers against Mosquitto"), { concurrent: true }, () => {
   let certificateDirectory: TempDir;
   let open: Mosquitto;
   let closed: Mosquitto;

@@ -436,7 +436,7 @@ def will_delay(stage):
 def round_trip(stage, peer):
     peer.subscribe(stage.topic)
     for qos in (0, 1, 2):
-        payload = os.urandom(100_000)
+        payload = os.urandom(70_000)
         peer.publish(stage.topic, payload, qos)
         peer.expect(payload)
 

@@ -73,7 +73,7 @@ export class Mailbox<T extends MailboxItem> {
       this.#overflowed++;
       return false;
     }
-    while (!this.#hasRoom(bytes)) this.#dropHead("overflow");
+    while (this.#items.length > 0 && !this.#hasRoom(bytes)) this.#dropHead("overflow");
     this.#items.push(item);
     this.#bytes += bytes;
     return true;
@@ -143,7 +143,7 @@ export class Mailbox<T extends MailboxItem> {
   #dropHead(reason: DropReason): void {
     const item = this.#items.shift();
     if (item === undefined) return;
-    
+    this.#bytes -= messageBytes(item.message);
     if (reason === "overflow") this.#overflowed++;
     else this.#expired++;
     this.#onDropped(item, reason);

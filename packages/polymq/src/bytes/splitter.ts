@@ -11,7 +11,7 @@ const FIRST_ROOM_BYTES = 512;
 
 /**
  * Cuts chunks into whole frames. A frame inside one chunk is handed over in place; of a frame that was cut, only its own
- * bytes are copied. Memory stays below twice what the peer has really sent of one frame.
+ * bytes are copied. Memory stays below twice what the peer has really sent of one frame, or at the first room of 512 bytes.
  */
 export class Splitter {
   readonly #measure: FrameMeasure;

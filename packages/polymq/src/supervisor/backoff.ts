@@ -29,7 +29,10 @@ export function backoff(options: BackoffOptions, random: () => number): Backoff 
   const maxDelayMs = checked("maxDelayMs", options.maxDelayMs ?? 120_000, 0);
   const factor = checked("factor", options.factor ?? 2, 1);
   const spread = options.jitter === "none" ? (): number => 1 : random;
-  return (attempt) => Math.min(maxDelayMs, initialDelayMs * factor ** (attempt - 1)) * spread();
+  return (attempt) => {
+    const growth = Math.min(factor ** (attempt - 1), Number.MAX_VALUE);
+    return Math.min(maxDelayMs, initialDelayMs * growth) * spread();
+  };
 }
 
 function checked(name: string, value: number, least: number): number {

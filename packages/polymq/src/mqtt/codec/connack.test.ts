@@ -3,7 +3,7 @@ import { codeFrom, readerOf } from "./codec.test-support.ts";
 import { decodeConnack } from "./connack.ts";
 
 describe("decodeConnack", () => {
-  test("takes the refusal of a server that knows only 3.1.1 as reason code 0x84 [MQTT3-3.1.2-2]", () => {
+  test("takes the refusal of a server that knows only 3.1.1 as reason code 0x84", () => {
     expect(decodeConnack(readerOf("20 02 00 01"), 5)).toEqual({
       type: "connack",
       sessionPresent: false,

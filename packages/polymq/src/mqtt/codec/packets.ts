@@ -47,6 +47,7 @@ export interface WillProperties {
   readonly userProperties?: UserProperties;
 }
 
+/** Properties of a CONNECT (MQTT 5.0 §3.1.2.11). */
 export interface ConnectProperties {
   readonly sessionExpirySeconds?: number;
   /** 1 to 65,535. */
@@ -61,6 +62,7 @@ export interface ConnectProperties {
   readonly authenticationData?: Uint8Array;
 }
 
+/** CONNECT: a client asks for a session (MQTT 5.0 §3.1, MQTT 3.1.1 §3.1). */
 export interface Connect {
   readonly type: "connect";
   readonly level: ProtocolLevel;
@@ -74,6 +76,7 @@ export interface Connect {
   readonly properties: ConnectProperties | null;
 }
 
+/** Properties of a CONNACK (MQTT 5.0 §3.2.2.3). One that is absent has the default that its section gives. */
 export interface ConnackProperties {
   readonly sessionExpirySeconds?: number;
   readonly receiveMaximum?: number;
@@ -94,6 +97,7 @@ export interface ConnackProperties {
   readonly authenticationData?: Uint8Array;
 }
 
+/** CONNACK: the server takes or refuses the client (MQTT 5.0 §3.2, MQTT 3.1.1 §3.2). */
 export interface Connack {
   readonly type: "connack";
   readonly sessionPresent: boolean;
@@ -102,6 +106,7 @@ export interface Connack {
   readonly properties: ConnackProperties | null;
 }
 
+/** PUBLISH: an application message (MQTT 5.0 §3.3, MQTT 3.1.1 §3.3). */
 export interface Publish {
   readonly type: "publish";
   /** Empty only when a topic alias stands for it. */
@@ -140,11 +145,13 @@ export interface SubscribeFilter {
   readonly retainHandling: 0 | 1 | 2;
 }
 
+/** Properties of a SUBSCRIBE (MQTT 5.0 §3.8.2.1). */
 export interface SubscribeProperties {
   readonly subscriptionIdentifier?: number;
   readonly userProperties?: UserProperties;
 }
 
+/** SUBSCRIBE: at least one topic filter to subscribe to (MQTT 5.0 §3.8, MQTT 3.1.1 §3.8). */
 export interface Subscribe {
   readonly type: "subscribe";
   readonly packetId: number;
@@ -152,6 +159,7 @@ export interface Subscribe {
   readonly properties: SubscribeProperties | null;
 }
 
+/** SUBACK: what became of a SUBSCRIBE (MQTT 5.0 §3.9, MQTT 3.1.1 §3.9). */
 export interface Suback {
   readonly type: "suback";
   readonly packetId: number;
@@ -160,6 +168,7 @@ export interface Suback {
   readonly properties: ReasonProperties | null;
 }
 
+/** UNSUBSCRIBE: at least one topic filter to forget (MQTT 5.0 §3.10, MQTT 3.1.1 §3.10). */
 export interface Unsubscribe {
   readonly type: "unsubscribe";
   readonly packetId: number;
@@ -167,6 +176,7 @@ export interface Unsubscribe {
   readonly properties: { readonly userProperties?: UserProperties } | null;
 }
 
+/** UNSUBACK: what became of an UNSUBSCRIBE (MQTT 5.0 §3.11, MQTT 3.1.1 §3.11). */
 export interface Unsuback {
   readonly type: "unsuback";
   readonly packetId: number;
@@ -175,19 +185,23 @@ export interface Unsuback {
   readonly properties: ReasonProperties | null;
 }
 
+/** PINGREQ: the client is there and asks whether the server is (MQTT 5.0 §3.12, MQTT 3.1.1 §3.12). */
 export interface Pingreq {
   readonly type: "pingreq";
 }
 
+/** PINGRESP: the server is there (MQTT 5.0 §3.13, MQTT 3.1.1 §3.13). */
 export interface Pingresp {
   readonly type: "pingresp";
 }
 
+/** Properties of a DISCONNECT (MQTT 5.0 §3.14.2.2). */
 export interface DisconnectProperties extends ReasonProperties {
   readonly sessionExpirySeconds?: number;
   readonly serverReference?: string;
 }
 
+/** DISCONNECT: the last packet of a connection (MQTT 5.0 §3.14, MQTT 3.1.1 §3.14). */
 export interface Disconnect {
   readonly type: "disconnect";
   /** 0 at level 4. */
@@ -195,6 +209,7 @@ export interface Disconnect {
   readonly properties: DisconnectProperties | null;
 }
 
+/** Properties of an AUTH (MQTT 5.0 §3.15.2.2). */
 export interface AuthProperties extends ReasonProperties {
   readonly authenticationMethod?: string;
   readonly authenticationData?: Uint8Array;

@@ -269,10 +269,12 @@ describe("writing properties", () => {
     ["an empty response topic [MQTT-4.7.3-1]", "will", { responseTopic: "" }, "ERR_INVALID_TOPIC"],
   ];
 
-  test.each(refused)("%s is refused before a byte is written", (_, carrier, properties, code) => {
-    const wrong = properties as PropertyBlocks[typeof carrier];
-    expect(codeFrom(() => measureProperties(text, carrier, wrong))).toBe(code ?? "ERR_INVALID_ARGUMENT");
-  });
+  for (const [what, carrier, properties, code = "ERR_INVALID_ARGUMENT"] of refused) {
+    test(`${what} is refused before a byte is written`, () => {
+      const wrong = properties as PropertyBlocks[typeof carrier];
+      expect(codeFrom(() => measureProperties(text, carrier, wrong))).toBe(code);
+    });
+  }
 
   test("as many properties are written as are taken, and no more", () => {
     const pairs = (count: number): PropertyBlocks["puback"] => ({

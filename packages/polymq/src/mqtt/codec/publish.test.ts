@@ -81,7 +81,7 @@ describe("writePublish", () => {
     expect(written(QOS_0, packetBytes("01 01"))).toEqual(packetBytes("30 0a 0003 'a/b' 02 0101 'hi'"));
   });
 
-  test("says DUP, QoS and RETAIN in its first byte [MQTT-3.3.1-1] [MQTT3-3.3.1-1]", () => {
+  test("says DUP, QoS and RETAIN in its first byte", () => {
     const first = (fields: PublishFields): number | undefined => written(fields, null)[0];
     expect(first({ qos: 0, retain: true, dup: false, packetId: 0 })).toBe(0x31);
     expect(first({ qos: 1, retain: false, dup: false, packetId: 1 })).toBe(0x32);
@@ -143,7 +143,7 @@ describe("writePublish", () => {
     }
   });
 
-  test("a PUBLISH that was read can be written again from its parts [MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-20]", () => {
+  test("a PUBLISH that was read can be written again from its parts", () => {
     fc.assert(
       fc.property(publish(5), (packet: Publish) => {
         const r = new ByteReader(text, encodeBytes(packet, 5));

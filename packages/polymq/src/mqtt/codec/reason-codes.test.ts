@@ -141,7 +141,7 @@ describe("return codes of MQTT 3.1.1", () => {
   });
 
   test.each([ReasonCode.MalformedPacket, ReasonCode.QoSNotSupported, ReasonCode.PacketTooLarge])(
-    "reason code %i has none: the server closes without a CONNACK [MQTT3-3.2.2-6]",
+    "reason code %i has none: the server closes without a CONNACK",
     (reason) => {
       expect(returnCodeOfReason(reason)).toBe(null);
     },

@@ -362,9 +362,45 @@ export class EnginePair {
   }
 }
 
-/** Properties of a CONNECT for a test that only cares for some. */
-export function withProperties(properties: ConnectProperties): Partial<Connect> {
-  return { properties };
+/** What both sides agree on in the handshake of {@link opened}; all of it at level 5 only. */
+export interface Agreed {
+  /** What the engine under test announces. */
+  readonly ours?: Pick<ConnectProperties, "receiveMaximum" | "topicAliasMaximum">;
+  /** What its peer announces. */
+  readonly theirs?: Pick<ConnectProperties, "receiveMaximum" | "topicAliasMaximum" | "maximumPacketSize">;
+  /** Largest packet that the engine under test takes. */
+  readonly maximumPacketSize?: number;
+  readonly session?: SessionState<string>;
+  /** The session goes on. */
+  readonly resumed?: boolean;
+}
+
+/** Which engine, at which level, fed how. */
+export interface Case {
+  readonly role: "client" | "server";
+  readonly level: ProtocolLevel;
+  readonly cut: Cut;
+}
+
+/** Every case, for `describe.each`. */
+export const CASES: readonly Case[] = LEVELS.flatMap((level) =>
+  (["client", "server"] as const).flatMap((role) => CUTS.map((cut) => ({ role, level, cut }))),
+);
+
+/** An engine of either role whose handshake is done. */
+export function opened(which: Case, agreed: Agreed = {}): DrivenClient | DrivenServer {
+  const { role, level, cut } = which;
+  const { ours = {}, theirs = {}, maximumPacketSize = 1 << 20, session, resumed = false } = agreed;
+  const v5 = level === 5;
+  const cleanStart = !resumed;
+  if (role === "client") {
+    const connect = { cleanStart, properties: v5 ? ours : null };
+    const setup = { level, connect, maximumPacketSize, ...(session === undefined ? {} : { session }) };
+    return DrivenClient.opened(cut, setup, { sessionPresent: resumed, properties: v5 ? theirs : null });
+  }
+  const acceptance = { properties: ours, sessionPresent: resumed, ...(session === undefined ? {} : { session }) };
+  const connect = { cleanStart, properties: v5 ? theirs : null };
+  return DrivenServer.opened(cut, level, { acceptance, maximumPacketSize }, connect);
 }
 
 function packetsOf(data: Uint8Array): Uint8Array[] {

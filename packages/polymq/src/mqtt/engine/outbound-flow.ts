@@ -37,6 +37,8 @@ export class OutboundFlow<Item> {
   #window = PACKET_ID_MAX;
   /** PUBLISH and PUBREL exchanges of this connection that count against the window. */
   #charged = 0;
+  /** Ids whose PUBLISH went out on an earlier connection and is not sent again: their PUBCOMP gives nothing back. */
+  readonly #uncharged = new Set<number>();
 
   /** PUBLISH exchanges not yet finished, sent on this connection or an earlier one. */
   get inflight(): number {
@@ -53,13 +55,12 @@ export class OutboundFlow<Item> {
     return this.#window - this.#charged;
   }
 
-  /**
-   * A connection begins [MQTT-4.9.0-1]. Of what is in flight only exchanges whose PUBREL is out count at once, for their
-   * PUBCOMP is what gives room back; the others count when they are sent again (`charge`).
-   */
+  /** A connection begins: nothing counts against its window yet [MQTT-4.9.0-1]. */
   openWindow(window: number): void {
     this.#window = window;
-    this.#charged = this.#idsIn(Phase.Released, Phase.Released).length;
+    this.#charged = 0;
+    this.#uncharged.clear();
+    for (const id of this.#idsIn(Phase.Released, Phase.Released)) this.#uncharged.add(id);
   }
 
   /** Begins a PUBLISH exchange; 0 when no id is free. The caller has looked at `quota`. */
@@ -95,6 +96,7 @@ export class OutboundFlow<Item> {
     this.#ids.give(id);
     if (phase <= Phase.Released) {
       this.#publishes--;
+      if (this.#uncharged.size > 0 && this.#uncharged.delete(id)) return item;
       if (this.#charged > 0) this.#charged--;
     } else this.#requests--;
     return item;

@@ -183,7 +183,7 @@ export class ServerEngine<Item, Route> extends Endpoint<Item, Route> {
    */
   disconnect(reasonCode: number, properties: DisconnectProperties | null): void {
     if (this.over) return;
-    if (sayableCode("disconnect", reasonCode, "server") !== reasonCode) {
+    if (this.level === 5 && sayableCode("disconnect", reasonCode, "server") !== reasonCode) {
       throw new MessagingError("ERR_INVALID_ARGUMENT", `a server cannot send DISCONNECT ${reasonCode}`);
     }
     if (properties?.sessionExpirySeconds !== undefined) {

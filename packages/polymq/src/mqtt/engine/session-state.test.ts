@@ -51,6 +51,8 @@ class World implements AckSink {
   #acknowledged = 0;
   /** Set while a PUBLISH is taken whose PUBREC was sent before: its answer has no turn to wait for. */
   #answering = false;
+  /** Whether what is sent again is a repetition, or new to a receiver that has lost the session. */
+  #repeats = false;
 
   constructor() {
     this.#open("lost");
@@ -135,6 +137,7 @@ class World implements AckSink {
     this.receiver.inbound.open(this, this.window, session === "kept");
     const { outbound } = this.sender;
     outbound.openWindow(this.window);
+    this.#repeats = session === "kept";
     if (session === "lost") this.#beginSession();
     this.resend = outbound.publishIds();
     this.#resendSome();
@@ -166,7 +169,7 @@ class World implements AckSink {
       if (released) this.up.push({ is: "pubrel", id });
       else {
         outbound.charge();
-        this.up.push({ is: "publish", id, message, dup: true });
+        this.up.push({ is: "publish", id, message, dup: this.#repeats });
       }
     }
   }

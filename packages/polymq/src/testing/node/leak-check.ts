@@ -1,23 +1,25 @@
-/** Turns of the event loop that closing handles get before they count as left behind; each is a millisecond. */
-const TURNS_MAX = 500;
-
 /** A look at what keeps the process alive, to compare with later. */
 export interface LeakCheck {
   /**
-   * Resolves once no more sockets, servers, timers and process listeners are there than at the start; handles that are closing get
-   * half a second.
+   * Resolves once no more sockets, servers, timers and process listeners are there than at the start; what is about to close gets
+   * the time it was given.
    * @throws {Error} a list of what is left
    */
   check(): Promise<void>;
 }
 
-/** Notes the process's active resources (`process.getActiveResourcesInfo`) and listeners now. */
-export function leakCheck(): LeakCheck {
+/**
+ * Notes the process's active resources (`process.getActiveResourcesInfo`) and listeners now. They are only counted by kind, so
+ * something left behind can hide behind something of the same kind that was there at the start and has ended since.
+ * @param graceMs how long `check` waits for handles to close
+ */
+export function leakCheck(graceMs = 500): LeakCheck {
   const before = census();
   return {
     check: async () => {
+      const untilMs = performance.now() + graceMs;
       let left = surplus(before, census());
-      for (let turn = 0; left.length > 0 && turn < TURNS_MAX; turn++) {
+      while (left.length > 0 && performance.now() < untilMs) {
         await new Promise((resolve) => setTimeout(resolve, 1));
         left = surplus(before, census());
       }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { deferred } from "../../base/deferred.ts";
 import { leakCheck } from "../../testing/node/leak-check.ts";
 import { type Endpoint, parseEndpoint } from "../endpoint.ts";
@@ -23,8 +23,9 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await listener.close();
-  await leaks.check();
 });
+
+afterAll(() => leaks.check());
 
 function endpoint(): Endpoint {
   return parseEndpoint(`tcp://127.0.0.1:${listener.port}`, "tcp", { tcp: 1 });

@@ -1,0 +1,201 @@
+import { ChunkPool, type MessagingError } from "polymq/internal";
+import { TopicDecoder, TopicEncoder } from "polymq/mqtt/codec";
+import { type Clock, nodePlatform, type Platform } from "polymq/transport";
+import { AccessControl } from "./auth/access-control.ts";
+import { Hub } from "./core/hub.ts";
+import type { HubInspection } from "./core/inspection.ts";
+import type { ListenerAddress } from "./listeners/listener-address.ts";
+import { type Listeners, openListeners } from "./listeners/listeners.ts";
+import { mqttProtocol } from "./listeners/mqtt-protocol.ts";
+import { BrokerMetrics, type MetricsSnapshot } from "./metrics/broker-metrics.ts";
+import type { BrokerOptions } from "./options.ts";
+import { MqttConnection } from "./sessions/mqtt/mqtt-connection.ts";
+import type { MqttContext } from "./sessions/mqtt/mqtt-context.ts";
+import { MqttSession } from "./sessions/mqtt/mqtt-session.ts";
+import { SysTopics } from "./sessions/mqtt/sys-topics.ts";
+import { type BrokerSettings, brokerSettings } from "./settings.ts";
+import type { Store } from "./storage/store.ts";
+import { VERSION } from "./version.ts";
+
+/** A picture of a broker at one moment. */
+export interface BrokerInspection extends HubInspection {
+  readonly metrics: MetricsSnapshot;
+}
+
+/** A running broker. */
+export interface Broker extends AsyncDisposable {
+  /** Where it listens, in the order of the options. */
+  readonly addresses: readonly ListenerAddress[];
+  /** The first listener's port. */
+  readonly port: number;
+  /** The first URL of the first listener, such as `mqtt://127.0.0.1:1883`. */
+  readonly url: string;
+  /** What is here now: sessions, subscriptions, counters. Costs time in proportion to the sessions. */
+  inspect(): BrokerInspection;
+  /** Resolves when the broker has ended: null after `close`, or the error that ended it, such as a failed store. Never rejects. */
+  readonly closed: Promise<MessagingError | null>;
+  /**
+   * Stops listening, says goodbye to clients, stores what is left to store, and resolves when nothing is open any more;
+   * what clients do not take within `drainTimeoutMs` is cut off.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a broker in this process and resolves when it listens on all its ports.
+ * @throws {MessagingError} ERR_INVALID_OPTIONS, ERR_LISTEN_FAILED, ERR_STORE_IN_USE, ERR_STORE_CORRUPT, ERR_STORE_VERSION, ERR_STORE_FAILED
+ */
+export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const settings = brokerSettings(options);
+  const running = await RunningBroker.start(settings, nodePlatform());
+  return running;
+}
+
+/** The composition root: makes the parts, and starts and stops them in order. */
+class RunningBroker implements Broker {
+  readonly closed: Promise<MessagingError | null>;
+  readonly #settings: BrokerSettings;
+  readonly #clock: Clock;
+  readonly #context: MqttContext;
+  readonly #sys: SysTopics;
+  #listeners: Listeners | null = null;
+  #resolveClosed: (error: MessagingError | null) => void = () => undefined;
+  #closing: Promise<void> | null = null;
+  #failure: MessagingError | null = null;
+
+  private constructor(settings: BrokerSettings, platform: Platform, store: Store | null) {
+    this.#settings = settings;
+    this.#clock = platform.clock;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    const metrics = new BrokerMetrics();
+    const hub = Hub.open({
+      clock: platform.clock,
+      store,
+      limits: settings.hub,
+      restoreSession: (restored, into) => MqttSession.restore(restored, into, settings.sessions.queue),
+      onStoreFailed: (error) => this.#onStoreFailed(error),
+    });
+    this.#context = {
+      hub,
+      metrics,
+      access: new AccessControl({
+        settings: settings.auth,
+        clock: platform.clock,
+        onHookFailed: () => metrics.hooksFailed++,
+      }),
+      mqtt: settings.mqtt,
+      sessions: settings.sessions,
+      text: platform.text,
+      pool: new ChunkPool(64),
+      topicDecoder: new TopicDecoder(platform.text, 16_384),
+      topicEncoder: new TopicEncoder(platform.text, 16_384),
+      serverName: `polymq/${VERSION}`,
+      randomBytes: (count) => platform.randomBytes(count),
+      connections: new Set(),
+    };
+    this.#sys = new SysTopics(this.#context, settings.sysIntervalSeconds);
+  }
+
+  static async start(settings: BrokerSettings, platform: Platform): Promise<RunningBroker> {
+    const store = await openStore(settings);
+    let broker: RunningBroker;
+    try {
+      broker = new RunningBroker(settings, platform, store);
+    } catch (error) {
+      await store?.close();
+      throw error;
+    }
+    try {
+      await broker.#listen();
+    } catch (error) {
+      await broker.close();
+      throw error;
+    }
+    return broker;
+  }
+
+  get addresses(): readonly ListenerAddress[] {
+    return this.#listeners?.addresses ?? [];
+  }
+
+  get port(): number {
+    return this.addresses[0]?.port ?? 0;
+  }
+
+  get url(): string {
+    return this.addresses[0]?.urls[0] ?? "";
+  }
+
+  inspect(): BrokerInspection {
+    const { hub, metrics } = this.#context;
+    return { ...hub.inspect(), metrics: metrics.snapshot() };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #listen(): Promise<void> {
+    const { metrics } = this.#context;
+    this.#listeners = await openListeners({
+      listeners: this.#settings.listeners,
+      limits: this.#settings.admission,
+      protocols: [mqttProtocol(() => new MqttConnection(this.#context))],
+      metrics,
+      clock: this.#clock,
+    });
+  }
+
+  /** Listeners first, so that nobody comes in; then clients, while the store is still there; the store last. */
+  async #close(): Promise<void> {
+    this.#sys.stop();
+    await this.#listeners?.stop();
+    for (const connection of [...this.#context.connections]) connection.end(SERVER_SHUTTING_DOWN, "publish");
+    await this.#drain();
+    await this.#listeners?.close();
+    try {
+      await this.#context.hub.close();
+    } finally {
+      this.#resolveClosed(this.#failure);
+    }
+  }
+
+  /** Waits until all clients have taken what is on its way to them, within the deadline. */
+  #drain(): Promise<void> {
+    const { connections } = this.#context;
+    const untilMs = this.#clock.nowMs() + this.#settings.drainTimeoutMs;
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (connections.size === 0 || this.#clock.nowMs() >= untilMs) resolve();
+        else this.#clock.setTimer(DRAIN_LOOK_MS, look);
+      };
+      look();
+    });
+  }
+
+  /** Nothing can be acknowledged any more: better no broker than one that forgets. */
+  #onStoreFailed(error: MessagingError): void {
+    this.#failure = error;
+    this.close().catch(() => undefined);
+  }
+}
+
+/** MQTT 5.0 §3.14.2.1. */
+const SERVER_SHUTTING_DOWN = 0x8b;
+
+/** How often a draining broker looks whether its clients are gone. */
+const DRAIN_LOOK_MS = 5;
+
+async function openStore(settings: BrokerSettings): Promise<Store | null> {
+  if (settings.dataDir === null || settings.durability === "memory") return null;
+  // Loaded only when it is needed: a broker in memory starts without a native module.
+  const { LmdbStore } = await import("./storage/lmdb-store.ts");
+  return await LmdbStore.open({ directory: settings.dataDir, durability: settings.durability });
+}

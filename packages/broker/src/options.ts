@@ -1,0 +1,190 @@
+import type { TlsMaterial } from "polymq/transport";
+import type { AuthHooks } from "./auth/auth-hooks.ts";
+import type { Durability } from "./storage/store.ts";
+
+/** Protocols by the names that options use. */
+export type ProtocolName = "mqtt";
+
+/** TLS of a listener: `cert` and `key`, or `pfx`, are required. */
+export interface BrokerTlsOptions {
+  /** Certificate chain in PEM, the server's own first. */
+  readonly cert?: TlsMaterial;
+  /** Private key in PEM. */
+  readonly key?: TlsMaterial;
+  /** Certificate and key as one PKCS#12 document. */
+  readonly pfx?: string | Uint8Array;
+  /** Decrypts `key` or `pfx`. */
+  readonly passphrase?: string;
+  /** Authorities that sign client certificates. */
+  readonly ca?: TlsMaterial;
+  /**
+   * `require` lets only clients in whose certificate `ca` signed, `ask` takes the others as unknown. Hooks see the certificate's
+   * common name. Default `none`.
+   */
+  readonly clientCertificate?: "none" | "ask" | "require";
+  /** `allow` also serves connections without TLS on the same port. Default `refuse`. */
+  readonly plaintext?: "refuse" | "allow";
+  /** Default: the runtime's, which is TLS 1.2. */
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3";
+  readonly maxVersion?: "TLSv1.2" | "TLSv1.3";
+  /** OpenSSL cipher list. Default: the runtime's. */
+  readonly ciphers?: string;
+}
+
+/** WebSocket of a listener. */
+export interface WebSocketListenOptions {
+  /** Default `["/mqtt"]`. */
+  readonly paths?: readonly string[];
+  /** Pages that browsers may connect from, such as `https://app.example.com`. Default: any. Programs that are no browsers are not concerned. */
+  readonly origins?: readonly string[];
+  /** Largest WebSocket message taken; it may hold several packets. Default: `mqtt.maximumPacketSize` and 65,536 more. */
+  readonly messageBytesMax?: number;
+}
+
+/** One port to listen on. It serves every protocol, told by the first bytes of each connection. */
+export interface ListenerOptions {
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default: no TLS. */
+  readonly tls?: BrokerTlsOptions;
+  /** Default: all. */
+  readonly protocols?: readonly ProtocolName[];
+  /** False serves no HTTP at all. Default true. */
+  readonly webSocket?: boolean | WebSocketListenOptions;
+}
+
+/** Limits on connections whose client is not known yet. */
+export interface ConnectionOptions {
+  /** Connections in all. Default 10,000. */
+  readonly countMax?: number;
+  /** Connections from one address. Default: as many as in all. */
+  readonly perAddressMax?: number;
+  /** Connections that the kernel queues per port. Default 511. */
+  readonly backlog?: number;
+  /** Time to send the first bytes, and again to finish an HTTP request. Default 10,000. */
+  readonly sniffTimeoutMs?: number;
+  /** Default 10,000. */
+  readonly tlsHandshakeTimeoutMs?: number;
+}
+
+/**
+ * What somebody may do. In filters `%u` stands for the user name and `%c` for the client id, where these hold no `/`, `+`, `#` or `%`.
+ * As in matching, `#` does not cover topics that begin with `$`.
+ */
+export interface PermissionOptions {
+  /** Topics that may be published to, as filters. Default: all. */
+  readonly publish?: readonly string[];
+  /** Filters that may be subscribed to, and all narrower ones. Default: all. */
+  readonly subscribe?: readonly string[];
+}
+
+/** A user; one of `password` and `passwordHash` is required. */
+export interface UserOptions extends PermissionOptions {
+  readonly username: string;
+  readonly password?: string;
+  /** What `hashPassword` makes of a password. */
+  readonly passwordHash?: string;
+}
+
+/** The application's own access control. */
+export interface AuthOptions extends AuthHooks {
+  /** Time that a hook, or the check of a hashed password, has before it counts as a refusal. Default 5,000. */
+  readonly timeoutMs?: number;
+  /** How long the answer of `authorizePublish` is reused for the same connection and topic. Default 5,000; 0 asks for every message. */
+  readonly cacheMs?: number;
+  /** Answers kept per connection. Default 256. */
+  readonly cachedDecisionsMax?: number;
+}
+
+/** MQTT as the broker speaks it. Names are the specification's; what clients of 5.0 are told, clients of 3.1.1 have to keep to as well. */
+export interface MqttOptions {
+  /** Default 2. */
+  readonly maximumQoS?: 0 | 1 | 2;
+  /** Default true. */
+  readonly retainAvailable?: boolean;
+  /** Default true. */
+  readonly wildcardSubscriptionAvailable?: boolean;
+  /** Default true. */
+  readonly subscriptionIdentifiersAvailable?: boolean;
+  /** Default true. */
+  readonly sharedSubscriptionAvailable?: boolean;
+  /** Messages of QoS 1 and 2 that a client may have unacknowledged, 1 to 65,535. Default 1,024. */
+  readonly receiveMaximum?: number;
+  /** Messages of QoS 1 and 2 to a client that may be unacknowledged; its own receive maximum lowers it. Default 1,024. */
+  readonly maxInflight?: number;
+  /** Largest packet taken, in bytes. Default 1,114,112: a payload of 1 MiB, and 64 KiB for all the rest. */
+  readonly maximumPacketSize?: number;
+  /** Topic aliases that a client may use. Default 32. */
+  readonly topicAliasMaximum?: number;
+  /** Topic aliases that the broker uses towards a client, as far as that one allows; 1,024 at most. Default 32. */
+  readonly outboundTopicAliasMaximum?: number;
+  /** Longest keep alive: clients of 5.0 that ask for a longer one, or for none, are given this. Default 0: as each client asks. */
+  readonly serverKeepAliveSeconds?: number;
+  /** Time for CONNECT to arrive and be decided about. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** Levels that a topic or filter may have, 128 at most. Default 128. */
+  readonly topicLevelsMax?: number;
+  /** Given to clients of 5.0 that ask for response information; `%c` stands for the client id. Default `responses/%c`; "" gives none. */
+  readonly responseInformation?: string;
+}
+
+/** What the broker keeps for its clients. */
+export interface SessionOptions {
+  /** Sessions, with and without a connection. Default 100,000. */
+  readonly countMax?: number;
+  /** Longest time that a session outlives its connection. Default 4,294,967,295: for ever, if the client says so. */
+  readonly expirySecondsMax?: number;
+  /** Default 10,000. */
+  readonly subscriptionsMax?: number;
+  /** Messages that wait in one session, while its client is away or slow. Default 10,000. */
+  readonly queuedMessagesMax?: number;
+  /** The same in bytes, about. Default 33,554,432. */
+  readonly queuedBytesMax?: number;
+  /** What goes when either is reached. Default `dropOldest`. */
+  readonly whenQueueFull?: "dropOldest" | "dropNewest";
+  /** Unsent bytes of a connection above which messages of QoS 0 are dropped and others stay in the session. Default 4,194,304. */
+  readonly unsentBytesMax?: number;
+}
+
+/** Limits on retained messages; one beyond them is delivered but not retained. */
+export interface RetainedOptions {
+  /** Default 1,000,000. */
+  readonly countMax?: number;
+  /** Bytes of all of them, about. Default 268,435,456. */
+  readonly bytesMax?: number;
+}
+
+/** Options of `startBroker`. All have defaults; an unknown one is refused. */
+export interface BrokerOptions {
+  /** Default 127.0.0.1: nobody but this machine. */
+  readonly host?: string;
+  /** Default 1883; 0 takes any free port. */
+  readonly port?: number;
+  readonly tls?: BrokerTlsOptions;
+  readonly protocols?: readonly ProtocolName[];
+  readonly webSocket?: boolean | WebSocketListenOptions;
+  /** Several ports, in place of the five options above. */
+  readonly listeners?: readonly ListenerOptions[];
+  readonly connections?: ConnectionOptions;
+  /** Who may come in by user name and password. Default: everybody. */
+  readonly users?: readonly UserOptions[];
+  /** Clients that name no user. Default `allow`, with `users` `refuse`. */
+  readonly anonymous?: "allow" | "refuse" | PermissionOptions;
+  readonly auth?: AuthOptions;
+  /** Directory for sessions, their messages and retained messages; made when it is not there. Default: all in memory. */
+  readonly dataDir?: string;
+  /**
+   * What an acknowledgement promises: `fsync` that the message survives a loss of power, `buffered` the end of the process, `memory`
+   * neither. Default `fsync` with `dataDir`, else `memory`.
+   */
+  readonly durability?: Durability;
+  readonly mqtt?: MqttOptions;
+  readonly sessions?: SessionOptions;
+  readonly retained?: RetainedOptions;
+  /** How often statistics are published below `$SYS`. Default 10; 0 turns them off. */
+  readonly sysIntervalSeconds?: number;
+  /** Time that `close()` gives clients to take what is on its way to them. Default 5,000. */
+  readonly drainTimeoutMs?: number;
+}

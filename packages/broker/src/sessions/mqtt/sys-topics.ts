@@ -1,0 +1,65 @@
+import type { Timer } from "polymq/internal";
+import type { MqttContext } from "./mqtt-context.ts";
+
+/** Publishes statistics below `$SYS/broker/` again and again, at QoS 0 and not retained. */
+export class SysTopics {
+  readonly #context: MqttContext;
+  readonly #intervalMs: number;
+  readonly #startedMs: number;
+  #timer: Timer | null = null;
+
+  /** @param intervalSeconds 0 publishes nothing */
+  constructor(context: MqttContext, intervalSeconds: number) {
+    this.#context = context;
+    this.#intervalMs = intervalSeconds * 1000;
+    this.#startedMs = context.hub.clock.nowMs();
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  #arm(): void {
+    if (this.#intervalMs === 0) return;
+    this.#timer = this.#context.hub.clock.setTimer(this.#intervalMs, () => {
+      this.#publish();
+      this.#arm();
+    });
+  }
+
+  #publish(): void {
+    const { hub, serverName, text } = this.#context;
+    for (const [name, value] of this.#figures()) {
+      const topic = `$SYS/broker/${name}`;
+      const route = hub.router.route(topic);
+      if (route.subscriptions.length === 0 && route.groups.length === 0) continue;
+      const content = String(value);
+      const payload = new Uint8Array(text.byteLength(content));
+      text.write(payload, 0, content);
+      hub.publish(hub.makeMessage({ topic, payload, publisherId: serverName }), route);
+    }
+  }
+
+  #figures(): readonly (readonly [string, string | number])[] {
+    const { hub, metrics, serverName } = this.#context;
+    const { statistics } = hub;
+    return [
+      ["version", serverName],
+      ["uptime", Math.floor((hub.clock.nowMs() - this.#startedMs) / 1000)],
+      ["clients/connected", hub.sessions.attachedCount],
+      ["clients/disconnected", hub.sessions.count - hub.sessions.attachedCount],
+      ["clients/total", hub.sessions.count],
+      ["clients/maximum", metrics.clientsConnectedMax],
+      ["messages/received", statistics.messagesIn],
+      ["messages/sent", statistics.messagesOut],
+      ["messages/dropped", statistics.messagesDropped],
+      ["bytes/received", statistics.bytesIn],
+      ["bytes/sent", statistics.bytesOut],
+      ["retained messages/count", hub.retained.count],
+      ["subscriptions/count", hub.router.subscriptionCount],
+      ["shared subscriptions/count", hub.router.sharedSubscriptionCount],
+    ];
+  }
+}

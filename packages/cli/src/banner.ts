@@ -1,0 +1,70 @@
+import type { RunningAddress } from "./environment.ts";
+import type { BrokerFlags } from "./flags.ts";
+
+/** What people see once the broker is ready: where to connect, what is kept, and how to try it. */
+export function banner(version: string, addresses: readonly RunningAddress[], flags: BrokerFlags): string {
+  const urls = addresses.flatMap((address) => address.urls);
+  const lines = [
+    `polymq broker ${version} is ready`,
+    "",
+    ...urls.map((url) => `  ${protocolOf(url).padEnd(LABEL_WIDTH)}${url}`),
+    "",
+    `  ${"Data".padEnd(LABEL_WIDTH)}${keeping(flags)}`,
+    ...tryIt(urls, flags),
+    "",
+    "Ctrl-C stops it.",
+    "",
+  ];
+  return lines.join("\n");
+}
+
+/** The one line of `--json`. */
+export function readyLine(version: string, addresses: readonly RunningAddress[]): string {
+  const list = addresses.map(({ transport, host, port, urls }) => ({ transport, host, port, urls }));
+  return `${JSON.stringify({ event: "ready", version, addresses: list })}\n`;
+}
+
+const LABEL_WIDTH = 18;
+
+const PROTOCOLS: ReadonlyMap<string, string> = new Map([
+  ["mqtt", "MQTT"],
+  ["mqtts", "MQTT, TLS"],
+  ["ws", "WebSocket"],
+  ["wss", "WebSocket, TLS"],
+]);
+
+function protocolOf(url: string): string {
+  const scheme = url.slice(0, url.indexOf(":"));
+  return PROTOCOLS.get(scheme) ?? scheme;
+}
+
+function keeping(flags: BrokerFlags): string {
+  if (flags.data === undefined) return "in memory, gone when it stops (--data DIR keeps it)";
+  return `${flags.data} (${flags.durability ?? "fsync"})`;
+}
+
+/** One line that publishes a message, with nothing but this package's own client; for a required client certificate there is none. */
+function tryIt(urls: readonly string[], flags: BrokerFlags): readonly string[] {
+  const url = urls.find((candidate) => candidate.startsWith("mqtt"));
+  if (url === undefined || flags.tlsCa !== undefined) return [];
+  const [user] = flags.user ?? [];
+  const options = [
+    `servers: "${url}"`,
+    'clientId: "me"',
+    ...(user === undefined ? [] : [`username: ${JSON.stringify(user.username)}`, 'password: "..."']),
+  ];
+  const script = [
+    'import { MqttClient } from "polymq/mqtt"',
+    `const client = new MqttClient({ ${options.join(", ")} })`,
+    "await client.connect()",
+    'await client.publish("hello", "world", { qos: 1 })',
+    "await client.close()",
+  ].join("; ");
+  const trust = flags.tlsCert === undefined ? "" : `NODE_EXTRA_CA_CERTS=${quoted(flags.tlsCert)} `;
+  return ["", "Publish a message:", `  ${trust}node --input-type=module -e ${quoted(script)}`];
+}
+
+/** For a POSIX shell. */
+function quoted(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

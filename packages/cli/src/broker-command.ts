@@ -1,0 +1,47 @@
+import { banner, readyLine } from "./banner.ts";
+import type { Environment, RunningBroker } from "./environment.ts";
+import { type BrokerFlags, brokerOptions } from "./flags.ts";
+
+/**
+ * Runs a broker until it is asked to stop. The first request drains it, a second one ends the process at once with code 1.
+ * @throws what reading the certificates or starting the broker threw, and the error that ended the broker
+ */
+export async function runBroker(flags: BrokerFlags, env: Environment): Promise<void> {
+  const stop = stopRequests(env);
+  try {
+    const options = await brokerOptions(flags, env.readFile);
+    const broker = await env.startBroker(options);
+    if (flags.json === true) env.out(readyLine(env.version, broker.addresses));
+    else if (flags.quiet !== true) env.out(banner(env.version, broker.addresses, flags));
+    await untilOver(broker, stop.first);
+  } finally {
+    stop.forget();
+  }
+}
+
+async function untilOver(broker: RunningBroker, stopped: Promise<"stop">): Promise<void> {
+  const over = await Promise.race([stopped, broker.closed ?? stopped]);
+  if (over === "stop") await broker.close();
+  else if (over !== null) throw over;
+}
+
+interface StopRequests {
+  readonly first: Promise<"stop">;
+  forget(): void;
+}
+
+function stopRequests(env: Environment): StopRequests {
+  let asked = false;
+  let forget: () => void = () => {};
+  const first = new Promise<"stop">((resolve) => {
+    forget = env.onStop(() => {
+      if (asked) {
+        env.exit(1);
+        return;
+      }
+      asked = true;
+      resolve("stop");
+    });
+  });
+  return { first, forget: () => forget() };
+}

@@ -1,0 +1,33 @@
+import type { BrokerOptions } from "@polymq/broker";
+
+/** Where a running broker can be reached. */
+export interface RunningAddress {
+  readonly transport: "tcp" | "tls";
+  readonly host: string;
+  readonly port: number;
+  readonly urls: readonly string[];
+}
+
+/** The part of a running broker that the command uses. */
+export interface RunningBroker {
+  readonly addresses: readonly RunningAddress[];
+  /** Drains and ends; resolves when nothing is left. */
+  close(): Promise<void>;
+  /** Resolves when the broker has ended, with the error that ended it or null after `close`. A broker without it never ends by itself. */
+  readonly closed?: Promise<Error | null>;
+}
+
+/** The world as the command sees it; tests hand in another one. */
+export interface Environment {
+  readonly version: string;
+  /** Writes to standard output; the text has its line ends in it. */
+  out(text: string): void;
+  /** Writes to standard error. */
+  err(text: string): void;
+  readFile(path: string): Promise<Uint8Array>;
+  startBroker(options: BrokerOptions): Promise<RunningBroker>;
+  /** Calls `fn` for each request to stop (SIGINT, SIGTERM) until the returned function is called. */
+  onStop(fn: () => void): () => void;
+  /** Ends the process at once. */
+  exit(code: number): void;
+}

@@ -1,0 +1,89 @@
+import type { BrokerOptions, BrokerTlsOptions, UserOptions } from "@polymq/broker";
+import { InvalidArgumentError } from "commander";
+
+/** The flags of `polymq broker` as the command line gives them. */
+export interface BrokerFlags {
+  readonly host?: string;
+  readonly port?: number;
+  readonly data?: string;
+  readonly durability?: "fsync" | "buffered" | "memory";
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsCa?: string;
+  readonly user?: readonly UserOptions[];
+  readonly wsPath?: readonly string[];
+  readonly maxConnections?: number;
+}
+
+/** The broker's options for these flags; certificates are read from their files. */
+export async function brokerOptions(
+  flags: BrokerFlags,
+  readFile: (path: string) => Promise<Uint8Array>,
+): Promise<BrokerOptions> {
+  const tls = await tlsOptions(flags, readFile);
+  return {
+    ...(flags.host === undefined ? {} : { host: flags.host }),
+    ...(flags.port === undefined ? {} : { port: flags.port }),
+    ...(flags.data === undefined ? {} : { dataDir: flags.data }),
+    ...(flags.durability === undefined ? {} : { durability: flags.durability }),
+    ...(flags.user === undefined ? {} : { users: flags.user }),
+    ...(flags.wsPath === undefined ? {} : { webSocket: { paths: flags.wsPath } }),
+    ...(flags.maxConnections === undefined ? {} : { connections: { countMax: flags.maxConnections } }),
+    ...(tls === null ? {} : { tls }),
+  };
+}
+
+/** What is wrong with flags that are each right, or null. */
+export function conflictOf(flags: BrokerFlags): string | null {
+  const { tlsCert, tlsKey, tlsCa, data, durability } = flags;
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) return "--tls-cert and --tls-key belong together";
+  if (tlsCa !== undefined && tlsCert === undefined) return "--tls-ca needs --tls-cert and --tls-key";
+  if (durability === "memory" && data !== undefined) return "--durability memory and --data exclude each other";
+  if (durability !== undefined && durability !== "memory" && data === undefined) {
+    return `--durability ${durability} needs --data`;
+  }
+  return null;
+}
+
+/** A port number: 0 to 65,535. */
+export function parsePort(text: string): number {
+  return wholeNumber(text, 65_535);
+}
+
+/** A number of connections: 1 and more. */
+export function parseCount(text: string): number {
+  const count = wholeNumber(text, 1_048_576);
+  if (count === 0) throw new InvalidArgumentError("At least 1.");
+  return count;
+}
+
+/** One more `name:password`; the password may contain colons. */
+export function collectUser(text: string, before: readonly UserOptions[] = []): readonly UserOptions[] {
+  const colon = text.indexOf(":");
+  if (colon < 1) throw new InvalidArgumentError("The form is name:password.");
+  return [...before, { username: text.slice(0, colon), password: text.slice(colon + 1) }];
+}
+
+/** One more WebSocket path. */
+export function collectPath(text: string, before: readonly string[] = []): readonly string[] {
+  if (!text.startsWith("/")) throw new InvalidArgumentError("A path begins with /.");
+  return [...before, text];
+}
+
+async function tlsOptions(
+  flags: BrokerFlags,
+  readFile: (path: string) => Promise<Uint8Array>,
+): Promise<BrokerTlsOptions | null> {
+  const { tlsCert, tlsKey, tlsCa } = flags;
+  if (tlsCert === undefined || tlsKey === undefined) return null;
+  const pair = { cert: await readFile(tlsCert), key: await readFile(tlsKey) };
+  return tlsCa === undefined ? pair : { ...pair, ca: await readFile(tlsCa), clientCertificate: "require" };
+}
+
+function wholeNumber(text: string, most: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > most) throw new InvalidArgumentError(`A whole number up to ${most}.`);
+  return value;
+}
