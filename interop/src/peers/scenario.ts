@@ -10,8 +10,6 @@ export interface PeerTarget {
   readonly wsUrl?: string;
   readonly tls?: TlsTarget;
   readonly login?: LoginTarget;
-  /** What this broker offers beyond what every MQTT broker must. */
-  readonly offers?: readonly Offer[];
 }
 
 /** TLS listeners, whose certificate is good for `localhost` and for the target's host. */
@@ -33,16 +31,23 @@ export interface LoginTarget {
 }
 
 /**
- * Things a broker may leave out without a breach of the specification:
- * - `server-topic-alias`: sends topic aliases to clients that allow them (MQTT 5.0 §3.1.2.11.5)
- * - `client-topic-alias`: takes topic aliases from clients (§3.2.2.3.8)
+ * What a scenario cannot do without: a listener that the target may lack, or something that a broker may leave out
+ * without a breach of the specification:
+ * - `client-topic-alias`: takes topic aliases from clients (MQTT 5.0 §3.2.2.3.8)
+ * - `server-topic-alias`: sends topic aliases to clients that allow them (§3.1.2.11.5)
  * - `merged-overlaps`: one copy for overlapping subscriptions, with every subscription identifier (§3.3.4)
  * - `sys-topics`: statistics below `$SYS/`
  */
-export type Offer = "server-topic-alias" | "client-topic-alias" | "merged-overlaps" | "sys-topics";
-
-/** What a scenario cannot do without. */
-export type Need = "websocket" | "tls" | "mutual-tls" | "wss" | "login" | Offer;
+export type Need =
+  | "websocket"
+  | "tls"
+  | "mutual-tls"
+  | "wss"
+  | "login"
+  | "client-topic-alias"
+  | "server-topic-alias"
+  | "merged-overlaps"
+  | "sys-topics";
 
 /** One thing that a real peer does with a broker. */
 export interface Scenario {
@@ -52,17 +57,9 @@ export interface Scenario {
   run(target: PeerTarget): Promise<void>;
 }
 
-/** The first need of the scenario that the target cannot meet, or undefined when it can be run. */
-export function missingNeed(scenario: Scenario, target: PeerTarget): Need | undefined {
-  const met: Readonly<Record<Exclude<Need, Offer>, boolean>> = {
-    websocket: target.wsUrl !== undefined,
-    tls: target.tls !== undefined,
-    "mutual-tls": target.tls?.mutual !== undefined,
-    wss: target.tls?.wssUrl !== undefined,
-    login: target.login !== undefined,
-  };
-  const offers: ReadonlySet<string> = new Set(target.offers);
-  return scenario.needs.find((need) => !(need in met ? met[need as keyof typeof met] : offers.has(need)));
+/** The first need of the scenario that is not among what the broker and its listeners have, or undefined. */
+export function missingNeed(scenario: Scenario, available: readonly Need[]): Need | undefined {
+  return scenario.needs.find((need) => !available.includes(need));
 }
 
 /** A name that no other scenario, run or file uses: for topics and client identifiers. At most 23 characters. */

@@ -146,7 +146,7 @@ export class Port {
   }
 
   #serve(factory: ProtocolFactory, bytes: Uint8Array, { socket, beneath }: Layers): void {
-    
+    this.#undecided.delete(beneath);
     const connection = factory.accept({ ...this.#bound(), webSocket: null });
     connection.onOpen(wrapSocket(socket, connection));
     // The socket is flowing and the transport listens: the bytes read so far go first, with no copy and no detour.

@@ -1,3 +1,4 @@
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,6 +64,16 @@ class LmdbSubject implements StoreSubject {
   }
 }
 
+/** util-linux's prlimit sets the limits of a running process; elsewhere the test that needs it is skipped. */
+function hasPrlimit(): boolean {
+  return spawnSync("prlimit", ["--version"]).status === 0;
+}
+
+/** The largest file that this process may write from now on. */
+function limitFileSize(bytes: string): void {
+  execFileSync("prlimit", ["--pid", String(process.pid), `--fsize=${bytes}:`]);
+}
+
 describe("the lmdb store", () => {
   const subjects: LmdbSubject[] = [];
   const make = (): LmdbSubject => {
@@ -117,6 +128,36 @@ describe("the lmdb store", () => {
     await running;
     await store.close();
   });
+
+  test.skipIf(!hasPrlimit()).each(["fsync", "buffered"] as const)(
+    "with %s, a commit that the medium refuses is ERR_STORE_FAILED with the reason, and nothing is written after it",
+    async (durability) => {
+      const subject = make();
+      const store = await LmdbStore.open({ directory: subject.directory, durability });
+      const good = new StoreBatch();
+      good.put(Uint8Array.of(1), Uint8Array.of(1));
+      await store.commit(good);
+      const unhandled: unknown[] = [];
+      const note = (error: unknown): void => void unhandled.push(error);
+      process.on("unhandledRejection", note);
+      limitFileSize("200000");
+      try {
+        const large = new StoreBatch();
+        large.put(Uint8Array.of(2), new Uint8Array(1 << 20));
+        await expect(store.commit(large)).rejects.toMatchObject({
+          code: "ERR_STORE_FAILED",
+          cause: expect.objectContaining({ message: expect.stringMatching(/input\/output|too large/i) }),
+        });
+        expect(() => store.commit(good)).toThrow(expect.objectContaining({ code: "ERR_STORE_FAILED" }));
+        await store.close();
+      } finally {
+        limitFileSize("unlimited");
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+      process.off("unhandledRejection", note);
+      expect(unhandled).toEqual([]);
+    },
+  );
 
   test("a directory that cannot be made is ERR_STORE_FAILED", async () => {
     const subject = make();

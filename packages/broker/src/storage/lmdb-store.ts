@@ -125,11 +125,11 @@ export class LmdbStore implements Store {
         this.#commit = null;
         applyRanges(plan, this.#ranges);
       },
-      (cause: unknown) => {
+      async (error: unknown) => {
         this.#commit = null;
         // What the medium holds now is not known: only a new opening can tell.
         if (this.#state === "open") this.#state = "failed";
-        throw new MessagingError("ERR_STORE_FAILED", "a commit failed", { cause });
+        throw new MessagingError("ERR_STORE_FAILED", "a commit failed", { cause: await commitCause(error) });
       },
     );
     return this.#commit;
@@ -137,9 +137,13 @@ export class LmdbStore implements Store {
 
   async close(): Promise<void> {
     if (this.#state === "closed") return;
-    this.#state = "closed";
     await this.#commit?.catch(ignore); // whoever made the commit was told
-    await this.#db.close();
+    const hadFailed = this.#state === "failed";
+    this.#state = "closed";
+    const closed = this.#db.close();
+    // After a failed commit the database may wait for a sync that will never end.
+    if (hadFailed) closed.catch(ignore);
+    else await closed;
     this.#lock.release();
   }
 
@@ -203,6 +207,20 @@ function readRanges(db: Database): Map<number, LogRange> {
     ranges.set(log, decodeRange(log, value));
   }
   return ranges;
+}
+
+/**
+ * The reason behind a failed commit. The database hangs it on its error as a promise that rejects at the same time, and which nobody else
+ * handles; should it ever not reject, the error itself has to do.
+ */
+function commitCause(error: unknown): Promise<unknown> {
+  const reason: unknown = error instanceof Error && "commitError" in error ? error.commitError : null;
+  if (!(reason instanceof Promise)) return Promise.resolve(error);
+  const known = reason.then(
+    () => error,
+    (cause: unknown) => cause,
+  );
+  return Promise.race([known, new Promise((resolve) => setImmediate(resolve, error))]);
 }
 
 /** The database's own errors as ours. */

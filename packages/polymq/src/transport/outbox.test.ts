@@ -202,6 +202,34 @@ describe("Outbox", () => {
     expect(pool.given.length).toBe(pool.taken);
   });
 
+  test("a chunk goes back to the pool once, though there are more drains", () => {
+    const { outbox, transport, pool } = setup();
+    for (let round = 0; round < 3; round++) {
+      transport.accepts = 0;
+      for (let i = 0; i < 3; i++) put(outbox, 60_000, i);
+      outbox.flush();
+      transport.letGo(Number.POSITIVE_INFINITY);
+      outbox.drained();
+      expect(pool.given.length).toBe(pool.taken);
+    }
+  });
+
+  test("chunks that an earlier transport may still read do not come back with the next one's drain", () => {
+    const { outbox, transport, pool } = setup();
+    transport.accepts = 0;
+    for (let i = 0; i < 3; i++) put(outbox, 60_000, i);
+    outbox.close();
+    const next = new FakeTransport();
+    next.accepts = 0;
+    outbox.open(next);
+    put(outbox, 10, 1);
+    outbox.flush();
+    next.letGo(Number.POSITIVE_INFINITY);
+    outbox.drained();
+    const held = transport.held.map((bytes) => bytes.buffer);
+    expect(pool.given.filter((chunk) => held.includes(chunk.buffer)).length).toBe(0);
+  });
+
   test("chunks that a transport may still read are not reused after close", () => {
     const { outbox, transport, pool } = setup();
     transport.accepts = 0;
