@@ -14,7 +14,7 @@ try {
   await worker.connect();
   await source.connect();
 
-  // At most 64 messages wait here; with more, the client stops reading and the broker keeps the rest.
+  // With 64 messages waiting here the client stops reading from the connection, and the broker keeps the rest.
   const jobs = await worker.subscribe("jobs/+", { qos: 1, ack: "manual", highWaterMark: 64 });
   const sending = Promise.all(
     Array.from({ length: COUNT }, (_, i) => source.publish(`jobs/${i % 10}`, JSON.stringify({ id: i }), { qos: 1 })),

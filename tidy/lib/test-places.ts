@@ -2,6 +2,8 @@
 export const TEST_FOLDERS: readonly string[] = [
   "tidy/", // about the whole repository
   "interop/", // about other people's brokers and clients
+  "packages/broker/src/chaos/", // about client, broker and store together
+  "examples/src/demo/", // about the demo as a whole
 ];
 
 /** Tests that neither sit beside the file they name (`foo.test.ts`, `foo.chaos.test.ts` beside `foo.ts`) nor in a listed folder. */

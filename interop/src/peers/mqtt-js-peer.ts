@@ -31,7 +31,8 @@ export class MqttJsPeer {
     const client = connect(url, { reconnectPeriod: 0, connectTimeout: ANSWER_TIMEOUT_MS, ...options });
     // Before the connection is up: messages of a resumed session follow CONNACK in the same read.
     const inbox = new Inbox();
-    client.on("message", (_topic, _payload, packet) => inbox.add(packet));
+    // A packet that came by topic alias has no topic of its own; the event's first argument has.
+    client.on("message", (topic, _payload, packet) => inbox.add({ ...packet, topic }));
     client.on("disconnect", (packet) => inbox.onDisconnect(packet));
     const closed = closing(client).then((): never => {
       throw refused ?? new Error("closed before CONNACK");

@@ -174,7 +174,6 @@ async function serverTopicAlias(stage: MqttJsStage): Promise<void> {
   const maximum = 3;
   const subscriber = await stage.connect({ properties: { topicAliasMaximum: maximum } });
   const onWire: { readonly bare: boolean; readonly alias: number | undefined }[] = [];
-  // MQTT.js writes the topic into the packet later on; here it is still as it came.
   subscriber.client.on("packetreceive", (packet) => {
     if (packet.cmd !== "publish") return;
     onWire.push({ bare: packet.topic === "", alias: packet.properties?.topicAlias });

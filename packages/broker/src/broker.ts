@@ -1,5 +1,5 @@
 import { ChunkPool, type MessagingError } from "polymq/internal";
-import { TopicDecoder, TopicEncoder } from "polymq/mqtt/codec";
+import { ReasonCode, TopicDecoder, TopicEncoder } from "polymq/mqtt/codec";
 import { type Clock, nodePlatform, type Platform } from "polymq/transport";
 import { AccessControl } from "./auth/access-control.ts";
 import { Hub } from "./core/hub.ts";
@@ -37,6 +37,7 @@ export interface Broker extends AsyncDisposable {
   /**
    * Stops listening, says goodbye to clients, stores what is left to store, and resolves when nothing is open any more;
    * what clients do not take within `drainTimeoutMs` is cut off.
+   * @throws {MessagingError} ERR_STORE_FAILED when not everything could be stored; nothing is open any more all the same
    */
   close(): Promise<void>;
 }
@@ -70,27 +71,32 @@ class RunningBroker implements Broker {
       this.#resolveClosed = resolve;
     });
     const metrics = new BrokerMetrics();
+    const { text } = platform;
+    const limits = settings.sessions.queue;
+    // Before the hub, for it may refuse its settings and a hub has timers.
+    const access = new AccessControl({
+      settings: settings.auth,
+      clock: platform.clock,
+      onHookFailed: () => metrics.hooksFailed++,
+    });
     const hub = Hub.open({
       clock: platform.clock,
       store,
       limits: settings.hub,
-      restoreSession: (restored, into) => MqttSession.restore(restored, into, settings.sessions.queue),
+      restoreSession: (restored, into) => MqttSession.restore(restored, { hub: into, limits, metrics, text }),
       onStoreFailed: (error) => this.#onStoreFailed(error),
+      onError: () => metrics.internalErrors++,
     });
     this.#context = {
       hub,
       metrics,
-      access: new AccessControl({
-        settings: settings.auth,
-        clock: platform.clock,
-        onHookFailed: () => metrics.hooksFailed++,
-      }),
+      access,
       mqtt: settings.mqtt,
       sessions: settings.sessions,
-      text: platform.text,
+      text,
       pool: new ChunkPool(64),
-      topicDecoder: new TopicDecoder(platform.text, 16_384),
-      topicEncoder: new TopicEncoder(platform.text, 16_384),
+      topicDecoder: new TopicDecoder(text, 16_384),
+      topicEncoder: new TopicEncoder(text, 16_384),
       serverName: `polymq/${VERSION}`,
       randomBytes: (count) => platform.randomBytes(count),
       connections: new Set(),
@@ -153,15 +159,21 @@ class RunningBroker implements Broker {
     });
   }
 
-  /** Listeners first, so that nobody comes in; then clients, while the store is still there; the store last. */
+  /**
+   * Listeners first, so that nobody comes in; then what was taken over is acknowledged; then clients, while the store is still
+   * there; the store last.
+   */
   async #close(): Promise<void> {
+    const { hub, connections } = this.#context;
     this.#sys.stop();
     await this.#listeners?.stop();
-    for (const connection of [...this.#context.connections]) connection.end(SERVER_SHUTTING_DOWN, "publish");
+    await hub.committer.flush().catch(() => undefined); // a store that failed says so below
+    for (const connection of [...connections])
+      connection.end(ReasonCode.ServerShuttingDown, this.#settings.drainTimeoutMs);
     await this.#drain();
     await this.#listeners?.close();
     try {
-      await this.#context.hub.close();
+      await hub.close();
     } finally {
       this.#resolveClosed(this.#failure);
     }
@@ -186,9 +198,6 @@ class RunningBroker implements Broker {
     this.close().catch(() => undefined);
   }
 }
-
-/** MQTT 5.0 §3.14.2.1. */
-const SERVER_SHUTTING_DOWN = 0x8b;
 
 /** How often a draining broker looks whether its clients are gone. */
 const DRAIN_LOOK_MS = 5;

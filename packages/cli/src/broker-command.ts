@@ -20,7 +20,7 @@ export async function runBroker(flags: BrokerFlags, env: Environment): Promise<v
 }
 
 async function untilOver(broker: RunningBroker, stopped: Promise<"stop">): Promise<void> {
-  const over = await Promise.race([stopped, broker.closed ?? stopped]);
+  const over = await Promise.race([stopped, broker.closed]);
   if (over === "stop") await broker.close();
   else if (over !== null) throw over;
 }

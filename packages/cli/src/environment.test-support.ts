@@ -39,6 +39,7 @@ export class FakeEnvironment implements Environment {
         this.closes++;
         return Promise.resolve();
       },
+      closed: new Promise(() => {}),
       ...more,
     };
   }

@@ -13,8 +13,8 @@ export interface RunningBroker {
   readonly addresses: readonly RunningAddress[];
   /** Drains and ends; resolves when nothing is left. */
   close(): Promise<void>;
-  /** Resolves when the broker has ended, with the error that ended it or null after `close`. A broker without it never ends by itself. */
-  readonly closed?: Promise<Error | null>;
+  /** Resolves when the broker has ended: with null after `close`, else with the error that ended it. Never rejects. */
+  readonly closed: Promise<Error | null>;
 }
 
 /** The world as the command sees it; tests hand in another one. */

@@ -248,8 +248,9 @@ def will(stage):
 def takeover(stage):
     client_id = unique("takeover")
     first = stage.connect(client_id)
-    # paho would connect again and take over in turn.
-    first.client._thread_terminate = True
+    # paho would connect again and take over in turn. Not _thread_terminate: with it paho stops at a DISCONNECT packet
+    # without calling back.
+    first.client._reconnect_on_failure = False
     second = stage.connect(client_id)
     first.disconnected.get(timeout=TIMEOUT_SECONDS)
     second.subscribe(stage.topic)

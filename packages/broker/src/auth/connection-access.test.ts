@@ -87,6 +87,12 @@ describe("ConnectionAccess", () => {
     expect(asked).toEqual(["t"]);
   });
 
+  test("a refusal that took its time is remembered as one", async () => {
+    const access = new ConnectionAccess({ ...FREE, askPublish: () => Promise.resolve(false) });
+    expect(await access.mayPublish("t", false, 0)).toBe(false);
+    expect(access.mayPublish("t", false, 1)).toBe(false);
+  });
+
   test("the group of a shared subscription reaches the hook", () => {
     const access = new ConnectionAccess({ ...FREE, askSubscribe: (filter, group) => filter === "t" && group === "g" });
     expect([access.maySubscribe("t", "g"), access.maySubscribe("t", null)]).toEqual([true, false]);

@@ -119,7 +119,12 @@ export class Hub implements MessageStamp {
    */
   static open(options: HubOptions): Hub {
     const hub = new Hub(options);
-    hub.#restore(options);
+    try {
+      hub.#restore(options);
+    } catch (error) {
+      hub.schedule.close(); // or what was restored so far would keep its timers
+      throw error;
+    }
     hub.#armSweep();
     return hub;
   }

@@ -338,6 +338,15 @@ describe("WebSocket", () => {
     expect(await answer.text()).toContain("/mqtt");
   });
 
+  test("an open WebSocket has no deadline any more", async () => {
+    const clock = new VirtualClock();
+    const { port } = await open({ clock, listeners: [webListener] });
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, ["mqtt"]);
+    expect(await echoed(socket, "\x10")).toBe("\x10");
+    expect(clock.pendingTimers).toBe(0);
+    socket.terminate();
+  });
+
   test("a request that is never finished ends in time", async () => {
     const clock = new VirtualClock();
     const { port, metrics } = await open({ clock, listeners: [webListener] });
@@ -411,7 +420,9 @@ describe("openListeners", () => {
   });
 
   test("stop frees the port and ends undecided connections, but leaves the others to their protocol", async () => {
-    const { listeners, port, taken } = await open({ listeners: [{ ...PLAIN, tls: { ...TLS, plaintext: "allow" } }] });
+    const { listeners, port, taken } = await open({
+      listeners: [{ ...PLAIN, tls: { ...TLS, plaintext: "allow" }, webSocket: WEB }],
+    });
     const silent = await connectPeer(port);
     const inside = await connectTlsPeer(port);
     const plain = await connectPeer(port);
@@ -420,6 +431,11 @@ describe("openListeners", () => {
     const secure = await connectTlsPeer(port);
     secure.socket.write("\x10a");
     await secure.received(2);
+    const web = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, ["mqtt"]);
+    await new Promise((resolve) => web.once("open", resolve));
+    const { ca } = testCertificates;
+    const secureWeb = new WebSocket(`wss://127.0.0.1:${port}/mqtt`, ["mqtt"], { ca });
+    await new Promise((resolve) => secureWeb.once("open", resolve));
     await listeners.stop();
     await Promise.all([silent.closed, inside.closed]);
     await expect(connectPeer(port)).rejects.toMatchObject({ code: "ECONNREFUSED" });
@@ -427,7 +443,13 @@ describe("openListeners", () => {
     secure.socket.write("b");
     expect(await plain.received(3)).toBe("\x10ab");
     expect(await secure.received(3)).toBe("\x10ab");
-    expect(taken).toHaveLength(2);
+    for (const socket of [web, secureWeb]) {
+      const answer = new Promise((resolve) => socket.once("message", (data: Buffer) => resolve(data.toString())));
+      socket.send(Buffer.from("still here"));
+      expect(await answer).toBe("still here");
+      socket.terminate();
+    }
+    expect(taken).toHaveLength(4);
   });
 
   test("each address says where it is", async () => {

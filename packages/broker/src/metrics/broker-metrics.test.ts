@@ -4,16 +4,16 @@ import { BrokerMetrics } from "./broker-metrics.ts";
 describe("BrokerMetrics", () => {
   test("a snapshot is a copy that later events do not change", () => {
     const metrics = new BrokerMetrics();
-    metrics.messagesReceived += 3;
+    metrics.messagesDenied += 3;
     const before = metrics.snapshot();
-    metrics.messagesReceived++;
-    expect(before.messagesReceived).toBe(3);
-    expect(metrics.snapshot().messagesReceived).toBe(4);
+    metrics.messagesDenied++;
+    expect(before.messagesDenied).toBe(3);
+    expect(metrics.snapshot().messagesDenied).toBe(4);
   });
 
   test("a snapshot has every counter and nothing but numbers", () => {
     const snapshot = new BrokerMetrics().snapshot();
-    expect(Object.keys(snapshot).length).toBeGreaterThan(25);
+    expect(Object.keys(snapshot).length).toBeGreaterThan(20);
     expect(Object.values(snapshot).every((value) => value === 0)).toBe(true);
   });
 

@@ -10,7 +10,7 @@ export type MetricName = Exclude<
 >;
 
 /**
- * What the broker counts. Whoever sees an event adds to the field; nothing is computed until somebody asks. Names ending in `Open` or
+ * What the listeners and sessions of a broker count; what its core counts stands in `HubInspection.statistics`. Whoever sees an event adds to the field; nothing is computed until somebody asks. Names ending in `Open` or
  * `Connected` are levels, names ending in `Max` their highest values so far, all others totals since the start.
  */
 export class BrokerMetrics {
@@ -36,37 +36,28 @@ export class BrokerMetrics {
   clientsAccepted = 0;
   /** Clients refused because of who they are, or because nobody could say in time. */
   clientsRefused = 0;
-  /** Connections whose client took over its session from an older one. */
-  sessionsTakenOver = 0;
-  /** Sessions that ended because their time was over. */
-  sessionsExpired = 0;
 
+  /** Bytes read from clients, WebSocket and TLS taken off. */
   bytesReceived = 0;
   bytesSent = 0;
-  /** Protocol packets or frames of any kind. */
-  packetsReceived = 0;
-  packetsSent = 0;
-  /** Application messages from clients. */
-  messagesReceived = 0;
-  /** Application messages to clients, repetitions included. */
-  messagesSent = 0;
-  /** Messages that nobody had subscribed to. */
-  messagesUnrouted = 0;
   /** At-most-once messages that were left out because the receiver was too slow. */
   messagesDroppedSlow = 0;
   /** Messages that a full session queue let go. */
   messagesDroppedFull = 0;
+  /** Messages whose lifetime was over before they could be sent to a session they waited in. */
   messagesExpired = 0;
+  /** Messages that were left out because the receiver takes no packets as large. */
+  messagesTooLarge = 0;
   /** Messages refused for want of permission. */
   messagesDenied = 0;
-  /** Messages not retained because of a limit. */
-  retainedRefused = 0;
 
   subscriptionsAccepted = 0;
   /** Subscriptions refused, for want of permission or because of a limit. */
   subscriptionsRefused = 0;
   /** Hooks of the application that failed or took too long; each counted as a refusal, too. */
   hooksFailed = 0;
+  /** Errors that were caught where none should have come from; the broker went on. */
+  internalErrors = 0;
 
   /** Adds one to the open connections. */
   connectionOpened(): void {

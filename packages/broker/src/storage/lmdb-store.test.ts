@@ -10,8 +10,8 @@ import { entryKey, recordKey, schemaKey } from "./layout.ts";
 import { LmdbStore } from "./lmdb-store.ts";
 import { describeStore, type StoreSubject } from "./store-contract.test-support.ts";
 
-describeStore("the lmdb store with fsync", async () => new LmdbSubject("fsync"));
-describeStore("the lmdb store with buffered commits", async () => new LmdbSubject("buffered"));
+describeStore("the lmdb store with fsync", async () => new LmdbSubject("fsync"), 12);
+describeStore("the lmdb store with buffered commits", async () => new LmdbSubject("buffered"), 12);
 
 class LmdbSubject implements StoreSubject {
   readonly directory = mkdtempSync(join(tmpdir(), "polymq-store-"));

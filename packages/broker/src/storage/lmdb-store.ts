@@ -115,9 +115,9 @@ export class LmdbStore implements Store {
     const db = this.#db;
     const done = db.batch(() => {
       for (const write of plan.writes) {
-        // Each write shares the batch's promise; a failure is reported by the batch, so here it is only marked as seen.
-        if (write.value === null) db.remove(buffer(write.key)).catch(ignore);
-        else db.put(buffer(write.key), buffer(write.value)).catch(ignore);
+        // Inside a batch these promises are resolved ones; what became of the writes is told by the batch.
+        if (write.value === null) void db.remove(buffer(write.key));
+        else void db.put(buffer(write.key), buffer(write.value));
       }
     });
     this.#commit = done.then(
@@ -180,14 +180,19 @@ function makeDirectory(directory: string): void {
  * and must be off for "fsync". It keeps the last synced state, so that a loss of power costs the newest commits, never the file.
  */
 function openDatabase(path: string, durability: Durability): Database {
-  return lmdb.open<Buffer, Buffer>({
+  // A constant, because the package's types lack `txnStartThreshold`.
+  const options = {
     path,
     noSubdir: true,
-    encoding: "binary",
-    keyEncoding: "binary",
+    encoding: "binary" as const,
+    keyEncoding: "binary" as const,
     cache: false,
     overlappingSync: durability === "buffered",
-  });
+    // Our batches are whole transactions that are to start at once. (With it on, a failed commit also rejects a promise that nobody holds.)
+    eventTurnBatching: false,
+    txnStartThreshold: 0,
+  };
+  return lmdb.open<Buffer, Buffer>(options);
 }
 
 async function prepareSchema(db: Database): Promise<void> {

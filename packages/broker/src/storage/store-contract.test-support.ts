@@ -18,8 +18,8 @@ export interface StoreSubject {
   dispose(): Promise<void>;
 }
 
-/** What every {@link Store} must do; run once per kind. */
-export function describeStore(name: string, make: () => Promise<StoreSubject>): void {
+/** What every {@link Store} must do; run once per kind. `runs` says how many series of batches are tried. */
+export function describeStore(name: string, make: () => Promise<StoreSubject>, runs = 60): void {
   describe(`${name} as a store`, () => {
     const subjects: StoreSubject[] = [];
     const stores: Store[] = [];
@@ -46,7 +46,7 @@ export function describeStore(name: string, make: () => Promise<StoreSubject>): 
     logTests(harness);
     atomicityTests(harness);
     damageTests(harness);
-    modelTests(harness);
+    modelTests(harness, runs);
   });
 }
 
@@ -380,7 +380,7 @@ const steps: fc.Arbitrary<Step[][]> = fc.array(
   { minLength: 1, maxLength: 8 },
 );
 
-function modelTests({ subject, open, reopen }: Harness): void {
+function modelTests({ subject, open, reopen }: Harness, numRuns: number): void {
   test("any series of batches leaves what a simple model leaves, before and after opening again", async () => {
     await fc.assert(
       fc.asyncProperty(steps, async (batches) => {
@@ -397,7 +397,7 @@ function modelTests({ subject, open, reopen }: Harness): void {
         model.check(store);
         await store.close();
       }),
-      { numRuns: 25 },
+      { numRuns },
     );
   });
 }

@@ -1,4 +1,5 @@
 import { MessagingError } from "../base/errors.ts";
+import { copyOf } from "../bytes/copy.ts";
 import type { MessageStore, StoredPublish, StoredSession, StoreOperation } from "./message-store.ts";
 
 /** One change in the terms of `abstract-level`. */
@@ -41,10 +42,13 @@ const PREFIX = "polymq/1/";
 export class LevelStore implements MessageStore {
   readonly #database: LevelDatabase;
   readonly #sync: boolean;
+  /** Of the open session's keys; "" while none is open. */
   #prefix = "";
-  /** Outbound messages by packet id, to rewrite one when it is released. */
+  /** Outbound messages by packet id without their payloads, to rewrite one when it is released. */
   readonly #publishes = new Map<number, StoredPublish>();
   readonly #received = new Set<number>();
+  /** True when a batch may have failed: what is known here is read anew before the next one. */
+  #unsure = false;
 
   constructor(options: LevelStoreOptions) {
     this.#database = options.database;
@@ -52,25 +56,49 @@ export class LevelStore implements MessageStore {
   }
 
   async open(clientId: string): Promise<StoredSession> {
-    this.#prefix = `${PREFIX}${encodeURIComponent(clientId)}/`;
-    this.#publishes.clear();
-    this.#received.clear();
     await this.#database.open();
-    const range = { ...ENCODINGS, gte: this.#prefix, lt: `${this.#prefix}~` };
-    for await (const [key, value] of this.#database.iterator(range)) this.#load(key.slice(this.#prefix.length), value);
-    const publishes = [...this.#publishes.values()].sort((a, b) => a.order - b.order);
-    return { publishes, receivedIds: [...this.#received] };
+    this.#prefix = `${PREFIX}${encodeURIComponent(clientId)}/`;
+    try {
+      const publishes = await this.#load();
+      publishes.sort((a, b) => a.order - b.order);
+      return { publishes, receivedIds: [...this.#received] };
+    } catch (error) {
+      this.#prefix = "";
+      throw error;
+    }
   }
 
   async write(operations: readonly StoreOperation[]): Promise<void> {
+    if (this.#prefix === "") throw new MessagingError("ERR_STORE_FAILED", "the store is not open");
+    if (this.#unsure) await this.#load();
     const batch: LevelOperation[] = [];
+    this.#unsure = true;
     for (const operation of operations) this.#translate(operation, batch);
     if (batch.length > 0) await this.#database.batch(batch, { ...ENCODINGS, sync: this.#sync });
+    this.#unsure = false;
   }
 
   /** Ends the use of the session; the database stays open, for it belongs to the caller. */
   close(): Promise<void> {
+    this.#prefix = "";
     return Promise.resolve();
+  }
+
+  /** Reads the session; returns its outbound messages. */
+  async #load(): Promise<StoredPublish[]> {
+    const prefix = this.#prefix;
+    this.#publishes.clear();
+    this.#received.clear();
+    const publishes: StoredPublish[] = [];
+    const range = { ...ENCODINGS, gte: prefix, lt: `${prefix}~` };
+    for await (const [key, value] of this.#database.iterator(range)) {
+      const packetId = packetIdOf(key.slice(prefix.length));
+      if (key.startsWith("r/", prefix.length)) this.#received.add(packetId);
+      else publishes.push(decodeRecord(packetId, value));
+    }
+    for (const publish of publishes) this.#remember(publish);
+    this.#unsure = false;
+    return publishes;
   }
 
   #translate(operation: StoreOperation, batch: LevelOperation[]): void {
@@ -81,7 +109,7 @@ export class LevelStore implements MessageStore {
       case "releasePublish": {
         const publish = this.#publishes.get(operation.packetId);
         // The payload is not needed for a release any more.
-        if (publish !== undefined) this.#putPublish({ ...publish, payload: EMPTY, released: true }, batch);
+        if (publish !== undefined) this.#putPublish({ ...publish, released: true }, batch);
         return;
       }
       case "deletePublish":
@@ -106,7 +134,7 @@ export class LevelStore implements MessageStore {
   }
 
   #putPublish(publish: StoredPublish, batch: LevelOperation[]): void {
-    this.#publishes.set(publish.packetId, publish);
+    this.#remember(publish);
     batch.push({ type: "put", key: this.#key("p", publish.packetId), value: encodeRecord(publish) });
   }
 
@@ -121,10 +149,8 @@ export class LevelStore implements MessageStore {
     this.#received.clear();
   }
 
-  #load(key: string, value: Uint8Array): void {
-    const packetId = Number.parseInt(key.slice(2), 16);
-    if (key.startsWith("p/")) this.#publishes.set(packetId, decodeRecord(packetId, value));
-    else if (key.startsWith("r/")) this.#received.add(packetId);
+  #remember(publish: StoredPublish): void {
+    this.#publishes.set(publish.packetId, { ...publish, payload: EMPTY });
   }
 
   #key(kind: "p" | "r", packetId: number): string {
@@ -133,6 +159,13 @@ export class LevelStore implements MessageStore {
 }
 
 const EMPTY: Uint8Array = new Uint8Array(0);
+
+/** The packet id in a key behind its prefix. @throws {MessagingError} ERR_STORE_FAILED when it is no key of ours */
+function packetIdOf(key: string): number {
+  const packetId = /^[pr]\/[0-9a-f]{4}$/.test(key) ? Number.parseInt(key.slice(2), 16) : 0;
+  if (packetId === 0) throw new MessagingError("ERR_STORE_FAILED", `the store holds a key that is not its own: ${key}`);
+  return packetId;
+}
 
 /** Record: length u32 of the JSON head, the head, the payload. */
 function encodeRecord(publish: StoredPublish): Uint8Array {
@@ -148,8 +181,9 @@ function encodeRecord(publish: StoredPublish): Uint8Array {
 function decodeRecord(packetId: number, record: Uint8Array): StoredPublish {
   try {
     const headLength = new DataView(record.buffer, record.byteOffset, record.length).getUint32(0);
+    if (4 + headLength > record.length) throw new TypeError("shorter than its head");
     const head: unknown = JSON.parse(new TextDecoder().decode(record.subarray(4, 4 + headLength)));
-    return { ...checkHead(head), packetId, payload: record.slice(4 + headLength) };
+    return { ...checkHead(head), packetId, payload: copyOf(record.subarray(4 + headLength)) };
   } catch (cause) {
     throw new MessagingError("ERR_STORE_FAILED", `the stored message of packet id ${packetId} is damaged`, { cause });
   }
@@ -158,7 +192,13 @@ function decodeRecord(packetId: number, record: Uint8Array): StoredPublish {
 function checkHead(head: unknown): Omit<StoredPublish, "packetId" | "payload"> {
   if (typeof head !== "object" || head === null) throw new TypeError("no object");
   const { order, qos, topic, retain, properties, released } = head as Record<string, unknown>;
-  if (typeof order !== "number" || (qos !== 1 && qos !== 2) || typeof topic !== "string") throw new TypeError("head");
+  if (
+    !Number.isSafeInteger(order) ||
+    typeof order !== "number" ||
+    (qos !== 1 && qos !== 2) ||
+    typeof topic !== "string"
+  )
+    throw new TypeError("head");
   if (typeof retain !== "boolean" || typeof released !== "boolean") throw new TypeError("flags");
   if (properties !== null && typeof properties !== "string") throw new TypeError("properties");
   return { order, qos, topic, retain, properties, released };

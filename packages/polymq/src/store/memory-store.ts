@@ -1,3 +1,4 @@
+import { copyOf } from "../bytes/copy.ts";
 import type { MessageStore, StoredPublish, StoredSession, StoreOperation } from "./message-store.ts";
 
 /**
@@ -40,7 +41,7 @@ interface SessionRecord {
 function apply(session: SessionRecord, operation: StoreOperation): void {
   switch (operation.op) {
     case "putPublish": {
-      const payload = operation.publish.payload.slice();
+      const payload = copyOf(operation.publish.payload);
       session.publishes.set(operation.publish.packetId, { ...operation.publish, payload });
       return;
     }

@@ -1,4 +1,11 @@
 export { type MemoryPair, type MemoryPairOptions, type MemoryTransport, memoryPair } from "../transport/memory.ts";
+export {
+  type ContractCase,
+  type ContractEnd,
+  type ContractLink,
+  Recorder,
+  transportContract,
+} from "../transport/transport-contract.ts";
 export { type TestCertificates, testCertificates } from "./certificates.ts";
 export type { Direction, Faults } from "./node/fault-pipe.ts";
 export {

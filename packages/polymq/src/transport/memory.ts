@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
 import { MessagingError } from "../base/errors.ts";
 import { systemClock } from "../base/system-clock.ts";
+import { copyOf } from "../bytes/copy.ts";
 import type { Transport, TransportHandler, TransportInfo } from "./transport.ts";
 
 /** How a {@link memoryPair} carries bytes. */
@@ -115,7 +116,7 @@ class MemoryEnd implements MemoryTransport {
     while (at < bytes.length) {
       const size = Math.max(1, Math.floor(this.#nextChunkBytes()));
       const end = Math.min(bytes.length, at + size);
-      this.#sent.push({ bytes: bytes.slice(at, end), dueMs });
+      this.#sent.push({ bytes: copyOf(bytes.subarray(at, end)), dueMs });
       at = end;
     }
     this.#sentBytes += bytes.length;

@@ -5,6 +5,7 @@ import type { DenyReason } from "../../auth/auth-hooks.ts";
 import type { ConnectionAccess } from "../../auth/connection-access.ts";
 import type { MqttContext } from "./mqtt-context.ts";
 import { MqttSession } from "./mqtt-session.ts";
+import { topicRefusal } from "./topic-routes.ts";
 
 /** A client that is let in. */
 export interface Admitted {
@@ -74,20 +75,24 @@ function allowWill(
 
 /** Gives an identified client its session, and says what CONNACK tells it. */
 export function admit(connect: Connect, identified: Identified, context: MqttContext): Admitted | Refused {
-  const { hub, sessions } = context;
+  const { hub, sessions, text } = context;
   const { clientId, access } = identified.entry;
+  const owner = access.principal.name;
+  const existing = hub.sessions.get(clientId)?.session ?? null;
+  // Another protocol's session of that id cannot be gone on with.
+  if (existing !== null && !(existing instanceof MqttSession)) return { refused: ReasonCode.ClientIdentifierNotValid };
+  const resumes = !connect.cleanStart && (existing === null || existing.owner === owner);
   const expirySeconds = Math.min(askedExpiry(connect), sessions.expirySecondsMax);
   try {
     const opened = hub.openSession({
       id: clientId,
-      start: connect.cleanStart ? "fresh" : "resume",
+      start: resumes ? "resume" : "fresh",
       expiryMs: expirySeconds >= EXPIRY_NEVER ? Number.POSITIVE_INFINITY : expirySeconds * 1000,
-      state: NO_STATE,
-      create: () => new MqttSession(clientId, hub, sessions.queue),
+      state: MqttSession.stateOf(owner, text),
+      create: () => new MqttSession(clientId, owner, { ...context, limits: sessions.queue }),
     });
-    const session = opened.session;
-    // Another protocol's session of that id cannot be gone on with.
-    if (!(session instanceof MqttSession)) return { refused: ReasonCode.ClientIdentifierNotValid };
+    // What was there was an MQTT session, what is new is one.
+    const session = opened.session as MqttSession;
     session.keepIn(opened.stored);
     const properties = connackProperties(connect, { clientId, assigned: identified.assigned, expirySeconds }, context);
     return { session, sessionPresent: opened.is === "resumed", access, properties };
@@ -100,8 +105,6 @@ export function admit(connect: Connect, identified: Identified, context: MqttCon
 /** "For ever" on the wire (MQTT 5.0 §3.1.2.11.2). */
 const EXPIRY_NEVER = 0xffff_ffff;
 
-const NO_STATE: Uint8Array = new Uint8Array(0);
-
 /** How long the client wants its session kept: without a clean session, a 3.1.1 client means as long as possible. */
 function askedExpiry(connect: Connect): number {
   if (connect.level === 5) return connect.properties?.sessionExpirySeconds ?? 0;
@@ -113,7 +116,8 @@ function checkWill(connect: Connect, context: MqttContext): number | null {
   if (will === null) return null;
   if (will.qos > context.mqtt.maximumQoS) return ReasonCode.QoSNotSupported; // [MQTT-3.2.2-12]
   if (will.retain && !context.mqtt.retainAvailable) return ReasonCode.RetainNotSupported; // [MQTT-3.2.2-13]
-  return null;
+  const refusal = topicRefusal(will.topic, context.mqtt.topicLevelsMax);
+  return refusal === 0 ? null : refusal;
 }
 
 interface Given {

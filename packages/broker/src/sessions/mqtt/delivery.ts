@@ -13,8 +13,11 @@ export class Delivery {
   stored: StoredDelivery | null = null;
   /** The group that it came by, or null; not known any more after a restart. */
   group: SharedGroup | null = null;
+  /** False while it must not be written yet: see `MqttSession`. */
+  mayGo = true;
   // The fields of a PUBLISH, so that a delivery can be written as it is.
   packetId = 0;
+  /** True once it may have been written before. */
   dup = false;
 
   constructor(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[]) {
@@ -58,5 +61,6 @@ export function decodeDelivery(message: Message, record: Uint8Array): { delivery
   for (let at = 3; at < record.length; at += 4) identifiers.push(view.getUint32(at));
   const delivery = new Delivery(message, qos, (flags & 4) !== 0, identifiers);
   delivery.packetId = view.getUint16(1);
+  delivery.dup = phase !== "waiting";
   return { delivery, phase };
 }

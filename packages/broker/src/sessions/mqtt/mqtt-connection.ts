@@ -1,5 +1,5 @@
 // Hot path: `onBytes`, `onPublish` and `sendNow` run per chunk or message. No closure, promise or iterator on their usual way.
-import { type MessagingError, Outbox, type Timer, type Transport } from "polymq/internal";
+import { isMessagingError, type MessagingError, Outbox, type Timer, type Transport } from "polymq/internal";
 import {
   type Auth,
   type Connect,
@@ -12,17 +12,17 @@ import {
   type Unsubscribe,
 } from "polymq/mqtt/codec";
 import { ServerEngine, type ServerHandler } from "polymq/mqtt/engine";
-import type { ConnectionAccess } from "../../auth/connection-access.ts";
 import type { MessageView } from "../../core/message.ts";
 import type { Flushable } from "../../core/turn.ts";
 import type { ProtocolConnection } from "../../listeners/protocol-factory.ts";
+import { CountedTransport } from "../../metrics/counted-transport.ts";
 import { type Admitted, admit, type Identified, identify, type Refused } from "./admission.ts";
 import type { Delivery } from "./delivery.ts";
 import type { MqttContext } from "./mqtt-context.ts";
-import { isTooLarge, type MqttSession, type SessionPort } from "./mqtt-session.ts";
+import { isTooLarge, type SessionPort } from "./mqtt-session.ts";
 import { outboundBlock } from "./property-block.ts";
-import { PublishIntake } from "./publish-intake.ts";
-import { subscribe, unsubscribe } from "./subscribe.ts";
+import { type IntakeClient, PublishIntake } from "./publish-intake.ts";
+import { SubscribeIntake } from "./subscribe-intake.ts";
 import type { TopicRoute } from "./topic-routes.ts";
 import { type KeptWill, keptWill } from "./will-message.ts";
 
@@ -30,15 +30,7 @@ import { type KeptWill, keptWill } from "./will-message.ts";
 const CLOSING_MS = 1_000;
 
 /** Where the client of a connection stands. */
-type Client =
-  | { readonly is: "unknown" }
-  | {
-      readonly is: "admitted";
-      readonly session: MqttSession;
-      readonly access: ConnectionAccess;
-      readonly connect: Connect;
-    }
-  | { readonly is: "gone" };
+type Client = { readonly is: "unknown" } | ({ readonly is: "admitted" } & IntakeClient) | { readonly is: "gone" };
 
 /** One client's connection: joins transport, engine and session, and asks the hub in the client's name. */
 export class MqttConnection implements ProtocolConnection, ServerHandler<Delivery, TopicRoute>, SessionPort, Flushable {
@@ -46,7 +38,10 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
   readonly engine: ServerEngine<Delivery, TopicRoute>;
   readonly #context: MqttContext;
   readonly #intake: PublishIntake;
+  readonly #subscribes: SubscribeIntake;
   #transport: Transport | null = null;
+  /** True while reading is stopped because somebody has to be asked. */
+  #paused = false;
   #client: Client = { is: "unknown" };
   #will: KeptWill | null = null;
   #timer: Timer | null = null;
@@ -75,6 +70,7 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
       connectTimeoutMs: mqtt.connectTimeoutMs,
     });
     this.#intake = new PublishIntake(context, this.engine);
+    this.#subscribes = new SubscribeIntake(context, this.engine);
   }
 
   /** The client id, or "" before the client is let in. */
@@ -87,18 +83,23 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
   onOpen(transport: Transport): void {
     this.#transport = transport;
     this.#context.connections.add(this);
-    this.outbox.open(transport);
+    this.outbox.open(new CountedTransport(transport, this.#context.metrics));
     this.#arm();
   }
 
   onBytes(chunk: Uint8Array): void {
-    this.engine.onBytes(chunk, this.#context.hub.clock.nowMs());
-    if (this.#intake.holds) this.#transport?.pause();
+    const { hub, metrics } = this.#context;
+    metrics.bytesReceived += chunk.length;
+    this.engine.onBytes(chunk, hub.clock.nowMs());
+    if (!this.#holds || this.#paused || this.engine.over) return;
+    this.#paused = true;
+    this.#transport?.pause();
   }
 
   onDrain(): void {
     this.outbox.drained();
     if (this.#client.is === "admitted") this.#client.session.pump();
+    else if (this.engine.over) this.#closeWhenSent();
   }
 
   onClosed(): void {
@@ -115,11 +116,11 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
     this.outbox.flush();
   }
 
-  /** Ends the connection with a reason that a 5.0 client is told. */
-  end(reasonCode: number, will: "publish" | "discard"): void {
+  /** Ends the connection with a reason that a 5.0 client is told; what it has not taken after `graceMs` is cut off. */
+  end(reasonCode: number, graceMs: number = CLOSING_MS): void {
     this.engine.disconnect(reasonCode, null);
-    this.#leave(will);
-    this.#hangUp();
+    this.#leave("publish");
+    this.#hangUp(graceMs);
   }
 
   // Session
@@ -143,8 +144,11 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
   }
 
   onTakenOver(): void {
-    this.#context.metrics.sessionsTakenOver++;
-    this.end(ReasonCode.SessionTakenOver, "publish"); // [MQTT-3.1.4-3]
+    this.end(ReasonCode.SessionTakenOver); // [MQTT-3.1.4-3]
+  }
+
+  onSessionEnded(): void {
+    this.end(ReasonCode.AdministrativeAction);
   }
 
   // Engine
@@ -154,10 +158,7 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
     if (transport === null) return;
     const identified = identify(packet, transport, this.#context);
     if (!(identified instanceof Promise)) return this.#onIdentified(packet, identified);
-    identified.then(
-      (value) => this.#onIdentified(packet, value),
-      () => this.#refuse(ReasonCode.UnspecifiedError),
-    );
+    identified.then((value) => this.#onIdentified(packet, value)).catch((error: unknown) => this.#onError(error));
   }
 
   onPublish(topic: TopicEntry<TopicRoute>, head: PublishHead, buffer: Uint8Array, ticket: number): void {
@@ -177,31 +178,16 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
   }
 
   onSubscribe(packet: Subscribe): void {
-    const client = this.#client;
-    if (client.is !== "admitted") return;
-    const by = { session: client.session, access: client.access, level: client.connect.level };
-    const codes = subscribe(packet, by, this.#context);
-    const { packetId } = packet;
-    const answer = (reasonCodes: readonly number[]): void => {
-      if (this.engine.over) return;
-      this.#sendSuback(packetId, reasonCodes);
-      client.session.pump();
-    };
-    if (codes instanceof Promise) codes.then(answer, () => this.end(ReasonCode.UnspecifiedError, "publish"));
-    else answer(codes);
+    if (this.#client.is === "admitted") this.#subscribes.take(packet, this.#client);
   }
 
   onUnsubscribe(packet: Unsubscribe): void {
-    const client = this.#client;
-    if (client.is !== "admitted") return;
-    const codes = unsubscribe(packet, client.session, this.#context);
-    const reasonCodes = client.connect.level === 5 ? codes : [];
-    this.engine.sendUnsuback({ type: "unsuback", packetId: packet.packetId, reasonCodes, properties: null });
+    if (this.#client.is === "admitted") this.#subscribes.take(packet, this.#client);
   }
 
   onAuth(_packet: Auth): void {
     // No authentication method is offered: CONNECT with one was refused, and AUTH without one is an error [MQTT-4.12.0-6].
-    this.end(ReasonCode.ProtocolError, "publish");
+    this.end(ReasonCode.ProtocolError);
   }
 
   onDisconnect(packet: Disconnect): void {
@@ -233,9 +219,17 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
   #enter(connect: Connect, admitted: Admitted): void {
     const { session, access } = admitted;
     const { mqtt, metrics } = this.#context;
-    this.#client = { is: "admitted", session, access, connect };
+    this.#client = {
+      is: "admitted",
+      session,
+      access,
+      level: connect.level,
+      resumed: admitted.sessionPresent,
+      resumeReading: () => this.#resumeReading(),
+      onError: (error) => this.#onError(error),
+    };
     this.#will = connect.will === null ? null : keptWill(connect.will, session.id, this.#context);
-    this.#intake.open({ session, access, level: connect.level, resumeReading: () => this.#transport?.resume() });
+    this.#intake.open(this.#client);
     session.attach(this);
     metrics.clientConnected();
     this.engine.accept({
@@ -261,30 +255,55 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
     this.#client = { is: "gone" };
     if (client.is !== "admitted") return;
     const { hub, metrics } = this.#context;
+    const { session } = client;
     metrics.clientDisconnected();
     this.#intake.close();
-    client.session.detach(this);
+    this.#subscribes.close();
+    session.detach(this);
     const kept = this.#will;
     this.#will = null;
-    if (kept !== null && will === "publish") {
-      if (kept.delayMs > 0) hub.publishLater(client.session, kept.make(), kept.delayMs);
-      else hub.publish(kept.make());
-    }
-    hub.detachSession(client.session, this.#expiryMs);
+    // First the session: how long it goes on is how long a will may wait [MQTT-3.1.2-8].
+    hub.detachSession(session, this.#expiryMs);
+    if (kept === null || will === "discard") return;
+    const delayMs = Math.min(kept.delayMs, hub.sessions.of(session)?.expiryMs ?? 0);
+    if (delayMs > 0) hub.publishLater(session, kept.make(delayMs), delayMs);
+    else hub.publish(kept.make(0));
   }
 
-  /** Sends what is left to say and ends the connection; a peer that does not take it is cut off. */
-  #hangUp(): void {
+  /** Sends what is left to say and ends the connection; a peer that does not take it in time is cut off. */
+  #hangUp(graceMs: number = CLOSING_MS): void {
     const transport = this.#transport;
     if (transport === null) return;
-    this.outbox.flush();
-    transport.close();
     this.#timer?.cancel();
-    this.#timer = this.#context.hub.clock.setTimer(CLOSING_MS, () => transport.destroy());
+    this.#timer = this.#context.hub.clock.setTimer(graceMs, () => transport.destroy());
+    this.outbox.flush();
+    this.#closeWhenSent();
   }
 
-  #sendSuback(packetId: number, reasonCodes: readonly number[]): void {
-    this.engine.sendSuback({ type: "suback", packetId, reasonCodes, properties: null });
+  /** A blocked outbox still holds bytes that the transport has not seen: they go out as it drains. */
+  #closeWhenSent(): void {
+    const transport = this.#transport;
+    if (transport !== null && this.outbox.unsentBytes <= transport.bufferedBytes) transport.close();
+  }
+
+  /** True while no more should be read. */
+  get #holds(): boolean {
+    return this.#intake.holds || this.#subscribes.holds;
+  }
+
+  #resumeReading(): void {
+    if (!this.#paused || this.#holds) return;
+    this.#paused = false;
+    // Meanwhile it was not the client that was silent.
+    this.engine.onBytes(NOTHING, this.#context.hub.clock.nowMs());
+    this.#arm();
+    this.#transport?.resume();
+  }
+
+  /** Something failed outside of a call from the engine. */
+  #onError(error: unknown): void {
+    if (isMessagingError(error)) this.engine.fail(error);
+    else this.end(ReasonCode.UnspecifiedError);
   }
 
   #send(
@@ -292,11 +311,10 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
     identifiers: readonly number[],
     fields: { readonly qos: 0 | 1 | 2; readonly retain: boolean; readonly dup: boolean; readonly packetId: number },
   ): boolean {
-    const { hub, text, topicEncoder } = this.#context;
+    const { hub, topicEncoder } = this.#context;
     const { topic, payload } = message;
-    const block =
-      this.engine.protocolLevel === 5 ? outboundBlock(text, message, identifiers, hub.clock.epochMs()) : null;
     try {
+      const block = this.engine.protocolLevel === 5 ? outboundBlock(message, identifiers, hub.clock.epochMs()) : null;
       this.engine.sendPublish(fields, topic, topicEncoder.encode(topic), payload, block);
     } catch (error) {
       if (isTooLarge(error)) return false;
@@ -319,10 +337,11 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
   #onTime(): void {
     const { clock } = this.#context.hub;
     this.#timerAtMs = Number.POSITIVE_INFINITY;
+    if (this.#paused) return; // armed again when reading goes on
     // Input that waits to be read while the process was busy counts: it is looked at first.
     if (clock.nowMs() < this.engine.deadlineMs) return this.#arm();
     clock.nextTurn(() => {
-      if (this.engine.over || this.#transport === null) return;
+      if (this.engine.over || this.#paused || this.#transport === null) return;
       this.engine.onTime(clock.nowMs());
       this.#arm();
     });
@@ -330,3 +349,5 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
 }
 
 const MAX_TIMER_MS = 2_147_483_647;
+
+const NOTHING: Uint8Array = new Uint8Array(0);

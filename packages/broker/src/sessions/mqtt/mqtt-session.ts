@@ -1,15 +1,17 @@
 // Hot path: `deliver` runs per delivery. No closure, promise, spread, iterator or regex on its usual way.
-import { Deque, isMessagingError } from "polymq/internal";
+import { ByteReader, Deque, isMessagingError, type TextCodec } from "polymq/internal";
 import { Phase, SessionState } from "polymq/mqtt/engine";
 import type { Hub } from "../../core/hub.ts";
 import { type DropReason, Mailbox, type MailboxLimits } from "../../core/mailbox.ts";
 import type { Guarantee, MessageView } from "../../core/message.ts";
 import type { StoredSession } from "../../core/persistence.ts";
 import type { RestoredSession } from "../../core/restore.ts";
-import type { RetainedReplay } from "../../core/retained.ts";
 import type { EndReason, Session } from "../../core/session-directory.ts";
 import type { Availability, DeliverResult, Subscription } from "../../core/subscription.ts";
+import type { BrokerMetrics } from "../../metrics/broker-metrics.ts";
+import type { CommitListener } from "../../storage/committer.ts";
 import { Delivery, decodeDelivery, encodeDelivery } from "./delivery.ts";
+import { PendingReplays } from "./pending-replays.ts";
 
 /** The connection of a session, as the session sees it. */
 export interface SessionPort {
@@ -22,13 +24,20 @@ export interface SessionPort {
   sendPubrel(packetId: number): void;
   /** Another connection has taken the session over. */
   onTakenOver(): void;
+  /** The session was ended under the connection. */
+  onSessionEnded(): void;
 }
 
-/** Retained messages that a new subscription has still to get. */
-interface Replay {
-  readonly messages: RetainedReplay;
-  readonly subscription: Subscription;
+/** What sessions work with. */
+export interface MqttSessionParts {
+  readonly hub: Hub;
+  readonly limits: MailboxLimits;
+  readonly metrics: BrokerMetrics;
+  readonly text: TextCodec;
 }
+
+/** Packet identifiers there are (MQTT 5.0 §2.2.1). */
+const PACKET_IDS = 65_535;
 
 /**
  * An MQTT session (MQTT 5.0 §4.1): what waits for a client and what is in flight to it, with or without a connection. It
@@ -36,27 +45,33 @@ interface Replay {
  */
 export class MqttSession implements Session {
   readonly id: string;
+  /** The name of who made it, or "". Nobody else may go on with it: it holds messages that only this one was allowed to see. */
+  readonly owner: string;
   readonly state: SessionState<Delivery> = new SessionState<Delivery>();
   readonly mailbox: Mailbox<Delivery>;
   readonly #hub: Hub;
+  readonly #metrics: BrokerMetrics;
+  readonly #replays: PendingReplays;
   #stored: StoredSession | null = null;
   #port: SessionPort | null = null;
   #ended = false;
-  /** True once what was in flight has been sent again on this connection. */
+  /** True once what was in flight may be sent again on this connection. */
   #ready = false;
   /** Ids still to be sent again on this connection, oldest first. */
   readonly #resend = new Deque<number>();
-  readonly #replays = new Deque<Replay>();
 
-  constructor(id: string, hub: Hub, limits: MailboxLimits) {
+  constructor(id: string, owner: string, parts: MqttSessionParts) {
     this.id = id;
-    this.#hub = hub;
-    this.mailbox = new Mailbox<Delivery>(limits, (delivery, reason) => this.#onDropped(delivery, reason));
+    this.owner = owner;
+    this.#hub = parts.hub;
+    this.#metrics = parts.metrics;
+    this.#replays = new PendingReplays(parts.hub);
+    this.mailbox = new Mailbox<Delivery>(parts.limits, (delivery, reason) => this.#onDropped(delivery, reason));
   }
 
-  /** Takes up a session of an earlier process. */
-  static restore(restored: RestoredSession, hub: Hub, limits: MailboxLimits): MqttSession {
-    const session = new MqttSession(restored.id, hub, limits);
+  /** Takes up a session of an earlier process. @throws {MessagingError} ERR_STORE_CORRUPT */
+  static restore(restored: RestoredSession, parts: MqttSessionParts): MqttSession {
+    const session = new MqttSession(restored.id, ownerOf(restored.stored.facts.state, parts.text), parts);
     session.#stored = restored.stored;
     session.state.inbound.restore(restored.inbound);
     const inflight: { id: number; item: Delivery; phase: Phase }[] = [];
@@ -68,6 +83,13 @@ export class MqttSession implements Session {
     }
     session.state.outbound.restore(inflight);
     return session;
+  }
+
+  /** What the store remembers of a session besides its messages. */
+  static stateOf(owner: string, text: TextCodec): Uint8Array {
+    const state = new Uint8Array(text.byteLength(owner));
+    text.write(state, 0, owner);
+    return state;
   }
 
   get stored(): StoredSession | null {
@@ -82,8 +104,14 @@ export class MqttSession implements Session {
   get availability(): Availability {
     const port = this.#port;
     if (port === null) return "away";
-    const room = this.#ready && this.mailbox.length === 0 && this.#resend.length === 0 && this.state.outbound.quota > 0;
+    const room = this.#ready && this.mailbox.length === 0 && this.#resend.length === 0 && this.#hasWindow;
     return room && !port.congested ? "ready" : "busy";
+  }
+
+  /** True when one more message may be in flight. */
+  get #hasWindow(): boolean {
+    const outbound = this.state.outbound;
+    return outbound.quota > 0 && outbound.inflight < PACKET_IDS;
   }
 
   deliver(message: MessageView, subscription: Subscription, guarantee: Guarantee): DeliverResult {
@@ -112,7 +140,6 @@ export class MqttSession implements Session {
     this.#port = null;
     this.#ready = false;
     this.#resend.clear();
-    this.#replays.clear();
   }
 
   /** Sends what waits, as far as there is room. */
@@ -120,18 +147,22 @@ export class MqttSession implements Session {
     const port = this.#port;
     if (port === null || !this.#ready) return;
     while (this.#resend.length > 0) if (!this.#resendNext(port)) return;
-    const outbound = this.state.outbound;
-    while (outbound.quota > 0 && !port.congested) {
+    while (this.#hasWindow && !port.congested) {
       const delivery = this.mailbox.take(this.#hub.clock.epochMs());
       if (delivery === undefined) break;
-      this.#begin(port, delivery);
+      if (!this.#begin(port, delivery)) this.#hub.statistics.messagesDropped++;
     }
-    if (this.#replays.length > 0 && this.mailbox.length === 0) this.#replay();
+    if (!this.#replays.isEmpty) this.#replay();
   }
 
-  /** Retained messages for a subscription that was just made. */
-  replay(messages: RetainedReplay, subscription: Subscription): void {
-    this.#replays.push({ messages, subscription });
+  /** Sends the retained messages that match a subscription which was just made, as there is room. */
+  replay(subscription: Subscription): void {
+    this.#replays.add(subscription);
+  }
+
+  /** A subscription was removed: nothing more is sent because of it [MQTT-3.10.4-2]. */
+  onUnsubscribed(subscription: Subscription): void {
+    if (subscription.group === null) this.#replays.drop(subscription.filter);
   }
 
   /** PUBACK or PUBCOMP came, or a PUBREC that refuses. */
@@ -156,37 +187,50 @@ export class MqttSession implements Session {
 
   onEnded(_reason: EndReason): void {
     this.#ended = true;
+    const port = this.#port;
     this.#port = null;
+    this.#replays.clear();
     this.#handOn();
     this.mailbox.clear();
-    this.#replays.clear();
+    port?.onSessionEnded();
   }
 
   sweep(nowMs: number): void {
     this.mailbox.sweep(nowMs);
   }
 
-  readonly #releaser = {
-    onDurable: (packetId: number): void => {
+  /** Sends PUBREL once it is stored that the client has the message. */
+  readonly #releaser: CommitListener = {
+    onDurable: (packetId) => {
       if (this.state.outbound.phase(packetId) === Phase.Released) this.#port?.sendPubrel(packetId);
     },
-    onCommitFailed: (): void => {
-      // The broker is stopping; the client repeats its PUBREC's exchange on the next one.
+    onCommitFailed: () => undefined, // the broker is stopping: the client goes on with the next one
+  };
+
+  /** Sends a QoS 2 message once its identifier is stored. */
+  readonly #sender: CommitListener = {
+    onDurable: (packetId) => {
+      const delivery = this.state.outbound.item(packetId);
+      if (delivery === undefined || delivery.mayGo) return;
+      delivery.mayGo = true;
+      const port = this.#port;
+      if (port === null || !this.#ready) return; // `resume` sends it
+      if (this.#resend.length > 0) this.pump();
+      else if (!this.#write(port, delivery)) this.#hub.statistics.messagesDropped++;
     },
+    onCommitFailed: () => undefined,
   };
 
   #deliver(message: MessageView, subscription: Subscription, guarantee: Guarantee, retain: boolean): DeliverResult {
     if (this.#ended) return "dropped";
     const port = this.#port;
-    if (guarantee === 0) {
-      if (port === null || port.congested || !port.sendNow(message, subscription.identifiers, retain)) return "dropped";
-      return "sent";
-    }
+    if (guarantee === 0) return port === null ? "dropped" : this.#sendNow(port, message, subscription, retain);
     const delivery = new Delivery(message.keep(), guarantee, retain, subscription.identifiers);
     delivery.group = subscription.sharedGroup;
     const now = port !== null && this.availability === "ready";
     if (!now && !this.mailbox.accepts(delivery.message.bytes)) {
-      this.mailbox.put(delivery);
+      this.mailbox.put(delivery); // counts it
+      this.#metrics.messagesDroppedFull++;
       return "dropped";
     }
     const stored = this.#stored;
@@ -199,24 +243,46 @@ export class MqttSession implements Session {
     return "queued";
   }
 
-  /** Takes a packet id and sends; false when the client cannot take the message at all. */
-  #begin(port: SessionPort, delivery: Delivery): boolean {
-    const outbound = this.state.outbound;
-    const packetId = outbound.beginPublish(delivery, delivery.qos === 1 ? Phase.AtLeastOnce : Phase.ExactlyOnce);
-    if (packetId === 0) {
-      this.mailbox.putBack(delivery);
-      return true;
+  #sendNow(port: SessionPort, message: MessageView, subscription: Subscription, retain: boolean): DeliverResult {
+    if (port.congested) {
+      this.#metrics.messagesDroppedSlow++;
+      return "dropped";
     }
+    if (port.sendNow(message, subscription.identifiers, retain)) return "sent";
+    this.#metrics.messagesTooLarge++;
+    return "dropped";
+  }
+
+  /**
+   * Takes a packet id and sends; false when the client cannot take the message at all. The identifier of a stored QoS 2 message is stored before
+   * it leaves: a broker that lost it would send the message anew under another one, and the client would have it twice.
+   */
+  #begin(port: SessionPort, delivery: Delivery): boolean {
+    const packetId = this.state.outbound.beginPublish(
+      delivery,
+      delivery.qos === 1 ? Phase.AtLeastOnce : Phase.ExactlyOnce,
+    );
     delivery.packetId = packetId;
     delivery.dup = false;
-    if (!port.sendDelivery(delivery)) {
-      this.#abandon(packetId, delivery);
-      return false;
-    }
-    if (delivery.stored !== null) {
-      this.#hub.persistence?.updateDelivery(delivery.stored, encodeDelivery(delivery, "sent"));
-    }
+    if (delivery.stored === null) return this.#write(port, delivery);
+    this.#hub.persistence?.updateDelivery(delivery.stored, encodeDelivery(delivery, "sent"));
+    if (delivery.qos === 1) return this.#write(port, delivery);
+    delivery.mayGo = false;
+    this.#hub.committer.whenDurable(this.#sender, packetId);
     return true;
+  }
+
+  /** Writes a message in flight; false when the client cannot take it: then it counts as delivered [MQTT-3.1.2-25]. */
+  #write(port: SessionPort, delivery: Delivery): boolean {
+    if (port.sendDelivery(delivery)) {
+      delivery.dup = true;
+      return true;
+    }
+    const outbound = this.state.outbound;
+    outbound.finish(delivery.packetId, outbound.phase(delivery.packetId));
+    this.#metrics.messagesTooLarge++;
+    this.#forget(delivery);
+    return false;
   }
 
   #resendNext(port: SessionPort): boolean {
@@ -232,37 +298,22 @@ export class MqttSession implements Session {
       port.sendPubrel(id);
       return true;
     }
-    if (outbound.quota <= 0 || port.congested) return false;
+    if (!delivery.mayGo || outbound.quota <= 0 || port.congested) return false;
     this.#resend.shift();
     outbound.charge();
-    delivery.packetId = id;
-    delivery.dup = true;
-    if (!port.sendDelivery(delivery)) this.#abandon(id, delivery);
+    if (!this.#write(port, delivery)) this.#hub.statistics.messagesDropped++;
     return true;
   }
 
   #replay(): void {
-    for (let next = this.#replays.peek(); next !== undefined; next = this.#replays.peek()) {
-      const { messages, subscription } = next;
-      while (this.availability === "ready") {
-        const message = messages.next(this.#hub.clock.epochMs());
-        if (message === null) {
-          this.#replays.shift();
-          break;
-        }
-        const guarantee = message.guarantee < subscription.guaranteeMax ? message.guarantee : subscription.guaranteeMax;
-        this.#deliver(message, subscription, guarantee, true);
-      }
-      if (this.#replays.peek() === next) return;
+    while (this.availability === "ready") {
+      const message = this.#replays.next();
+      const subscription = this.#replays.subscription;
+      if (message === null || subscription === null) return;
+      const guarantee = message.guarantee < subscription.guaranteeMax ? message.guarantee : subscription.guaranteeMax;
+      const result = this.#deliver(message, subscription, guarantee, true);
+      if (result === "dropped") this.#hub.statistics.messagesDropped++;
     }
-  }
-
-  /** The message can never reach this client: it counts as delivered [MQTT-3.1.2-25]. */
-  #abandon(packetId: number, delivery: Delivery): void {
-    const outbound = this.state.outbound;
-    outbound.finish(packetId, outbound.phase(packetId));
-    this.#hub.statistics.messagesDropped++;
-    this.#forget(delivery);
   }
 
   #forget(delivery: Delivery): void {
@@ -271,8 +322,10 @@ export class MqttSession implements Session {
     delivery.stored = null;
   }
 
-  #onDropped(delivery: Delivery, _reason: DropReason): void {
+  #onDropped(delivery: Delivery, reason: DropReason): void {
     this.#hub.statistics.messagesDropped++;
+    if (reason === "overflow") this.#metrics.messagesDroppedFull++;
+    else this.#metrics.messagesExpired++;
     this.#forget(delivery);
   }
 
@@ -301,6 +354,10 @@ export class MqttSession implements Session {
 function phaseOf(delivery: Delivery, phase: "sent" | "released"): Phase {
   if (phase === "released") return Phase.Released;
   return delivery.qos === 1 ? Phase.AtLeastOnce : Phase.ExactlyOnce;
+}
+
+function ownerOf(state: Uint8Array, text: TextCodec): string {
+  return new ByteReader(text, state).utf8(state.length);
 }
 
 /** True for an error that says that a packet is too large for the peer. */

@@ -1,6 +1,6 @@
 // Hot path: `onPublish` runs per message. No closure, promise, spread, iterator or regex on its usual way.
 import { Deque, type MessagingError } from "polymq/internal";
-import { decodePublishProperties, type PublishHead, ReasonCode, type TopicEntry } from "polymq/mqtt/codec";
+import { type PublishHead, ReasonCode, type TopicEntry } from "polymq/mqtt/codec";
 import { NO_TICKET, type ServerEngine } from "polymq/mqtt/engine";
 import type { ConnectionAccess } from "../../auth/connection-access.ts";
 import type { Message, TransientMessage } from "../../core/message.ts";
@@ -16,12 +16,17 @@ export interface IntakeClient {
   readonly session: MqttSession;
   readonly access: ConnectionAccess;
   readonly level: 4 | 5;
+  /** The session was there before this connection. */
+  readonly resumed: boolean;
   /** Reading was stopped while somebody had to be asked; it may go on. */
   readonly resumeReading: () => void;
+  /** Something failed outside of a call from the engine: the connection has to end. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** A message that waits for somebody's decision, or behind one that does. */
 interface Held {
+  readonly client: IntakeClient;
   readonly message: Message;
   readonly topic: TopicEntry<TopicRoute>;
   readonly packetId: number;
@@ -65,10 +70,12 @@ export class PublishIntake implements CommitListener {
     this.#view.publisherId = client.session.id;
   }
 
-  /** The client is gone. */
+  /**
+   * The client is gone. Messages that wait for a decision were received all the same: they are published when it comes, and a client
+   * that goes on with its session is acknowledged then, for it does not get another chance to hand them over.
+   */
   close(): void {
     this.#client = null;
-    this.#held.clear();
   }
 
   onPublish(topic: TopicEntry<TopicRoute>, head: PublishHead, buffer: Uint8Array, ticket: number): void {
@@ -76,23 +83,28 @@ export class PublishIntake implements CommitListener {
     if (client === null) return;
     const { hub, mqtt } = this.#context;
     const known = topicRoute(topic, hub.router, mqtt.topicLevelsMax);
-    if (known.refusal !== 0) return this.#refuse(client, ticket, known.refusal);
+    if (known.refusal !== 0) return this.#deny(client, ticket, known.refusal);
     this.#read(topic.topic, head, buffer);
     const { access } = client;
     if (this.#held.length === 0) {
       const allowed = access.mayPublishAll || access.mayPublish(topic.topic, head.retain, hub.clock.nowMs());
       if (allowed === true) return this.#publish(client, known, ticket, head.packetId);
-      if (allowed === false) return this.#deny(client, ticket);
-      this.#hold(topic, ticket, head.packetId, allowed);
-      return;
+      if (allowed === false) return this.#deny(client, ticket, ReasonCode.NotAuthorized);
+      return this.#hold({ client, topic, ticket, packetId: head.packetId }, allowed);
     }
-    this.#hold(topic, ticket, head.packetId, access.mayPublish(topic.topic, head.retain, hub.clock.nowMs()));
+    const decision = access.mayPublish(topic.topic, head.retain, hub.clock.nowMs());
+    this.#hold({ client, topic, ticket, packetId: head.packetId }, decision);
   }
 
-  /** PUBREL came: PUBCOMP follows when the id is forgotten for good, for afterwards the client may use it anew. */
+  /**
+   * PUBREL came: PUBCOMP follows when the id is forgotten for good, for afterwards the client may use it anew. In a resumed session
+   * an unknown id is that of a PUBCOMP that got lost, which is no error (MQTT 5.0 §3.7.2.1) and which clients take for one when
+   * told 0x92.
+   */
   onReleased(packetId: number, known: boolean): void {
     const stored = this.#client?.session.stored ?? null;
-    if (stored === null || !known) return this.#engine.sendPubcomp(packetId, known);
+    if (!known) return this.#engine.sendPubcomp(packetId, this.#client?.resumed === true);
+    if (stored === null) return this.#engine.sendPubcomp(packetId, true);
     const { hub } = this.#context;
     hub.persistence?.dropInbound(stored, packetId);
     hub.committer.whenDurable(this.#releaser, packetId);
@@ -115,84 +127,82 @@ export class PublishIntake implements CommitListener {
     view.begin(topic, buffer.subarray(head.payloadStart, head.payloadEnd));
     view.guarantee = head.qos;
     view.retain = head.retain;
-    if (head.propertiesEnd > head.propertiesStart) view.properties = this.#block(head, buffer);
+    if (head.propertiesEnd > head.propertiesStart) {
+      const raw = buffer.subarray(head.propertiesStart, head.propertiesEnd);
+      view.properties = head.topicAlias === 0 && head.messageExpirySeconds < 0 ? raw : inboundBlock(raw);
+    }
     if (head.messageExpirySeconds >= 0) {
       view.expiresAtMs = this.#context.hub.clock.epochMs() + head.messageExpirySeconds * 1000;
     }
   }
 
-  /** Properties go on as they came; only a topic alias is taken out, which concerns this connection alone. */
-  #block(head: PublishHead, buffer: Uint8Array): Uint8Array | null {
-    const raw = buffer.subarray(head.propertiesStart, head.propertiesEnd);
-    if (head.topicAlias === 0) return raw;
-    if (raw.length === ALIAS_BYTES) return null;
-    const { text } = this.#context;
-    const properties = decodePublishProperties(text, raw);
-    return properties === null ? null : inboundBlock(text, properties);
-  }
-
   #publish(client: IntakeClient, known: TopicRoute, ticket: number, packetId: number): void {
-    const { hub } = this.#context;
-    const matched = hub.publish(this.#view, known.route);
     const exactlyOnce = this.#view.guarantee === 2;
+    const matched = this.#context.hub.publish(this.#view, known.route);
     this.#view.end();
-    if (ticket !== NO_TICKET) this.#acknowledge(client, ticket, packetId, { exactlyOnce, matched });
+    if (ticket === NO_TICKET) return;
+    if (exactlyOnce) this.#remember(client, packetId);
+    this.#acknowledge(ticket, matched);
   }
 
-  #acknowledge(
-    client: IntakeClient,
-    ticket: number,
-    packetId: number,
-    what: { readonly exactlyOnce: boolean; readonly matched: number },
-  ): void {
-    const { hub } = this.#context;
+  /** Stores the id of a QoS 2 message until its PUBREL. */
+  #remember(client: IntakeClient, packetId: number): void {
     const stored = client.session.stored;
-    if (what.exactlyOnce && stored !== null) hub.persistence?.saveInbound(stored, packetId);
-    hub.committer.whenDurable(this, ticket * 2 + (what.matched === 0 ? 1 : 0));
+    if (stored !== null) this.#context.hub.persistence?.saveInbound(stored, packetId);
   }
 
-  #refuse(client: IntakeClient, ticket: number, reasonCode: number): void {
+  #acknowledge(ticket: number, matched: number): void {
+    this.#context.hub.committer.whenDurable(this, ticket * 2 + (matched === 0 ? 1 : 0));
+  }
+
+  /** MQTT 3.1.1 has no word for it: the message is acknowledged and goes nowhere [MQTT3-3.3.5-2]. */
+  #deny(client: IntakeClient, ticket: number, reasonCode: number): void {
+    this.#view.end();
+    this.#context.metrics.messagesDenied++;
     if (ticket !== NO_TICKET) this.#engine.settle(ticket, client.level === 5 ? reasonCode : 0);
   }
 
-  /** MQTT 3.1.1 has no word for it: the message is acknowledged and goes nowhere (3.1.1 §3.3.5). */
-  #deny(client: IntakeClient, ticket: number): void {
+  #hold(what: Omit<Held, "message" | "allowed">, decision: boolean | Promise<boolean>): void {
+    const held: Held = {
+      ...what,
+      message: this.#view.keep(),
+      allowed: typeof decision === "boolean" ? decision : null,
+    };
     this.#view.end();
-    this.#context.metrics.messagesDenied++;
-    this.#refuse(client, ticket, ReasonCode.NotAuthorized);
-  }
-
-  #hold(topic: TopicEntry<TopicRoute>, ticket: number, packetId: number, decision: boolean | Promise<boolean>): void {
-    const allowed = typeof decision === "boolean" ? decision : null;
-    const held: Held = { message: this.#view.keep(), topic, packetId, ticket, allowed };
     this.#held.push(held);
     if (typeof decision === "boolean") return;
-    void decision.then((value) => {
-      held.allowed = value;
+    decision.then(
+      (allowed) => this.#decided(held, allowed),
+      () => this.#decided(held, false),
+    );
+  }
+
+  #decided(held: Held, allowed: boolean): void {
+    held.allowed = allowed;
+    try {
       this.#release();
-    });
+    } catch (error) {
+      held.client.onError(error);
+    }
   }
 
   /** Publishes held messages in order, as far as the decisions are known. */
   #release(): void {
-    const client = this.#client;
-    if (client === null) return;
     const { hub, mqtt } = this.#context;
+    let last: IntakeClient | null = null;
     for (let next = this.#held.peek(); next !== undefined && next.allowed !== null; next = this.#held.peek()) {
       this.#held.shift();
+      last = next.client;
+      const { message, ticket } = next;
       if (!next.allowed) {
-        this.#deny(client, next.ticket);
+        this.#deny(next.client, ticket, ReasonCode.NotAuthorized);
         continue;
       }
-      const { message, ticket, packetId } = next;
       const matched = hub.publish(message, topicRoute(next.topic, hub.router, mqtt.topicLevelsMax).route);
-      if (ticket !== NO_TICKET) {
-        this.#acknowledge(client, ticket, packetId, { exactlyOnce: message.guarantee === 2, matched });
-      }
+      if (ticket === NO_TICKET) continue;
+      if (message.guarantee === 2) this.#remember(next.client, next.packetId);
+      this.#acknowledge(ticket, matched);
     }
-    if (this.#held.length === 0) client.resumeReading();
+    if (this.#held.length === 0) last?.resumeReading();
   }
 }
-
-/** Bytes of a property block that holds a topic alias and nothing else. */
-const ALIAS_BYTES = 3;

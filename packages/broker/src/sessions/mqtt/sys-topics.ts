@@ -39,6 +39,9 @@ export class SysTopics {
       const payload = new Uint8Array(text.byteLength(content));
       text.write(payload, 0, content);
       hub.publish(hub.makeMessage({ topic, payload, publisherId: serverName }), route);
+      // It did not come in from anybody.
+      hub.statistics.messagesIn--;
+      hub.statistics.bytesIn -= payload.length;
     }
   }
 
@@ -55,8 +58,8 @@ export class SysTopics {
       ["messages/received", statistics.messagesIn],
       ["messages/sent", statistics.messagesOut],
       ["messages/dropped", statistics.messagesDropped],
-      ["bytes/received", statistics.bytesIn],
-      ["bytes/sent", statistics.bytesOut],
+      ["bytes/received", metrics.bytesReceived],
+      ["bytes/sent", metrics.bytesSent],
       ["retained messages/count", hub.retained.count],
       ["subscriptions/count", hub.router.subscriptionCount],
       ["shared subscriptions/count", hub.router.sharedSubscriptionCount],

@@ -13,13 +13,16 @@ export interface TopicRoute {
 export function topicRoute(topic: TopicEntry<TopicRoute>, router: Router, levelsMax: number): TopicRoute {
   const known = topic.value;
   if (known !== undefined && known.route.version === router.version) return known;
-  const found = { route: router.route(topic.topic), refusal: refusalOf(topic.topic, levelsMax) };
+  const found = { route: router.route(topic.topic), refusal: topicRefusal(topic.topic, levelsMax) };
   topic.value = found;
   return found;
 }
 
-/** Statistics are the broker's own to publish; too many levels are refused before they are taken apart. */
-function refusalOf(topic: string, levelsMax: number): number {
-  if (topic.startsWith("$SYS/")) return ReasonCode.NotAuthorized;
-  return topic.split("/").length > levelsMax ? ReasonCode.TopicNameInvalid : 0;
+/**
+ * 0, or the reason code with which a message to this topic is refused: statistics are the broker's own to publish, and too many
+ * levels are refused before they are taken apart.
+ */
+export function topicRefusal(topic: string, levelsMax: number): number {
+  if (topic === "$SYS" || topic.startsWith("$SYS/")) return ReasonCode.NotAuthorized;
+  return topic.split("/", levelsMax + 1).length > levelsMax ? ReasonCode.TopicNameInvalid : 0;
 }

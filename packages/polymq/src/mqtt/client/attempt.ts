@@ -16,10 +16,14 @@ export interface AttemptOptions {
   readonly endpoint: Endpoint;
   readonly connect: Connect;
   /** Gets everything that happens to the connection once it is open, and its end. */
-  readonly owner: ConnectionOwner;
+  readonly owner: AttemptOwner;
   readonly signal: AbortSignal;
-  /** Told of the connection before it is dialled. */
-  readonly onCreated: (connection: Connection) => void;
+}
+
+/** Who a connection is made for. */
+export interface AttemptOwner extends ConnectionOwner {
+  /** The server accepted: what is still to be checked before the connection counts as open, or null for nothing. */
+  checkAccepted(connack: Connack): Promise<void> | null;
 }
 
 /**
@@ -31,7 +35,6 @@ export async function attemptConnection(options: AttemptOptions): Promise<Connec
   const outcome = deferred<void>();
   const handshake = new Handshake(owner, outcome, connect.level);
   const connection = new Connection(parts, connect, handshake);
-  options.onCreated(connection);
   const startedMs = platform.clock.nowMs();
   const transport = await platform.dial(endpoint, dialOptions(parts.settings, endpoint, signal), connection);
   connection.start(transport);
@@ -51,45 +54,71 @@ export async function attemptConnection(options: AttemptOptions): Promise<Connec
 
 /** Stands between connection and client until CONNACK: an early end is the attempt's failure, not a lost connection. */
 class Handshake implements ConnectionOwner {
-  readonly #owner: ConnectionOwner;
+  readonly #owner: AttemptOwner;
   readonly #outcome: Deferred<void>;
   readonly #level: ProtocolLevel;
-  #open = false;
+  #state: "waiting" | "open" | "over" = "waiting";
 
-  constructor(owner: ConnectionOwner, outcome: Deferred<void>, level: ProtocolLevel) {
+  constructor(owner: AttemptOwner, outcome: Deferred<void>, level: ProtocolLevel) {
     this.#owner = owner;
     this.#outcome = outcome;
     this.#level = level;
   }
 
-  onOpen(connack: Connack): void {
-    this.#open = true;
-    this.#owner.onOpen(connack);
-    this.#outcome.resolve();
+  onOpen(connack: Connack, connection: Connection): void {
+    const check = this.#owner.checkAccepted(connack);
+    if (check === null) return this.#enter(connack, connection);
+    // Nothing goes out and nothing more is read from a server that is not known to be the right one.
+    connection.setReading(false);
+    check.then(
+      () => {
+        connection.setReading(true);
+        this.#enter(connack, connection);
+      },
+      (error: MessagingError) => connection.fail(error),
+    );
   }
 
   onRefused(connack: Connack): void {
     this.#outcome.reject(refusal(connack, this.#level));
   }
 
-  onEnd(error: MessagingError | null): void {
-    if (this.#open) this.#owner.onEnd(error);
-    else
-      this.#outcome.reject(error ?? new MessagingError("ERR_CONNECTION_LOST", "the connection ended before CONNACK"));
+  onOver(connection: Connection): void {
+    if (this.#state === "open") this.#owner.onOver(connection);
+    else this.#state = "over";
   }
 
-  onAuth: ConnectionOwner["onAuth"] = (packet) => this.#owner.onAuth(packet);
+  onEnd(error: MessagingError | null, connection: Connection): void {
+    if (this.#state === "open") return this.#owner.onEnd(error, connection);
+    this.#state = "over";
+    this.#outcome.reject(error ?? new MessagingError("ERR_CONNECTION_LOST", "the connection ended before CONNACK"));
+  }
+
+  onAuth: ConnectionOwner["onAuth"] = (packet, connection) => this.#owner.onAuth(packet, connection);
   onServerDisconnect: ConnectionOwner["onServerDisconnect"] = (packet) => this.#owner.onServerDisconnect(packet);
-  onReleased: ConnectionOwner["onReleased"] = (packetId, known) => this.#owner.onReleased(packetId, known);
-  onExpiry: ConnectionOwner["onExpiry"] = (nowMs) => this.#owner.onExpiry(nowMs);
+  onReleased: ConnectionOwner["onReleased"] = (id, known, connection) => this.#owner.onReleased(id, known, connection);
+  onExpiry: ConnectionOwner["onExpiry"] = (nowMs, flowingSinceMs) => this.#owner.onExpiry(nowMs, flowingSinceMs);
+
+  #enter(connack: Connack, connection: Connection): void {
+    if (this.#state !== "waiting") return;
+    this.#state = "open";
+    this.#owner.onOpen(connack, connection);
+    this.#outcome.resolve();
+  }
+}
+
+/** True when the server said that it does not speak the version. */
+export function isVersionRefusal(error: unknown): boolean {
+  if (!isMessagingError(error) || error.code !== "ERR_CONNECT_REJECTED") return false;
+  return error.peer?.code === ReasonCode.UnsupportedProtocolVersion || error.peer?.code === 1;
 }
 
 /** True when an attempt with MQTT 5.0 failed in a way in which a server without it fails. */
-export function isVersionRefusal(error: unknown): boolean {
+export function looksLikeVersionRefusal(error: unknown): boolean {
   if (!isMessagingError(error)) return false;
   switch (error.code) {
     case "ERR_CONNECT_REJECTED":
-      return error.peer?.code === ReasonCode.UnsupportedProtocolVersion || error.peer?.code === 1;
+      return isVersionRefusal(error);
     case "ERR_CONNECTION_LOST":
     case "ERR_MALFORMED_PACKET":
     case "ERR_PROTOCOL_VIOLATION":

@@ -1,10 +1,9 @@
+import { onAbort, raceAbort } from "../../base/abort.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
 import { type Diagnostics, diagnostics } from "../../base/diagnostics.ts";
 import { Emitter } from "../../base/emitter.ts";
 import { MessagingError } from "../../base/errors.ts";
-import { backoff } from "../../supervisor/backoff.ts";
-import { Supervisor } from "../../supervisor/supervisor.ts";
-import type { Endpoint } from "../../transport/endpoint.ts";
+import type { Supervisor } from "../../supervisor/supervisor.ts";
 import { ChunkPool } from "../../transport/outbox.ts";
 import type { Platform } from "../../transport/platform.ts";
 import type { Auth, Connack, Disconnect, DisconnectProperties, ProtocolLevel } from "../codec/packets.ts";
@@ -12,31 +11,26 @@ import { ReasonCode } from "../codec/reason-codes.ts";
 import { TopicDecoder } from "../codec/topic-decoder.ts";
 import { TopicEncoder } from "../codec/topic-encoder.ts";
 import { SessionState } from "../engine/session-state.ts";
-import { attemptConnection, isVersionRefusal, RefusedError } from "./attempt.ts";
 import { Authenticator, type AuthPort } from "./authenticator.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
-import { connectPacket } from "./connect-packet.ts";
-import type { Connection, ConnectionOwner, ConnectionParts } from "./connection.ts";
+import type { Connection, ConnectionParts } from "./connection.ts";
+import { asMessagingError, Connector, type ConnectorOwner } from "./connector.ts";
 import type { DropReason, MqttClientEvent, MqttClientState } from "./events.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import type { MqttMessage } from "./message.ts";
 import type { Settings } from "./options.ts";
 import type { ClientItem, PendingPublish } from "./pending.ts";
 import { type Availability, Publisher, type PublisherOwner } from "./publisher.ts";
-import { mqttEndpoint, referencedEndpoints } from "./server-addresses.ts";
-import { StoreWriter } from "./store-writer.ts";
-import { restoreSession } from "./stored-session.ts";
+import { StoredSession } from "./stored-session.ts";
 import { type MqttSubscription, Pressure } from "./subscription.ts";
 import { Subscriptions, type SubscriptionsOwner } from "./subscriptions.ts";
-
-/** Redirections followed within one attempt. */
-const REDIRECTS_MAX = 3;
+import { makeSupervisor } from "./supervision.ts";
 
 /**
  * The life of a client: connects, notices the end of a connection, comes back, and wires publisher, subscriptions and inbox
  * to the connection of the moment. It owns the one state; the public class on top only checks arguments.
  */
-export class ClientCore implements ConnectionOwner, PublisherOwner, SubscriptionsOwner, InboxOwner {
+export class ClientCore implements ConnectorOwner, PublisherOwner, SubscriptionsOwner, InboxOwner {
   readonly settings: Settings;
   readonly platform: Platform;
   readonly events: Emitter<MqttClientEvent>;
@@ -46,45 +40,49 @@ export class ClientCore implements ConnectionOwner, PublisherOwner, Subscription
   readonly closed: Promise<MessagingError | null>;
   readonly #closedEnd: Deferred<MessagingError | null> = deferred();
   readonly #session = new SessionState<ClientItem>();
-  readonly #parts: ConnectionParts;
+  readonly #connector: Connector;
   readonly #supervisor: Supervisor;
-  readonly #store: StoreWriter | null;
+  readonly #store: StoredSession | null;
   readonly #authenticator: Authenticator | null;
-  readonly #endpoints: readonly Endpoint[];
   readonly #diagnostics: Diagnostics = diagnostics();
   #state: MqttClientState = "disconnected";
   #connection: Connection | null = null;
   #capabilities: ServerCapabilities | null = null;
   #clientId: string;
-  /** The level that an `auto` client has found to work; null while it does not know. */
-  #level: ProtocolLevel | null = null;
-  #storeOpen = false;
+  /** True while the store may hold ids of a session that is gone. */
+  #receivedStale = false;
   /** True once a session of this client may exist on the server. */
   #hadSession = false;
-  /** Where the server sent us (MQTT 5.0 §4.11), and whether that holds for good. */
-  #redirect: { readonly endpoint: Endpoint; readonly permanent: boolean } | null = null;
   #attempt = 0;
-  /** The connection that is being made. */
-  #opening: Connection | null = null;
-  #server = "";
+  /** The `connect` call that is under way; aborted when it is overtaken by events. */
+  #connecting: AbortController | null = null;
   #pressure: Pressure = Pressure.None;
+  /** Resolves at the end of the connection that is being ended in order. */
   #ended: Deferred<void> | null = null;
+  /** A `disconnect` or `close` under way. */
+  #stopping: Promise<void> | null = null;
+  /** True while `close` waits for what is under way: a lost connection is made again for it. */
+  #draining = false;
 
   constructor(settings: Settings, platform: Platform) {
     this.settings = settings;
     this.platform = platform;
     this.closed = this.#closedEnd.promise;
     this.#clientId = settings.clientId;
-    this.#endpoints = settings.servers.map(mqttEndpoint);
-    this.#store = settings.store === null ? null : new StoreWriter(settings.store);
-    this.#authenticator = settings.authentication === null ? null : new Authenticator(settings.authentication);
+    this.#store =
+      settings.store === null ? null : new StoredSession(settings.store, settings, (error) => this.#background(error));
+    const store = this.#store?.writer ?? null;
+    this.#authenticator =
+      settings.authentication === null
+        ? null
+        : new Authenticator(settings.authentication, platform.clock, settings.ackTimeoutMs);
     this.events = new Emitter((error, event) => this.#warn(`a listener of ${event.type} failed`, error));
     const topics = new TopicEncoder(platform.text);
-    this.publisher = new Publisher(settings, this, this.#session, { topics, store: this.#store });
-    this.inbox = new Inbox(this, this.#session, { store: this.#store, onMessage: settings.onMessage });
+    this.publisher = new Publisher(settings, this, this.#session, { topics, store });
+    this.inbox = new Inbox(this, this.#session, { store, onMessage: settings.onMessage });
     this.subscriptions = new Subscriptions(this, this.#session.outbound, settings.ackTimeoutMs);
     this.inbox.attach(this.subscriptions);
-    this.#parts = {
+    const parts: ConnectionParts = {
       clock: platform.clock,
       text: platform.text,
       pool: new ChunkPool(4),
@@ -94,7 +92,11 @@ export class ClientCore implements ConnectionOwner, PublisherOwner, Subscription
       publisher: this.publisher,
       inbox: this.inbox,
     };
-    this.#supervisor = this.#makeSupervisor();
+    this.#connector = new Connector(platform, parts, this);
+    this.#supervisor = makeSupervisor(settings, platform, this.#connector, {
+      onAttempt: (attempt, index) => this.#onAttempt(attempt, index),
+      onGaveUp: (error) => this.#onGaveUp(error),
+    });
   }
 
   get state(): MqttClientState {
@@ -147,62 +149,98 @@ export class ClientCore implements ConnectionOwner, PublisherOwner, Subscription
       throw new MessagingError("ERR_ALREADY_CONNECTED", `the client is ${this.#state}`);
     this.#enter("connecting");
     this.#attempt = 0;
+    // The caller's signal ends this call, not the connection that comes of it.
+    const call = new AbortController();
+    this.#connecting = call;
+    const release = onAbort(signal, () => call.abort(signal?.reason));
     try {
-      await this.#openStore();
-      await this.#supervisor.start(signal);
-    } catch (error) {
-      this.#afterFailedStart(error instanceof MessagingError ? error : connectFailed(error));
+      await raceAbort(this.#restore(), call.signal);
+      await this.#supervisor.start(call.signal);
+    } catch (cause) {
+      const error = asMessagingError(cause);
+      if (this.#connecting === call && this.state === "connecting") {
+        this.#enter("disconnected");
+        this.#failAll(error);
+      }
       throw error;
+    } finally {
+      release();
+      if (this.#connecting === call) this.#connecting = null;
     }
   }
 
   /** Ends the connection in order and stays usable; harmless when there is none. */
   async disconnect(reasonCode: number, properties: DisconnectProperties | null): Promise<void> {
+    if (this.#stopping !== null) return await this.#stopping;
     if (this.#state === "closed" || this.#state === "disconnected") return;
-    await this.#shutDown(reasonCode, properties);
-    this.#failAll(new MessagingError("ERR_NOT_CONNECTED", "the client was disconnected"));
-    this.#enter("disconnected");
+    await this.#stopOnce(async () => {
+      await this.#shutDown(reasonCode, properties);
+      if (this.#state === "closed") return;
+      this.#failAll(new MessagingError("ERR_NOT_CONNECTED", "the client was disconnected"));
+      this.#enter("disconnected");
+    });
   }
 
   /** Waits for what is under way, at most `timeoutMs`, then ends for good. */
   async close(timeoutMs: number): Promise<void> {
-    if (this.#state === "closed") return;
-    if (this.#state === "disconnecting") return void (await this.closed);
-    const wasUp = this.#state === "connected" || this.#state === "reconnecting";
-    this.#enter("disconnecting");
-    if (wasUp) await this.#drain(timeoutMs);
-    await this.#shutDown(ReasonCode.NormalDisconnection, null);
-    await this.#end(null);
+    while (this.#stopping !== null) await this.#stopping;
+    if (this.#state === "closed") return void (await this.closed);
+    await this.#stopOnce(async () => {
+      const wasUp = this.#state === "connected" || this.#state === "reconnecting";
+      this.#enter("disconnecting");
+      if (wasUp) await this.#drain(timeoutMs);
+      if (this.#state === "disconnecting") await this.#shutDown(ReasonCode.NormalDisconnection, null);
+      if (this.#state === "disconnecting") await this.#end(null);
+    });
   }
 
   /** Ends now. */
   async destroy(error: MessagingError | null): Promise<void> {
-    if (this.#state === "closed") return;
-    this.#supervisor.stop();
+    if (this.#state === "closed") return void (await this.closed);
+    this.#enter("closed");
+    this.#draining = false;
+    this.#stopTrying();
     this.#connection?.destroy(null);
     await this.#end(error);
   }
 
   // Connection
 
-  onOpen(connack: Connack): void {
-    const connection = this.#opening;
-    if (connection === null) return;
+  cleanStart(level: ProtocolLevel): boolean {
+    const { cleanStart, sessionExpirySeconds } = this.settings;
+    // Asked for once: with MQTT 5.0 and an expiry, later connections go on with this client's own session.
+    return cleanStart && !(level === 5 && sessionExpirySeconds > 0 && this.#hadSession);
+  }
+
+  checkAccepted(connack: Connack): Promise<void> | null {
+    return this.#authenticator?.onAccepted(connack.properties?.authenticationData?.slice() ?? null) ?? null;
+  }
+
+  attemptFailed(error: MessagingError): void {
+    this.#authenticator?.close(error);
+    this.#trace("failed", error);
+  }
+
+  onOpen(connack: Connack, connection: Connection): void {
+    const { sessionPresent } = connack;
     this.#connection = connection;
     this.#capabilities = connection.capabilities;
     this.#hadSession = true;
     if (connection.capabilities.assignedClientId !== "") this.#clientId = connection.capabilities.assignedClientId;
-    if (!connack.sessionPresent) this.#store?.write({ op: "clearReceived" }, null);
-    this.#authenticator?.onAccepted(connection.capabilities.authenticationData, this.#authPort(connection));
-    this.#enter("connected");
-    this.subscriptions.open(connection, connack.sessionPresent);
-    this.publisher.open(connection, connack.sessionPresent);
+    this.#forgetReceived(connection, sessionPresent);
+    this.#trace("connected", null);
+    if (!this.#draining) this.#enter("connected");
+    this.inbox.open(sessionPresent);
+    // A listener of the new state may have ended the connection again.
+    if (connection.engine.over) return;
+    this.subscriptions.open(connection, sessionPresent);
+    this.publisher.open(connection, sessionPresent);
     this.#reconsiderReading();
     this.events.emit({ type: "serverCapabilities", capabilities: connection.capabilities });
     this.events.emit({
       type: "connect",
-      sessionPresent: connack.sessionPresent,
-      server: this.#server,
+      sessionPresent,
+      server: this.#connector.server,
       protocolVersion: connection.engine.protocolLevel,
     });
   }
@@ -211,14 +249,13 @@ export class ClientCore implements ConnectionOwner, PublisherOwner, Subscription
     // The attempt rejects with the refusal.
   }
 
-  onAuth(packet: Auth): void {
-    const connection = this.#opening ?? this.#connection;
-    if (connection !== null) this.#authenticator?.onAuth(packet, this.#authPort(connection));
+  onAuth(packet: Auth, connection: Connection): void {
+    this.#authenticator?.onAuth(packet, authPort(connection));
   }
 
   onServerDisconnect(packet: Disconnect): void {
     const serverReference = packet.properties?.serverReference ?? "";
-    this.#noteRedirect(packet.reasonCode, serverReference);
+    this.#connector.noteRedirect(packet.reasonCode, serverReference);
     this.events.emit({
       type: "serverDisconnect",
       reasonCode: packet.reasonCode,
@@ -227,32 +264,36 @@ export class ClientCore implements ConnectionOwner, PublisherOwner, Subscription
     });
   }
 
-  onReleased(packetId: number, known: boolean): void {
-    const connection = this.#connection;
-    if (connection === null) return;
-    if (this.#store === null || !known) return connection.engine.sendPubcomp(packetId, known);
+  onReleased(packetId: number, known: boolean, connection: Connection): void {
+    if (this.#store === null) return connection.engine.sendPubcomp(packetId, known);
     // Forgotten for good before PUBCOMP: afterwards the server may use the id for another message.
-    this.#store.write({ op: "deleteReceived", packetId }, (error) => {
-      if (error !== null) connection.fail(error);
-      else if (this.#connection === connection) connection.engine.sendPubcomp(packetId, known);
+    this.#store.writer.write({ op: "deleteReceived", packetId }, (error) => {
+      if (error !== null) {
+        this.#background(error);
+        connection.fail(error);
+      } else connection.engine.sendPubcomp(packetId, known);
     });
   }
 
-  onExpiry(nowMs: number): void {
-    this.publisher.expire(nowMs);
-    this.subscriptions.expire(nowMs);
+  onExpiry(nowMs: number, flowingSinceMs: number): void {
+    this.publisher.expire(nowMs, flowingSinceMs);
+    this.subscriptions.expire(nowMs, flowingSinceMs);
+  }
+
+  onOver(): void {
+    this.publisher.close();
+    this.subscriptions.close();
   }
 
   onEnd(error: MessagingError | null): void {
-    this.publisher.close();
-    this.subscriptions.close();
+    this.onOver();
     this.#connection = null;
     this.#capabilities = null;
     this.#authenticator?.close(error);
     this.#ended?.resolve();
-    if (this.#state !== "connected") return;
+    if (this.#state !== "connected" && !this.#draining) return;
     const lost = error ?? new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
-    this.#enter("reconnecting");
+    if (!this.#draining) this.#enter("reconnecting");
     this.events.emit({ type: "connectionLost", error: lost });
     this.#trace("lost", lost);
     this.#supervisor.lost(lost);
@@ -266,7 +307,7 @@ export class ClientCore implements ConnectionOwner, PublisherOwner, Subscription
     this.events.emit({ type: "messageDropped", direction, reason, topic, qos, payloadBytes: payload.length });
   }
 
-  awaitsReply(): void {
+  awaitingChanged(): void {
     if (this.#pressure !== Pressure.None) this.#reconsiderReading();
   }
 
@@ -290,156 +331,76 @@ export class ClientCore implements ConnectionOwner, PublisherOwner, Subscription
     return Promise.resolve();
   }
 
-  storeFailed(error: Error): void {
-    this.events.emit({ type: "backgroundError", error: storeError(error) });
-  }
-
-  #makeSupervisor(): Supervisor {
-    const { settings, platform } = this;
-    const rules = settings.reconnect ?? {};
-    const { shouldReconnect, delay } = rules;
-    return new Supervisor({
-      clock: platform.clock,
-      serverCount: () => this.#endpoints.length,
-      connect: (index, signal) => this.#connectTo(index, signal),
-      backoff: backoff(
-        {
-          initialDelayMs: rules.initialDelayMs,
-          maxDelayMs: rules.maxDelayMs,
-          jitter: rules.jitter,
-          delay: delay === undefined ? undefined : (attempt, error) => delay(attempt, asMessagingError(error)),
-        },
-        () => platform.random(),
-      ),
-      attemptsMax: rules.maxAttempts,
-      firstConnect: rules.retryFirstConnect === true ? "retry" : "once",
-      shouldReconnect:
-        settings.reconnect === null
-          ? () => false
-          : shouldReconnect === undefined
-            ? undefined
-            : (error, attempt) => shouldReconnect(asMessagingError(error), attempt),
-      handler: {
-        onAttempt: (attempt, index) => this.#onAttempt(attempt, index),
-        onWaiting: () => undefined,
-        onGaveUp: (error) => this.#onGaveUp(asMessagingError(error)),
-      },
-    });
+  storeFailed(error: MessagingError): void {
+    this.#background(error);
+    this.#connection?.fail(error);
   }
 
   #onAttempt(attempt: number, index: number): void {
     this.#attempt = attempt;
-    this.#server = this.#endpoints[index]?.display ?? "";
+    this.#connector.choose(index);
     this.#trace("dialing", null);
-    if (this.#state === "reconnecting") this.events.emit({ type: "reconnecting", attempt, server: this.#server });
+    if (this.#state !== "reconnecting") return;
+    this.events.emit({ type: "reconnecting", attempt, server: this.#connector.server });
   }
 
   #onGaveUp(error: MessagingError): void {
     // A first connect that fails is told by its promise.
-    if (this.#state !== "reconnecting") return;
-    this.#enter("disconnected");
+    if (this.#state !== "reconnecting" && !this.#draining) return;
+    if (!this.#draining) this.#enter("disconnected");
     this.#failAll(error);
     this.events.emit({ type: "reconnectFailed", error });
   }
 
-  async #connectTo(index: number, signal: AbortSignal): Promise<void> {
-    const configured = this.#endpoints[index];
-    if (configured === undefined) throw new MessagingError("ERR_NO_SERVERS", "no server address given");
-    let endpoint = this.#redirect?.endpoint ?? configured;
-    if (this.#redirect?.permanent === false) this.#redirect = null;
-    for (let hops = 0; ; hops++) {
-      try {
-        return await this.#connectAtBestLevel(endpoint, signal);
-      } catch (error) {
-        this.#trace("failed", asMessagingError(error));
-        const next = hops < REDIRECTS_MAX ? this.#redirection(error, endpoint) : null;
-        if (next === null) {
-          this.#redirect = null;
-          throw error;
-        }
-        endpoint = next;
+  /** Received ids of a session that the server has lost would make its next messages look like repetitions. */
+  #forgetReceived(connection: Connection, sessionPresent: boolean): void {
+    if (!sessionPresent) this.#receivedStale = true;
+    if (!this.#receivedStale || this.#store === null) return;
+    this.#store.writer.write({ op: "clearReceived" }, (error) => {
+      if (error === null) this.#receivedStale = false;
+      else {
+        this.#background(error);
+        connection.fail(error);
       }
-    }
+    });
   }
 
-  /** `auto` tries 5.0 first, and 3.1.1 when the server fails in a way in which one without 5.0 fails. */
-  async #connectAtBestLevel(endpoint: Endpoint, signal: AbortSignal): Promise<void> {
-    const { protocolVersion } = this.settings;
-    if (protocolVersion !== "auto") return this.#connectAt(endpoint, protocolVersion, signal);
-    if (this.#level !== null) return this.#connectAt(endpoint, this.#level, signal);
-    try {
-      await this.#connectAt(endpoint, 5, signal);
-      this.#level = 5;
-    } catch (error) {
-      if (!isVersionRefusal(error)) throw error;
-      await this.#connectAt(endpoint, 4, signal);
-      this.#level = 4;
-    }
+  async #restore(): Promise<void> {
+    await this.#store?.open({ publisher: this.publisher, inbound: this.#session.inbound });
   }
 
-  async #connectAt(endpoint: Endpoint, level: ProtocolLevel, signal: AbortSignal): Promise<void> {
-    const { platform, settings } = this;
-    this.#server = endpoint.display;
-    const choice = { level, endpoint, clientId: this.#clientId, cleanStart: this.#cleanStart(level) };
-    const connect = await connectPacket(settings, choice, platform.text);
-    const onCreated = (connection: Connection): void => {
-      this.#opening = connection;
-    };
+  /** Makes a `disconnect` or `close` known to those that come meanwhile. */
+  async #stopOnce(stop: () => Promise<void>): Promise<void> {
+    const done = deferred<void>();
+    this.#stopping = done.promise;
     try {
-      await attemptConnection({ platform, parts: this.#parts, endpoint, connect, owner: this, signal, onCreated });
-      this.#trace("connected", null);
+      await stop();
     } finally {
-      this.#opening = null;
+      this.#stopping = null;
+      done.resolve();
     }
   }
 
-  /** A clean start is asked for once: with MQTT 5.0 and an expiry, later connections go on with this client's own session. */
-  #cleanStart(level: ProtocolLevel): boolean {
-    const { cleanStart, sessionExpirySeconds } = this.settings;
-    return cleanStart && !(level === 5 && sessionExpirySeconds > 0 && this.#hadSession);
-  }
-
-  #redirection(error: unknown, from: Endpoint): Endpoint | null {
-    if (!(error instanceof RefusedError)) return null;
-    this.#noteRedirect(error.connack.reasonCode, error.connack.properties?.serverReference ?? "", from);
-    const endpoint = this.#redirect?.endpoint ?? null;
-    if (this.#redirect?.permanent === false) this.#redirect = null;
-    return endpoint;
-  }
-
-  #noteRedirect(reasonCode: number, reference: string, from: Endpoint | undefined = this.#endpoints[0]): void {
-    const permanent = reasonCode === ReasonCode.ServerMoved;
-    if (this.settings.serverRedirect === "ignore" || from === undefined) return;
-    if (!permanent && reasonCode !== ReasonCode.UseAnotherServer) return;
-    const endpoint = referencedEndpoints(reference, from)[0];
-    if (endpoint !== undefined) this.#redirect = { endpoint, permanent };
-  }
-
-  async #openStore(): Promise<void> {
-    const { store, clientId } = this.settings;
-    if (store === null || this.#storeOpen) return;
-    if (clientId === "") throw new MessagingError("ERR_EMPTY_CLIENT_ID", "a store needs a client id of your own");
-    await restoreSession(store, clientId, this.settings, { publisher: this.publisher, inbound: this.#session.inbound });
-    this.#storeOpen = true;
-  }
-
-  #afterFailedStart(error: MessagingError): void {
-    if (this.#state !== "connecting") return;
-    this.#enter("disconnected");
-    this.#failAll(error);
+  #stopTrying(): void {
+    this.#connecting?.abort(new MessagingError("ERR_ABORTED", "the client was told to stop"));
+    this.#supervisor.stop();
   }
 
   /** Stops reconnecting and ends the connection, in order where there is one. */
   async #shutDown(reasonCode: number, properties: DisconnectProperties | null): Promise<void> {
-    if (this.#state !== "disconnecting") this.#enter("disconnecting");
     const connection = this.#connection;
-    if (connection !== null) {
-      this.#ended = deferred<void>();
+    if (connection === null) {
+      this.#enter("disconnecting");
+    } else {
+      const ended = deferred<void>();
+      this.#ended = ended;
+      // Throws for what may not be said, before anything has changed.
       connection.disconnect(reasonCode, properties);
-      await this.#endWithin(connection, this.#ended.promise);
+      this.#enter("disconnecting");
+      await this.#endWithin(connection, ended.promise);
       this.#ended = null;
     }
-    this.#supervisor.stop();
+    this.#stopTrying();
   }
 
   /** A peer that does not end its side must not keep us. */
@@ -449,40 +410,39 @@ export class ClientCore implements ConnectionOwner, PublisherOwner, Subscription
     timer.cancel();
   }
 
+  /** Waits for publishes, for handlers, and for bytes to leave. */
   async #drain(timeoutMs: number): Promise<void> {
     const done = deferred<void>();
     const timer = this.platform.clock.setTimer(timeoutMs, () => done.resolve());
-    const work = Promise.all([this.publisher.idle(), ...this.subscriptions.all().map((each) => each.drained())]);
+    this.#draining = true;
+    const handled = Promise.all(this.inbox.all().map((each) => each.drained()));
+    const work = Promise.all([handled, this.publisher.drain()]).then(() => this.#connection?.drained());
     work.then(() => done.resolve(), done.reject);
+    void this.closed.then(() => done.resolve());
     await done.promise;
     timer.cancel();
+    this.#draining = false;
   }
 
   async #end(error: MessagingError | null): Promise<void> {
+    this.#enter("closed");
     this.#failAll(error ?? new MessagingError("ERR_CLIENT_CLOSED", "the client was closed"));
     this.subscriptions.endAll();
-    this.#enter("closed");
+    this.inbox.end();
+    // A store that fails or hangs is told of, and does not keep the client from ending.
+    await this.#store?.close(this.platform.clock).catch((cause: MessagingError) => this.#background(cause));
     this.events.emit({ type: "closed", error });
     this.#trace("closed", error);
     this.events.end();
-    if (this.#store !== null) {
-      await this.#store.idle();
-      if (this.#storeOpen) await this.settings.store?.close();
-    }
     this.#closedEnd.resolve(error);
   }
 
   #failAll(error: MessagingError): void {
     const { cleanStart, sessionExpirySeconds } = this.settings;
-    this.publisher.fail(error, cleanStart && sessionExpirySeconds === 0 ? "forget" : "keep");
+    // What a store holds is sent again by the next connection as it would be by the next process.
+    const forget = cleanStart && sessionExpirySeconds === 0 && this.#store === null;
+    this.publisher.fail(error, forget ? "forget" : "keep");
     this.subscriptions.fail(error);
-  }
-
-  #authPort(connection: Connection): AuthPort {
-    return {
-      sendAuth: (packet) => connection.engine.sendAuth(packet),
-      fail: (error) => connection.destroy(error),
-    };
   }
 
   /** Reading stops while a subscription's buffer is full; answers that are awaited must be read all the same, within limits. */
@@ -505,11 +465,15 @@ export class ClientCore implements ConnectionOwner, PublisherOwner, Subscription
     channel.publish({
       protocol: "mqtt",
       clientId: this.#clientId,
-      server: this.#server,
+      server: this.#connector.server,
       phase,
       attempt: this.#attempt,
       error,
     });
+  }
+
+  #background(error: MessagingError): void {
+    this.events.emit({ type: "backgroundError", error });
   }
 
   #warn(message: string, error: unknown): void {
@@ -521,14 +485,7 @@ export class ClientCore implements ConnectionOwner, PublisherOwner, Subscription
 /** Time that an orderly end of the connection may take. */
 const CLOSE_MS = 1_000;
 
-function asMessagingError(error: unknown): MessagingError {
-  return error instanceof MessagingError ? error : connectFailed(error);
-}
-
-function connectFailed(cause: unknown): MessagingError {
-  return new MessagingError("ERR_CONNECT_FAILED", cause instanceof Error ? cause.message : String(cause), { cause });
-}
-
-function storeError(cause: Error): MessagingError {
-  return cause instanceof MessagingError ? cause : new MessagingError("ERR_STORE_FAILED", cause.message, { cause });
+/** How an authenticator reaches the server over a connection. */
+export function authPort(connection: Connection): AuthPort {
+  return { sendAuth: (packet) => connection.engine.sendAuth(packet), fail: (error) => connection.fail(error) };
 }

@@ -32,16 +32,18 @@ const EXPIRY_CHECKS = 4;
 
 /** What a connection tells its client; each of `onOpen`, `onRefused` and `onEnd` at most once, `onEnd` last. */
 export interface ConnectionOwner {
-  onOpen(connack: Connack): void;
+  onOpen(connack: Connack, connection: Connection): void;
   onRefused(connack: Connack): void;
-  onAuth(packet: Auth): void;
+  onAuth(packet: Auth, connection: Connection): void;
   onServerDisconnect(packet: Disconnect): void;
   /** PUBREL: the id may be forgotten; answered through `sendPubcomp`. */
-  onReleased(packetId: number, known: boolean): void;
-  /** Time to look at deadlines of acknowledgements. */
-  onExpiry(nowMs: number): void;
+  onReleased(packetId: number, known: boolean, connection: Connection): void;
+  /** Time to look at deadlines of acknowledgements; what was written before `flowingSinceMs` left then at the earliest. */
+  onExpiry(nowMs: number, flowingSinceMs: number): void;
+  /** Nothing can be sent on it any more; `onEnd` follows. May be told repeatedly. */
+  onOver(connection: Connection): void;
   /** The connection is over; null after a `disconnect` of ours. */
-  onEnd(error: MessagingError | null): void;
+  onEnd(error: MessagingError | null, connection: Connection): void;
 }
 
 /** What is shared by all connections of a client. */
@@ -70,11 +72,14 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
   #timerAtMs = Number.POSITIVE_INFINITY;
   /** When the transport began to hold bytes back, or -1. */
   #blockedSinceMs = -1;
+  /** When it last began to take bytes again. */
+  #flowingSinceMs: number;
   #wakeWanted = false;
   #paused = false;
   #ended = false;
   /** Set by whoever ends the connection, for `onEnd`. */
   #reason: MessagingError | null = null;
+  readonly #drainWaiters: (() => void)[] = [];
   readonly #flush: () => void;
   readonly #onTimer: () => void;
 
@@ -84,6 +89,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
     this.#owner = owner;
     this.#clock = clock;
     this.#nowMs = clock.nowMs();
+    this.#flowingSinceMs = this.#nowMs;
     this.#flush = () => this.#onFlush();
     this.#onTimer = () => this.#onTime();
     this.outbox = new Outbox({
@@ -137,13 +143,22 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
     this.engine.fail(error);
   }
 
-  /** Says goodbye and ends the connection in order. */
+  /** Resolves when all bytes written so far have left, or the connection has ended. */
+  drained(): Promise<void> {
+    this.outbox.flush();
+    if (this.#ended || !this.outbox.blocked) return Promise.resolve();
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  }
+
+  /**
+   * Says goodbye and ends the connection in order.
+   * @throws {MessagingError} ERR_INVALID_ARGUMENT, with the connection as it was, for what a client may not say
+   */
   disconnect(reasonCode: number, properties: DisconnectProperties | null): void {
     if (this.#ended) return;
     this.engine.disconnect(reasonCode, properties);
-    this.outbox.flush();
-    this.#transport?.close();
-    if (this.#transport === null) this.#finish();
+    this.#owner.onOver(this);
+    this.#closeInOrder();
   }
 
   /** Ends at once, without a goodbye. */
@@ -151,6 +166,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
     if (this.#ended) return;
     this.#reason ??= error;
     this.engine.end();
+    this.#owner.onOver(this);
     this.#transport?.destroy();
     if (this.#transport === null) this.#finish();
   }
@@ -173,8 +189,13 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
 
   onDrain(): void {
     this.outbox.drained();
-    this.#blockedSinceMs = this.outbox.blocked ? this.#clock.nowMs() : -1;
-    this.#wake();
+    const nowMs = this.#clock.nowMs();
+    this.#blockedSinceMs = this.outbox.blocked ? nowMs : -1;
+    if (this.outbox.blocked) return;
+    this.#flowingSinceMs = nowMs;
+    if (this.engine.over) this.#transport?.close();
+    else this.#wake();
+    this.#tellDrained();
   }
 
   onClosed(error: Error | null): void {
@@ -189,7 +210,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
 
   onConnected(connack: Connack): void {
     this.capabilities = serverCapabilities(connack, this.#parts.settings);
-    this.#owner.onOpen(connack);
+    this.#owner.onOpen(connack, this);
     this.#arm();
   }
 
@@ -211,7 +232,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
   }
 
   onReleased(packetId: number, known: boolean): void {
-    this.#owner.onReleased(packetId, known);
+    this.#owner.onReleased(packetId, known, this);
   }
 
   onSuback(item: ClientItem, packet: Suback): void {
@@ -223,7 +244,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
   }
 
   onAuth(packet: Auth): void {
-    this.#owner.onAuth(packet);
+    this.#owner.onAuth(packet, this);
   }
 
   onServerDisconnect(packet: Disconnect): void {
@@ -235,16 +256,18 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
       `the server ended the connection (${packet.reasonCode})`,
       { peer },
     );
-    this.#transport?.close();
+    this.#owner.onOver(this);
+    this.#closeInOrder();
   }
 
   onFailed(error: MessagingError): void {
     this.#reason ??= error;
+    this.#owner.onOver(this);
     // What the server should know is in the outbox: it leaves before the end, if the link still takes it.
-    this.outbox.flush();
-    if (error.code === "ERR_PING_TIMEOUT" || error.code === "ERR_WRITE_TIMEOUT") this.#transport?.destroy();
-    else this.#transport?.close();
-    this.#armClosing();
+    if (error.code === "ERR_PING_TIMEOUT" || error.code === "ERR_WRITE_TIMEOUT") {
+      this.outbox.flush();
+      this.#transport?.destroy();
+    } else this.#closeInOrder();
   }
 
   #armFlush(): void {
@@ -278,10 +301,17 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
     this.#timer = this.#clock.setTimer(Math.max(1, deadlineMs - this.#clock.nowMs()), this.#onTimer);
   }
 
-  /** A goodbye that the peer does not take must not keep the connection. */
-  #armClosing(): void {
+  /** Ends the connection when what was written has left; a goodbye that the peer does not take must not keep it. */
+  #closeInOrder(): void {
+    if (this.#transport === null) return this.#finish();
+    this.outbox.flush();
+    if (!this.outbox.blocked) this.#transport.close();
     this.#timer?.cancel();
     this.#timer = this.#clock.setTimer(CLOSING_MS, () => this.#transport?.destroy());
+  }
+
+  #tellDrained(): void {
+    for (const tell of this.#drainWaiters.splice(0)) tell();
   }
 
   #deadlineMs(): number {
@@ -311,7 +341,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
       return;
     }
     // A deadline counts from when its packet left: while bytes are held back, none is due.
-    if (!this.outbox.blocked) this.#owner.onExpiry(nowMs);
+    if (!this.outbox.blocked) this.#owner.onExpiry(nowMs, this.#flowingSinceMs);
     this.#checkKeepAlive(nowMs);
     this.#arm();
   }
@@ -334,7 +364,8 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
     this.#timer = null;
     this.engine.end();
     this.outbox.close();
-    this.#owner.onEnd(this.#reason);
+    this.#tellDrained();
+    this.#owner.onEnd(this.#reason, this);
   }
 }
 

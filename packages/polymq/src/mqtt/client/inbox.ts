@@ -8,7 +8,13 @@ import type { DropReason } from "./events.ts";
 import { MqttMessage, type Settler } from "./message.ts";
 import type { ClientItem } from "./pending.ts";
 import type { StoreWriter } from "./store-writer.ts";
-import { type MessageHandler, type MqttSubscription, Pressure, type SubscriptionOwner } from "./subscription.ts";
+import {
+  type ConsumeSettings,
+  type MessageHandler,
+  MqttSubscription,
+  Pressure,
+  type SubscriptionOwner,
+} from "./subscription.ts";
 import type { Route, Subscriptions, Target } from "./subscriptions.ts";
 
 /** Messages kept for a subscription that may come: a resumed session sends before the application subscribes. */
@@ -33,12 +39,17 @@ export class Inbox implements Settler, SubscriptionOwner {
   readonly #owner: InboxOwner;
   readonly #session: SessionState<ClientItem>;
   readonly #store: StoreWriter | null;
-  readonly #onMessage: MessageHandler | null;
+  /** Takes what no subscription matches, where the application wants it. */
+  readonly #fallback: MqttSubscription | null;
   #subscriptions: Subscriptions | null = null;
   readonly #full = new Map<MqttSubscription, Pressure>();
   readonly #unclaimed = new Deque<MqttMessage>();
   /** Tickets whose acknowledgement waits for the store. */
   readonly #storing = new Set<number>();
+  /** Messages that the store failed to note; tried again on the next connection. */
+  #unstored: MqttMessage[] = [];
+  /** True when the server went on with a session: it may send what nobody has subscribed to yet in this process. */
+  #resumed = false;
 
   constructor(
     owner: InboxOwner,
@@ -48,7 +59,8 @@ export class Inbox implements Settler, SubscriptionOwner {
     this.#owner = owner;
     this.#session = session;
     this.#store = options.store;
-    this.#onMessage = options.onMessage;
+    this.#fallback =
+      options.onMessage === null ? null : new MqttSubscription(this, [], { ...FALLBACK, handler: options.onMessage });
   }
 
   /** Where routes come from; set once, right after construction. */
@@ -58,6 +70,26 @@ export class Inbox implements Settler, SubscriptionOwner {
 
   get canReject(): boolean {
     return this.#owner.canReject;
+  }
+
+  /** Everything that messages go to, for draining and ending. */
+  all(): MqttSubscription[] {
+    const all = this.#subscriptions?.all() ?? [];
+    return this.#fallback === null ? all : [...all, this.#fallback];
+  }
+
+  /** A connection is open. */
+  open(sessionPresent: boolean): void {
+    this.#resumed = sessionPresent;
+    const unstored = this.#unstored;
+    this.#unstored = [];
+    for (const message of unstored) this.settle(message, 0);
+  }
+
+  /** Nothing is delivered any more. */
+  end(): void {
+    this.#fallback?.end();
+    this.#unclaimed.clear();
   }
 
   /** One message came in; `properties` are decoded already. */
@@ -97,8 +129,13 @@ export class Inbox implements Settler, SubscriptionOwner {
     this.#storing.add(ticket);
     store.write({ op: "putReceived", packetId: message.packetId }, (error) => {
       this.#storing.delete(ticket);
-      if (error === null) inbound.settle(ticket, reasonCode);
-      else this.#owner.storeFailed(error);
+      if (error === null) {
+        inbound.settle(ticket, reasonCode);
+        return;
+      }
+      // Not acknowledged before it is stored. The server repeats it on the next connection: by then it must be noted.
+      this.#unstored.push(message);
+      this.#owner.storeFailed(error);
     });
     return true;
   }
@@ -146,26 +183,27 @@ export class Inbox implements Settler, SubscriptionOwner {
   }
 
   #unmatched(message: MqttMessage): void {
-    if (this.#onMessage !== null) return this.#callFallback(message, this.#onMessage);
-    if (this.#unclaimed.length < UNCLAIMED_MAX) this.#unclaimed.push(message);
-    // Not acknowledged: the server keeps what is above QoS 0 for a connection on which somebody takes it.
-    else this.#owner.dropped(message, "unclaimed");
-  }
-
-  #callFallback(message: MqttMessage, handler: MessageHandler): void {
-    const failed = (error: unknown): void => {
-      this.#owner.handlerFailed(message, error);
-      this.withhold(message);
-    };
-    try {
-      const result = handler(message);
-      if (result instanceof Promise) result.then(() => this.done(message), failed);
-      else this.done(message);
-    } catch (error) {
-      failed(error);
+    if (this.#fallback !== null) return this.#fallback.deliver(message);
+    const comesLate = this.#subscriptions?.isLeaving(message.topic) === true;
+    if (this.#resumed && !comesLate) {
+      if (this.#unclaimed.length < UNCLAIMED_MAX) return this.#unclaimed.push(message);
+      // Not acknowledged: the server keeps what is above QoS 0 for a connection on which somebody takes it.
+      return this.#owner.dropped(message, "unclaimed");
     }
+    // Nobody will ask for it: it must not take a place of the server's window for good [MQTT-4.5.0-2].
+    this.#owner.dropped(message, "unclaimed");
+    if (message.ticket >= 0) this.settle(message, 0);
   }
 }
+
+/** How messages without a subscription are consumed; the handler is added. */
+const FALLBACK: Omit<ConsumeSettings, "handler"> = {
+  concurrency: 1,
+  highWaterMark: 256,
+  overflow: "pause",
+  ack: "auto",
+  whenHandlerFails: "withhold",
+};
 
 /**
  * Subscriptions with an identifier get a message only when it carries theirs, where it carries any; the others get what

@@ -5,7 +5,7 @@ import type { PublishProperties, QoS } from "../codec/packets.ts";
 import { encodePublishProperties } from "../codec/publish-properties.ts";
 import { parseSharedFilter, topicMatches, validateTopicFilter } from "../codec/topic.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
-import { ClientCore } from "./client-core.ts";
+import { authPort, ClientCore } from "./client-core.ts";
 import { toBytes } from "./connect-packet.ts";
 import type { MqttClientEvent, MqttClientState } from "./events.ts";
 import type { MqttMessage } from "./message.ts";
@@ -17,7 +17,10 @@ import { checkSubscribe, type SubscribeInput, type SubscribeOptions } from "./su
 import { MqttSubscription } from "./subscription.ts";
 import { toUserProperties, type UserPropertiesInput } from "./user-properties.ts";
 
-/** MQTT 5.0 publish properties as an application gives them; topic aliases are chosen by the client. */
+/**
+ * MQTT 5.0 publish properties as an application gives them, or as a received message had them: its topic alias and
+ * subscription identifiers are left out, for aliases are chosen by the client and identifiers by the server.
+ */
 export interface PublishPropertiesInput
   extends Omit<PublishProperties, "userProperties" | "topicAlias" | "subscriptionIdentifiers"> {
   readonly userProperties?: UserPropertiesInput;
@@ -68,6 +71,9 @@ export type Payload = string | Uint8Array;
 /** Longest wait of `close` for work that is under way. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
+/** The longest timer that runtimes have. */
+const TIMER_MAX_MS = 2_147_483_647;
+
 /** Longest wait for the answer to a request. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -87,7 +93,7 @@ export class MqttClientBase implements AsyncDisposable {
     this.#requester = new Requester({
       clock: platform.clock,
       randomBytes: (count) => platform.randomBytes(count),
-      listen: async (topic, handler) => void (await this.subscribe(topic, { qos: 1, handler })),
+      listen: (topic, handler) => this.subscribe(topic, { qos: 1, handler }),
       responseTopic: () => this.#responseTopic(),
     });
   }
@@ -199,14 +205,12 @@ export class MqttClientBase implements AsyncDisposable {
     this.#checkUsable(options.signal);
     if (this.#core.level === 4) throw new MessagingError("ERR_UNSUPPORTED", "MQTT 3.1.1 has no request and response");
     const { timeoutMs = REQUEST_TIMEOUT_MS, signal, properties, ...rest } = options;
-    const open = await this.#requester.open({ timeoutMs, signal });
-    const { responseTopic, correlationData } = open;
-    this.publish(topic, payload, {
-      qos: 1,
-      ...rest,
-      properties: { ...properties, responseTopic, correlationData },
-    }).catch((error: Error) => open.fail(error));
-    return await open.response;
+    if (!(timeoutMs >= 1 && timeoutMs <= TIMER_MAX_MS)) {
+      throw new MessagingError("ERR_INVALID_ARGUMENT", `timeoutMs must be from 1 to ${TIMER_MAX_MS}`);
+    }
+    return await this.#requester.request({ timeoutMs, signal }, (replyTo) =>
+      this.publish(topic, payload, { qos: 1, ...rest, properties: { ...properties, ...replyTo } }),
+    );
   }
 
   /**
@@ -231,10 +235,7 @@ export class MqttClientBase implements AsyncDisposable {
     if (connection.engine.protocolLevel !== 5) throw new MessagingError("ERR_AUTH_NOT_V5", "MQTT 3.1.1 has no AUTH");
     const authenticator = this.#core.authenticator;
     if (authenticator === null) throw new MessagingError("ERR_AUTH_NO_HANDLER", "no authentication option was given");
-    await authenticator.again({
-      sendAuth: (packet) => connection.engine.sendAuth(packet),
-      fail: (error) => connection.destroy(error),
-    });
+    await authenticator.again(authPort(connection));
   }
 
   /**
@@ -248,8 +249,8 @@ export class MqttClientBase implements AsyncDisposable {
       ...(reasonString === undefined ? {} : { reasonString }),
       ...(userProperties === undefined ? {} : { userProperties: toUserProperties(userProperties) }),
     };
-    this.#requester.failAll(new MessagingError("ERR_NOT_CONNECTED", "the client was disconnected"));
     await this.#core.disconnect(reasonCode, Object.keys(properties).length === 0 ? null : properties);
+    this.#requester.failAll(new MessagingError("ERR_NOT_CONNECTED", "the client was disconnected"));
   }
 
   /**
@@ -310,7 +311,8 @@ export class MqttClientBase implements AsyncDisposable {
 
   #encodeProperties(properties: PublishPropertiesInput): Uint8Array | null {
     if (typeof properties !== "object" || properties === null) throw invalidMessage("properties must be an object");
-    const { userProperties, ...rest } = properties;
+    // What only its sender may have chosen is left out, so that a received message's properties may be passed on [MQTT-3.3.4-6].
+    const { userProperties, topicAlias: _, subscriptionIdentifiers: __, ...rest } = properties as PublishProperties;
     const all = userProperties === undefined ? rest : { ...rest, userProperties: toUserProperties(userProperties) };
     const block = encodePublishProperties(this.#core.platform.text, all);
     return block.length === 0 ? null : block;

@@ -209,4 +209,7 @@ export type OptionErrorCode = Extract<
   | "ERR_INVALID_PROTOCOL"
   | "ERR_INVALID_QOS"
   | "ERR_INVALID_TOPIC"
+  | "ERR_AUTH_NOT_V5"
+  | "ERR_AUTH_METHOD_MISSING"
+  | "ERR_AUTH_NO_HANDLER"
 >;

@@ -1,3 +1,4 @@
+import { MessagingError } from "../../base/errors.ts";
 import type {
   QoS,
   ReasonProperties,
@@ -7,6 +8,8 @@ import type {
   Unsubscribe,
   UserProperties,
 } from "../codec/packets.ts";
+import { reasonName } from "../codec/reason-codes.ts";
+import type { Phase } from "../engine/outbound-flow.ts";
 
 /** How a publish ended well. */
 export interface PublishResult {
@@ -29,6 +32,17 @@ export function publishResult(reasonCode: number, properties: ReasonProperties |
   };
 }
 
+/** The error of a publish that the server refused. */
+export function publishRejected(
+  topic: string,
+  reasonCode: number,
+  properties: ReasonProperties | null,
+): MessagingError {
+  const text = properties?.reasonString ?? "";
+  const message = `the server refused the message on ${topic}: ${reasonName(reasonCode)}${text === "" ? "" : `, ${text}`}`;
+  return new MessagingError("ERR_PUBLISH_REJECTED", message, { peer: { protocol: "mqtt", code: reasonCode, text } });
+}
+
 /**
  * A publish on its way. While it waits, `payload` is a copy of its own; in flight, its bytes stay in the outbox chunk they
  * were encoded into ([start, end) of `chunk`), so nothing the caller does later can change what is sent again.
@@ -48,8 +62,12 @@ export class PendingPublish {
   end = 0;
   /** When it was last sent, in the clock's ms; -1 while it waits. */
   sentAtMs = -1;
-  /** True while a store writes it; it is sent afterwards. */
+  /** True once its bytes may have reached a server: sending it again then says DUP. */
+  attempted = false;
+  /** True while a store writes it, or its release; what follows is sent afterwards. */
   storing = false;
+  /** True once a store knows that the server has it (PUBREC). */
+  releaseStored = false;
   resolve: (result: PublishResult) => void = ignore;
   reject: (error: Error) => void = ignore;
   /** Takes the abort listener away; null without a signal. */
@@ -69,13 +87,27 @@ export class PendingPublish {
   }
 }
 
+/** A message that an earlier process left in the store. */
+export interface RestoredPublish {
+  readonly id: number;
+  readonly item: PendingPublish;
+  readonly phase: Phase;
+  /** Its place among all messages of the session. */
+  readonly order: number;
+}
+
+/** A SUBSCRIBE or UNSUBSCRIBE without its packet id. */
+export type RequestPacket = Omit<Subscribe, "packetId"> | Omit<Unsubscribe, "packetId">;
+
 /** A SUBSCRIBE or UNSUBSCRIBE on its way. */
 export class PendingRequest {
-  readonly packet: Omit<Subscribe, "packetId"> | Omit<Unsubscribe, "packetId">;
+  readonly packet: RequestPacket;
   readonly settle: RequestSettler;
   sentAtMs = -1;
+  /** True when nobody waits any more: it is not sent again, but its answer may still come. */
+  abandoned = false;
 
-  constructor(packet: Omit<Subscribe, "packetId"> | Omit<Unsubscribe, "packetId">, settle: RequestSettler) {
+  constructor(packet: RequestPacket, settle: RequestSettler) {
     this.packet = packet;
     this.settle = settle;
   }

@@ -1,18 +1,28 @@
 // Hot path: `publish` runs per message. No closure, iterator or regex there; one promise per QoS 1 or 2 message.
 import { abortedError, onAbort } from "../../base/abort.ts";
 import { Deque } from "../../base/deque.ts";
+import { copyOf } from "../../bytes/copy.ts";
 import { MessagingError } from "../../base/errors.ts";
 import type { QoS, ReasonProperties } from "../codec/packets.ts";
-import { reasonName } from "../codec/reason-codes.ts";
+import { ReasonCode } from "../codec/reason-codes.ts";
 import type { TopicEncoder } from "../codec/topic-encoder.ts";
 import { Phase } from "../engine/outbound-flow.ts";
 import type { SessionState } from "../engine/session-state.ts";
 import type { DropReason } from "./events.ts";
 import type { Link } from "./link.ts";
 import type { Settings, WhenOffline } from "./options.ts";
-import { type ClientItem, PendingPublish, PUBLISHED, type PublishResult, publishResult } from "./pending.ts";
+import {
+  type ClientItem,
+  PendingPublish,
+  PUBLISHED,
+  type PublishResult,
+  publishRejected,
+  publishResult,
+  type RestoredPublish,
+} from "./pending.ts";
 import type { StoreWriter } from "./store-writer.ts";
 import { storedProperties } from "./stored-properties.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 /** What the client is doing, as far as a publish is concerned. */
 export type Availability = "online" | "offline" | "none" | "draining" | "closed";
@@ -21,8 +31,8 @@ export type Availability = "online" | "offline" | "none" | "draining" | "closed"
 export interface PublisherOwner {
   availability(): Availability;
   dropped(item: PendingPublish, reason: DropReason): void;
-  /** Reading may have been paused for a slow consumer: an acknowledgement is awaited now. */
-  awaitsReply(): void;
+  /** Whether reading may be paused for a slow consumer depends on this: an acknowledgement is awaited now, or none any more. */
+  awaitingChanged(): void;
 }
 
 /**
@@ -38,13 +48,13 @@ export class Publisher {
   /** The open connection, or null. */
   #link: Link | null = null;
   /** Messages that wait for a connection, for room in the window or in the outbox, in order. */
-  readonly #waiting = new Deque<PendingPublish>();
-  #waitingBytes = 0;
+  readonly #waiting: WaitingLine;
   /** Messages being stored; they are sent in order when they are. */
   #storing = 0;
-  /** Ids to be sent again on this connection, oldest first; new messages come after them. */
-  #resend = new Deque<number>();
+  /** Ids begun on an earlier connection and to be sent on this one, oldest first; new messages come after them. */
+  readonly #resend = new Deque<number>();
   #order = 1;
+  #draining = false;
   readonly #scratch = new PendingPublish("", new Uint8Array(0), 0, false, null);
   readonly #done: Promise<PublishResult> = Promise.resolve(PUBLISHED);
   readonly #idleWaiters: (() => void)[] = [];
@@ -60,6 +70,7 @@ export class Publisher {
     this.#session = session;
     this.#topics = shared.topics;
     this.#store = shared.store;
+    this.#waiting = new WaitingLine(settings.waitingMessagesMax, settings.waitingBytesMax);
   }
 
   /** Messages that are not acknowledged or not sent yet. */
@@ -69,7 +80,7 @@ export class Publisher {
 
   /** Publishes that wait, and their bytes. */
   get waiting(): { readonly messages: number; readonly bytes: number } {
-    return { messages: this.#waiting.length, bytes: this.#waitingBytes };
+    return { messages: this.#waiting.length, bytes: this.#waiting.bytes };
   }
 
   /**
@@ -87,11 +98,17 @@ export class Publisher {
     const link = this.#link;
     // Checked here as well, so that a bad topic fails the call and not a later turn.
     const topicBytes = this.#topics.encode(topic);
-    if (link === null || signal !== undefined || !this.#hasRoom(link, qos)) {
+    if (signal?.aborted === true) throw abortedError(signal);
+    if (link === null || this.#draining || !this.#hasRoom(link, qos)) {
       return this.#enqueue(new PendingPublish(topic, payload, qos, retain, block), signal);
     }
     link.check(qos, retain, block);
-    if (qos !== 0) return this.#begin(link, new PendingPublish(topic, payload, qos, retain, block), topicBytes);
+    if (qos !== 0) {
+      const item = new PendingPublish(topic, payload, qos, retain, block);
+      const promise = this.#begin(link, item, topicBytes);
+      if (signal !== undefined) this.#watch(item, signal);
+      return promise;
+    }
     const scratch = this.#scratch;
     scratch.retain = retain;
     link.engine.sendPublish(scratch, topic, topicBytes, payload, block);
@@ -105,11 +122,15 @@ export class Publisher {
     const outbound = this.#session.outbound;
     for (const id of outbound.publishIds()) {
       const item = outbound.item(id);
-      if (!(item instanceof PendingPublish) || item.storing) continue;
-      item.dup = sessionPresent;
+      if (!(item instanceof PendingPublish)) continue;
+      // The deadline of its acknowledgement starts anew when it is sent anew.
+      item.sentAtMs = -1;
+      // Without the session it is a new message to the server, and one that was never written is new in any case [MQTT-4.3.2-2].
+      item.dup = sessionPresent && item.attempted;
       if (!sessionPresent && outbound.phase(id) === Phase.Released) {
         // The server confirmed receipt before it forgot the session: the message has arrived.
         outbound.finish(id, Phase.Released);
+        this.#store?.write({ op: "deletePublish", packetId: id }, null);
         this.#complete(item, id, 0, null);
       } else this.#resend.push(id);
     }
@@ -133,16 +154,19 @@ export class Publisher {
     for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
       if (!this.#canSend(link, next.qos)) return;
       this.#waiting.shift();
-      this.#waitingBytes -= sizeOf(next);
       this.#sendWaiting(link, next);
     }
+    this.#wakeIdle();
   }
 
   /** PUBACK, PUBCOMP or a refusing PUBREC came. */
   onDone(item: PendingPublish, packetId: number, reasonCode: number, properties: ReasonProperties | null): void {
     if (this.#store !== null) this.#store.write({ op: "deletePublish", packetId }, null);
     this.#complete(item, packetId, reasonCode, properties);
-    if (this.#session.outbound.inflight === 0) this.#link?.outbox.unpin();
+    if (this.#session.outbound.inflight === 0) {
+      this.#link?.outbox.unpin();
+      this.#owner.awaitingChanged();
+    }
     if (this.#resend.length > 0 || this.#waiting.length > 0) this.pump();
   }
 
@@ -155,21 +179,22 @@ export class Publisher {
     item.chunk = EMPTY;
     item.end = 0;
     item.start = 0;
-    if (this.#store === null) return link.engine.sendPubrel(packetId, 0);
-    this.#store.write({ op: "releasePublish", packetId }, (error) => {
-      if (error !== null) link.fail(error);
-      else if (this.#link === link) link.engine.sendPubrel(packetId, 0);
-    });
+    if (this.#store === null) link.engine.sendPubrel(packetId, 0);
+    else this.#storeRelease(link, item, packetId, this.#store);
   }
 
-  /** Fails what has waited too long for its acknowledgement; the messages themselves stay in flight. */
-  expire(nowMs: number): void {
+  /**
+   * Fails what has waited too long for its acknowledgement; the messages themselves stay in flight.
+   * @param flowingSinceMs when the transport last began to take bytes: none left before
+   */
+  expire(nowMs: number, flowingSinceMs: number): void {
     const timeoutMs = this.#settings.ackTimeoutMs;
     if (timeoutMs === 0) return;
     const outbound = this.#session.outbound;
     for (const id of outbound.publishIds()) {
       const item = outbound.item(id);
-      if (!(item instanceof PendingPublish) || item.sentAtMs < 0 || nowMs - item.sentAtMs < timeoutMs) continue;
+      if (!(item instanceof PendingPublish) || item.sentAtMs < 0) continue;
+      if (nowMs - Math.max(item.sentAtMs, flowingSinceMs) < timeoutMs) continue;
       item.sentAtMs = -1;
       this.#settleError(item, new MessagingError("ERR_TIMEOUT", `no acknowledgement within ${timeoutMs} ms`));
     }
@@ -179,7 +204,6 @@ export class Publisher {
   fail(error: MessagingError, inflight: "keep" | "forget"): void {
     for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift())
       this.#settleError(item, error);
-    this.#waitingBytes = 0;
     const outbound = this.#session.outbound;
     for (const id of outbound.publishIds()) {
       const item = outbound.item(id);
@@ -189,16 +213,21 @@ export class Publisher {
     this.#wakeIdle();
   }
 
-  /** Resolves when nothing is pending. */
-  idle(): Promise<void> {
+  /** Takes no new messages from now on; resolves when nothing is pending. */
+  drain(): Promise<void> {
+    this.#draining = true;
     if (this.pending === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
-  /** Puts back messages of an earlier process; they are sent again on the next connection. */
-  restore(entries: readonly { readonly id: number; readonly item: PendingPublish; readonly phase: Phase }[]): void {
+  /** Puts back messages of an earlier process, by rising `order`; they are sent again on the next connection. */
+  restore(entries: readonly RestoredPublish[]): void {
     this.#session.outbound.restore(entries);
-    this.#order = entries.length + 1;
+    for (const { item, phase, order } of entries) {
+      item.attempted = true;
+      item.releaseStored = phase === Phase.Released;
+      this.#order = Math.max(this.#order, order + 1);
+    }
   }
 
   #hasRoom(link: Link, qos: QoS): boolean {
@@ -222,7 +251,7 @@ export class Publisher {
     if (this.#store === null) this.#send(link, item, topicBytes);
     else {
       // Kept until it is stored, when the caller may have changed it.
-      item.payload = item.payload.slice();
+      item.payload = copyOf(item.payload);
       this.#storeAndSend(link, item, this.#store);
     }
     return promise;
@@ -241,13 +270,18 @@ export class Publisher {
       outbound.finish(packetId, phase);
       throw error;
     }
-    this.#owner.awaitsReply();
+    this.#owner.awaitingChanged();
   }
 
   #write(link: Link, item: PendingPublish, topicBytes: Uint8Array): void {
     const payload = item.payload;
     const outbox = link.outbox;
-    link.engine.sendPublish(item, item.topic, topicBytes, payload, item.block);
+    if (link.engine.sendPublish(item, item.topic, topicBytes, payload, item.block) === 0) {
+      // The connection is over and nothing was written: the next one sends it, when the caller may have changed its bytes.
+      item.payload = copyOf(payload);
+      return;
+    }
+    item.attempted = true;
     outbox.pin();
     item.chunk = outbox.buffer;
     item.end = outbox.at;
@@ -281,19 +315,31 @@ export class Publisher {
       if (error !== null) {
         outbound.finish(packetId, phase);
         this.#settleError(item, error);
-      } else if (this.#link !== null) {
-        // On a later connection than the one it was begun on, its place in the window is not taken yet.
-        if (this.#link !== link) outbound.charge();
-        this.#sendStored(this.#link, item, phase);
-      }
+      } else if (this.#link === link) this.#sendStored(link, item, phase);
+      // Else it is among those that the connection of now sends again.
       this.pump();
+    });
+  }
+
+  /** PUBREL leaves after it is stored that the server has the message: else a restart would send the message again. */
+  #storeRelease(link: Link, item: PendingPublish, packetId: number, store: StoreWriter): void {
+    item.storing = true;
+    store.write({ op: "releasePublish", packetId }, (error) => {
+      item.storing = false;
+      if (error !== null) {
+        (this.#link ?? link).fail(error);
+        return;
+      }
+      item.releaseStored = true;
+      if (this.#link === link && this.#resend.peek() !== packetId) link.engine.sendPubrel(packetId, 0);
+      else this.pump();
     });
   }
 
   #sendStored(link: Link, item: PendingPublish, phase: Phase): void {
     try {
       this.#write(link, item, this.#topics.encode(item.topic));
-      this.#owner.awaitsReply();
+      this.#owner.awaitingChanged();
     } catch (error) {
       this.#session.outbound.finish(item.packetId, phase);
       this.#store?.write({ op: "deletePublish", packetId: item.packetId }, null);
@@ -311,7 +357,12 @@ export class Publisher {
       this.#resend.shift();
       return true;
     }
+    if (item.storing) return false;
     if (phase === Phase.Released) {
+      if (this.#store !== null && !item.releaseStored) {
+        this.#storeRelease(link, item, id, this.#store);
+        return false;
+      }
       this.#resend.shift();
       link.engine.sendPubrel(id, 0);
       item.sentAtMs = link.nowMs();
@@ -349,20 +400,25 @@ export class Publisher {
   }
 
   #enqueue(item: PendingPublish, signal: AbortSignal | undefined): Promise<PublishResult> {
-    if (signal?.aborted === true) return Promise.reject(abortedError(signal));
     const refused = this.#refusal(item);
     if (refused !== null) return Promise.reject(refused);
     // A copy, for the caller may change its bytes before they are sent.
-    item.payload = item.payload.slice();
+    item.payload = copyOf(item.payload);
     const promise = new Promise<PublishResult>((resolve, reject) => {
       item.resolve = resolve;
       item.reject = reject;
     });
-    if (signal !== undefined) item.release = onAbort(signal, () => this.#abort(item, abortedError(signal)));
+    if (signal !== undefined) this.#watch(item, signal);
     this.#waiting.push(item);
-    this.#waitingBytes += sizeOf(item);
     if (this.#link !== null) this.pump();
     return promise;
+  }
+
+  #watch(item: PendingPublish, signal: AbortSignal): void {
+    item.release = onAbort(signal, () => {
+      this.#waiting.remove(item);
+      this.#settleError(item, abortedError(signal));
+    });
   }
 
   /** Why a message may not wait, or null. */
@@ -377,7 +433,7 @@ export class Publisher {
   #offlineRefusal(message: PendingPublish): MessagingError | null {
     const policy: WhenOffline = this.#settings.whenOffline ?? (message.qos === 0 ? "reject" : "block");
     if (policy === "reject") return new MessagingError("ERR_NOT_CONNECTED", "the connection is being made again");
-    if (this.#fits(message)) return null;
+    if (this.#waiting.fits(message)) return null;
     if (policy === "dropOldest" && this.#dropOldest(message)) return null;
     if (policy !== "block") this.#owner.dropped(message, "offlineFull");
     return new MessagingError("ERR_OFFLINE_FULL", "too many messages wait for a connection");
@@ -388,38 +444,31 @@ export class Publisher {
     if (windowFull && this.#settings.whenInflightFull === "reject") {
       return new MessagingError("ERR_MAX_INFLIGHT", "too many messages in flight");
     }
-    if (this.#fits(message)) return null;
+    if (this.#waiting.fits(message)) return null;
     return link.outbox.full
       ? new MessagingError("ERR_OUTBOUND_BACKPRESSURE", "the server reads too slowly and too many messages wait")
       : new MessagingError("ERR_MAX_INFLIGHT", "too many messages in flight and waiting");
   }
 
-  #fits(message: PendingPublish): boolean {
-    const { waitingMessagesMax, waitingBytesMax } = this.#settings;
-    return this.#waiting.length < waitingMessagesMax && this.#waitingBytes + sizeOf(message) <= waitingBytesMax;
-  }
-
   #dropOldest(message: PendingPublish): boolean {
-    while (!this.#fits(message)) {
+    // What could never fit must not cost the others their place.
+    if (!this.#waiting.couldFit(message)) return false;
+    while (!this.#waiting.fits(message)) {
       const oldest = this.#waiting.shift();
       if (oldest === undefined) return false;
-      this.#waitingBytes -= sizeOf(oldest);
       this.#owner.dropped(oldest, "offlineFull");
       this.#settleError(oldest, new MessagingError("ERR_OFFLINE_FULL", "dropped for a newer message"));
     }
     return true;
   }
 
-  #abort(item: PendingPublish, error: MessagingError): void {
-    if (this.#waiting.remove((other) => other === item) !== undefined) this.#waitingBytes -= sizeOf(item);
-    this.#settleError(item, error);
-  }
-
   #complete(item: PendingPublish, packetId: number, reasonCode: number, properties: ReasonProperties | null): void {
     item.chunk = null;
     if (item.release !== null) this.#release(item);
-    if (reasonCode < 0x80) item.resolve(publishResult(reasonCode, properties));
-    else item.reject(rejected(item.topic, reasonCode, properties));
+    // PUBCOMP says so when the exchange was over on the last connection: the message has arrived (MQTT 5.0 §3.7.2.1).
+    if (reasonCode === ReasonCode.PacketIdentifierNotFound) item.resolve(publishResult(0, properties));
+    else if (reasonCode < 0x80) item.resolve(publishResult(reasonCode, properties));
+    else item.reject(publishRejected(item.topic, reasonCode, properties));
     if (packetId !== 0 && this.#idleWaiters.length > 0) this.#wakeIdle();
   }
 
@@ -441,21 +490,6 @@ export class Publisher {
 }
 
 const EMPTY: Uint8Array = new Uint8Array(0);
-
-/** What a waiting message counts for, in bytes: its topic, properties and payload. */
-function sizeOf(message: {
-  readonly topic: string;
-  readonly payload: Uint8Array;
-  readonly block: Uint8Array | null;
-}): number {
-  return message.topic.length + message.payload.length + (message.block?.length ?? 0);
-}
-
-function rejected(topic: string, reasonCode: number, properties: ReasonProperties | null): MessagingError {
-  const text = properties?.reasonString ?? "";
-  const message = `the server refused the message on ${topic}: ${reasonName(reasonCode)}${text === "" ? "" : `, ${text}`}`;
-  return new MessagingError("ERR_PUBLISH_REJECTED", message, { peer: { protocol: "mqtt", code: reasonCode, text } });
-}
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new MessagingError("ERR_INVALID_MESSAGE", String(error));

@@ -1,6 +1,13 @@
 import { MessagingError } from "../../base/errors.ts";
 import { validateTopicName } from "../codec/topic.ts";
-import type { MqttClientOptions, ReconnectOptions, Settings, WhenOffline, WillOptions } from "./options.ts";
+import type {
+  AuthenticationOptions,
+  MqttClientOptions,
+  ReconnectOptions,
+  Settings,
+  WhenOffline,
+  WillOptions,
+} from "./options.ts";
 import { toUserProperties } from "./user-properties.ts";
 
 /** The protocol's largest packet: 5 bytes of fixed header and 268,435,455 more. */
@@ -12,7 +19,8 @@ const TIMER_MAX_MS = 2_147_483_647;
 
 /**
  * Checks options once, at the door, and fills in defaults.
- * @throws {MessagingError} ERR_NO_SERVERS, ERR_EMPTY_CLIENT_ID, ERR_INVALID_PROTOCOL, ERR_INVALID_TOPIC, ERR_INVALID_QOS, ERR_INVALID_OPTIONS
+ * @throws {MessagingError} ERR_NO_SERVERS, ERR_EMPTY_CLIENT_ID, ERR_INVALID_PROTOCOL, ERR_INVALID_TOPIC, ERR_INVALID_QOS, ERR_INVALID_OPTIONS,
+ *   ERR_AUTH_NOT_V5, ERR_AUTH_METHOD_MISSING, ERR_AUTH_NO_HANDLER
  */
 export function settingsOf(options: MqttClientOptions): Settings {
   if (typeof options !== "object" || options === null) throw invalid("options must be an object");
@@ -23,9 +31,11 @@ export function settingsOf(options: MqttClientOptions): Settings {
       `protocolVersion must be 4, 5 or "auto", not ${String(protocolVersion)}`,
     );
   }
+  const id = clientId(options);
+  if (protocolVersion === 4) checkVersion4(options, id);
   return Object.freeze({
     servers: servers(options),
-    clientId: clientId(options),
+    clientId: id,
     protocolVersion,
     ...access(options),
     ...session(options),
@@ -54,9 +64,26 @@ function clientId(options: MqttClientOptions): string {
   return id;
 }
 
+/** What MQTT 3.1.1 forbids in a CONNECT and 5.0 allows. */
+function checkVersion4(options: MqttClientOptions, id: string): void {
+  if (id === "" && options.cleanStart === false) {
+    throw invalid('clientId "" needs a clean start in MQTT 3.1.1'); // [MQTT3-3.1.3-7]
+  }
+  if (options.password !== undefined && options.username === undefined && options.credentials === undefined) {
+    throw invalid("a password needs a username in MQTT 3.1.1"); // [MQTT3-3.1.2-22]
+  }
+}
+
 function access(
   options: MqttClientOptions,
 ): Pick<Settings, "username" | "password" | "credentials" | "tls" | "webSocket" | "authentication" | "dial"> {
+  if (options.username !== undefined && typeof options.username !== "string")
+    throw invalid("username must be a string");
+  const { password, authentication } = options;
+  if (password !== undefined && typeof password !== "string" && !(password instanceof Uint8Array)) {
+    throw invalid("password must be a string or a Uint8Array");
+  }
+  if (authentication !== undefined) checkAuthentication(authentication, options.protocolVersion ?? 4);
   return {
     username: options.username ?? null,
     password: options.password ?? null,
@@ -66,6 +93,16 @@ function access(
     authentication: options.authentication ?? null,
     dial: options.dial ?? null,
   };
+}
+
+function checkAuthentication(authentication: AuthenticationOptions, protocolVersion: unknown): void {
+  if (protocolVersion === 4) throw new MessagingError("ERR_AUTH_NOT_V5", "MQTT 3.1.1 has no enhanced authentication");
+  if (typeof authentication.method !== "string" || authentication.method === "") {
+    throw new MessagingError("ERR_AUTH_METHOD_MISSING", "authentication needs the name of its method");
+  }
+  if (typeof authentication.respond !== "function") {
+    throw new MessagingError("ERR_AUTH_NO_HANDLER", "authentication needs a function that answers challenges");
+  }
 }
 
 function session(
@@ -145,6 +182,13 @@ function checkedWill(will: WillOptions): WillOptions {
   const qos: number = will.qos ?? 0;
   if (qos !== 0 && qos !== 1 && qos !== 2)
     throw new MessagingError("ERR_INVALID_QOS", `will: qos must be 0, 1 or 2, not ${qos}`);
+  const { payload, payloadFormat } = will;
+  if (payload !== undefined && typeof payload !== "string" && !(payload instanceof Uint8Array)) {
+    throw invalid("will: payload must be a string or a Uint8Array");
+  }
+  integer(will.delaySeconds, "will.delaySeconds", 0, U32_MAX, 0);
+  integer(will.messageExpirySeconds, "will.messageExpirySeconds", 0, U32_MAX, 0);
+  integer(payloadFormat, "will.payloadFormat", 0, 1, 0);
   return will;
 }
 

@@ -10,12 +10,15 @@ export type Stored = (error: MessagingError | null) => void;
  */
 export class StoreWriter {
   readonly #store: MessageStore;
+  readonly #onFailed: (error: MessagingError) => void;
   #operations: StoreOperation[] = [];
   #callbacks: (Stored | null)[] = [];
   #writing: Promise<void> | null = null;
 
-  constructor(store: MessageStore) {
+  /** @param onFailed told of a failed batch in which somebody passed no callback of his own */
+  constructor(store: MessageStore, onFailed: (error: MessagingError) => void) {
     this.#store = store;
+    this.#onFailed = onFailed;
   }
 
   /** Adds one operation; `done` is told when it is stored. */
@@ -39,6 +42,7 @@ export class StoreWriter {
       this.#operations = [];
       this.#callbacks = [];
       const error = await this.#write(operations);
+      if (error !== null && callbacks.includes(null)) this.#onFailed(error);
       for (const done of callbacks) done?.(error);
     }
     this.#writing = null;

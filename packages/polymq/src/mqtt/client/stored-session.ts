@@ -1,37 +1,101 @@
-import { MessagingError } from "../../base/errors.ts";
+import type { Clock } from "../../base/clock.ts";
+import { deferred } from "../../base/deferred.ts";
+import { isMessagingError, MessagingError } from "../../base/errors.ts";
 import type { MessageStore, StoredPublish } from "../../store/message-store.ts";
 import type { InboundFlow } from "../engine/inbound-flow.ts";
 import { Phase } from "../engine/outbound-flow.ts";
 import type { Settings } from "./options.ts";
-import { PendingPublish } from "./pending.ts";
+import { PendingPublish, type RestoredPublish } from "./pending.ts";
 import type { Publisher } from "./publisher.ts";
+import { StoreWriter } from "./store-writer.ts";
 import { restoredProperties } from "./stored-properties.ts";
 
-/**
- * Opens a store and puts back what an earlier process left in it. A clean start without a session to go on with keeps the
- * messages that are not acknowledged (they are published anew), and forgets received ids, which mean nothing any more.
- * @throws {MessagingError} ERR_STORE_FAILED
- */
-export async function restoreSession(
-  store: MessageStore,
-  clientId: string,
-  settings: Settings,
-  into: { readonly publisher: Publisher; readonly inbound: InboundFlow },
-): Promise<void> {
-  try {
-    const session = await store.open(clientId);
-    into.publisher.restore(session.publishes.map(entryOf));
-    if (settings.cleanStart) await store.write([{ op: "clearReceived" }]);
-    else into.inbound.restore(session.receivedIds);
-  } catch (cause) {
-    if (cause instanceof MessagingError) throw cause;
-    throw new MessagingError("ERR_STORE_FAILED", "the message store could not be opened", { cause });
+/** Time that a store gets at the end for what it still has to write. */
+const STORE_CLOSE_MS = 5_000;
+
+/** Where what was stored goes. */
+export interface RestoreTargets {
+  readonly publisher: Publisher;
+  readonly inbound: InboundFlow;
+}
+
+/** A client's use of its message store: opened once before the first connect, closed with the client. */
+export class StoredSession {
+  readonly writer: StoreWriter;
+  readonly #store: MessageStore;
+  readonly #settings: Settings;
+  #opening: Promise<void> | null = null;
+
+  /** @param onFailed told of a write that failed and that nobody waits for */
+  constructor(store: MessageStore, settings: Settings, onFailed: (error: MessagingError) => void) {
+    this.#store = store;
+    this.#settings = settings;
+    this.writer = new StoreWriter(store, onFailed);
+  }
+
+  /**
+   * Opens the store and puts back what an earlier process left in it; once, and anew after a failure.
+   * @throws {MessagingError} ERR_STORE_FAILED, ERR_EMPTY_CLIENT_ID without a client id to keep a session under
+   */
+  open(into: RestoreTargets): Promise<void> {
+    this.#opening ??= this.#restore(into).catch((error: unknown) => {
+      this.#opening = null;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  /**
+   * Closes the store after all writes.
+   * @throws {MessagingError} ERR_STORE_FAILED, also for a store that takes more than 5 s
+   */
+  async close(clock: Clock): Promise<void> {
+    if (this.#opening === null) return;
+    const done = deferred<void>();
+    const timer = clock.setTimer(STORE_CLOSE_MS, () =>
+      done.reject(
+        new MessagingError("ERR_STORE_FAILED", `the message store did not close within ${STORE_CLOSE_MS} ms`),
+      ),
+    );
+    const closing = this.#opening.then(() => this.writer.idle()).then(() => this.#store.close());
+    closing.then(done.resolve, done.reject);
+    try {
+      await done.promise;
+    } catch (cause) {
+      throw storeError(cause, "the message store could not be closed");
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /**
+   * A clean start without a session to go on with keeps the messages that are not acknowledged (they are published anew), and
+   * forgets received ids, which mean nothing any more.
+   */
+  async #restore(into: RestoreTargets): Promise<void> {
+    const { clientId, cleanStart } = this.#settings;
+    if (clientId === "") throw new MessagingError("ERR_EMPTY_CLIENT_ID", "a store needs a client id of your own");
+    try {
+      const session = await this.#store.open(clientId);
+      const entries = session.publishes.map(entryOf);
+      // Before anything is put back, for a failure is followed by another try.
+      if (cleanStart) await this.#store.write([{ op: "clearReceived" }]);
+      else into.inbound.restore(session.receivedIds);
+      into.publisher.restore(entries);
+    } catch (cause) {
+      throw storeError(cause, "the message store could not be opened");
+    }
   }
 }
 
-function entryOf(stored: StoredPublish): { id: number; item: PendingPublish; phase: Phase } {
-  const { packetId, topic, payload, qos, retain, properties, released } = stored;
+function storeError(cause: unknown, message: string): MessagingError {
+  return isMessagingError(cause) ? cause : new MessagingError("ERR_STORE_FAILED", message, { cause });
+}
+
+function entryOf(stored: StoredPublish): RestoredPublish {
+  const { packetId, order, topic, payload, qos, retain, properties, released } = stored;
   const item = new PendingPublish(topic, payload, qos, retain, restoredProperties(properties));
   item.packetId = packetId;
-  return { id: packetId, item, phase: released ? Phase.Released : qos === 1 ? Phase.AtLeastOnce : Phase.ExactlyOnce };
+  const phase = released ? Phase.Released : qos === 1 ? Phase.AtLeastOnce : Phase.ExactlyOnce;
+  return { id: packetId, item, phase, order };
 }

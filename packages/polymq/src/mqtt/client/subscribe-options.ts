@@ -53,8 +53,6 @@ export interface CheckedSubscribe {
   readonly userProperties: UserProperties | null;
   readonly consume: ConsumeSettings;
   readonly partial: "reject" | "allow";
-  /** True when something was asked for that only MQTT 5.0 has. */
-  readonly needsV5: boolean;
 }
 
 const IDENTIFIER_MAX = 268_435_455;
@@ -76,8 +74,7 @@ export function checkSubscribe(input: SubscribeInput, options: SubscribeOptions)
     identifier,
     userProperties,
     consume: consumeOf(options),
-    partial: options.partial ?? "reject",
-    needsV5: identifier !== null || userProperties !== null || filters.some(hasV5Options),
+    partial: word(options.partial, "partial", ["reject", "allow"], "reject"),
   };
 }
 
@@ -104,7 +101,8 @@ function filterOf(filter: unknown, options: FilterOptions): SubscribeFilter {
   return { filter, qos, noLocal, retainAsPublished: options.retainAsPublished ?? false, retainHandling };
 }
 
-function hasV5Options(filter: SubscribeFilter): boolean {
+/** True when something is asked for that only MQTT 5.0 has. */
+export function hasV5Options(filter: SubscribeFilter): boolean {
   return filter.noLocal || filter.retainAsPublished || filter.retainHandling !== 0;
 }
 

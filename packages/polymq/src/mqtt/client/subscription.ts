@@ -122,6 +122,7 @@ export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDispos
   /** Reads messages; several loops over one subscription share them. */
   [Symbol.asyncIterator](): AsyncIterator<MqttMessage, undefined> {
     let current: MqttMessage | null = null;
+    let left = false;
     const finish = (): void => {
       if (current !== null && this.#consume.ack === "auto") this.#owner.done(current);
       current = null;
@@ -130,25 +131,33 @@ export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDispos
       next: async () => {
         finish();
         const result = await this.#read();
-        current = result.done === true ? null : result.value;
+        if (result.done === true) return result;
+        // The loop was left while its message was on the way: nobody will ask for a next one.
+        if (!left) current = result.value;
+        else if (this.#consume.ack === "auto") this.#owner.withhold(result.value);
         return result;
       },
       return: async () => {
         if (current !== null && this.#consume.ack === "auto") this.#owner.withhold(current);
         current = null;
+        left = true;
         if (!this.#ended) await this.unsubscribe();
         return { done: true, value: undefined };
       },
     };
   }
 
-  /** @internal */
-  granted(reasonCodes: readonly number[]): void {
-    this.#filters = this.#filters.map(({ filter }, i) => ({ filter, reasonCode: reasonCodes[i] ?? 0x80 }));
+  /** The server's answer for some of the filters. @internal */
+  granted(filters: readonly { readonly filter: string }[], reasonCodes: readonly number[]): void {
+    this.#filters = this.#filters.map((known) => {
+      const at = filters.findIndex((each) => each.filter === known.filter);
+      return at < 0 ? known : { filter: known.filter, reasonCode: reasonCodes[at] ?? 0x80 };
+    });
   }
 
   /** Takes one message from the connection. @internal */
   deliver(message: MqttMessage): void {
+    if (this.#ended) return this.#owner.withhold(message);
     this.#received++;
     if (this.#consume.handler !== null && this.#running < this.#consume.concurrency && this.#buffer.length === 0) {
       this.#handle(message, this.#consume.handler);
@@ -250,7 +259,6 @@ export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDispos
   }
 
   #store(message: MqttMessage): void {
-    if (this.#ended) return this.#owner.withhold(message);
     if (this.#buffer.length >= this.#consume.highWaterMark && this.#consume.overflow !== "pause") {
       const dropped = this.#consume.overflow === "dropNewest" ? message : this.#buffer.shift();
       if (dropped !== undefined) this.#drop(dropped);

@@ -1,6 +1,6 @@
 // Hot path: `route` runs per message. No closure, iterator or regex on its usual way.
 import { abortedError, onAbort } from "../../base/abort.ts";
-import { MessagingError } from "../../base/errors.ts";
+import { isMessagingError, MessagingError } from "../../base/errors.ts";
 import type { Suback, Subscribe, SubscribeFilter, Unsuback } from "../codec/packets.ts";
 import { reasonName } from "../codec/reason-codes.ts";
 import { parseSharedFilter, topicMatches } from "../codec/topic.ts";
@@ -9,7 +9,7 @@ import type { OutboundFlow } from "../engine/outbound-flow.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
 import type { Link } from "./link.ts";
 import { type ClientItem, PendingRequest } from "./pending.ts";
-import type { CheckedSubscribe } from "./subscribe-options.ts";
+import { type CheckedSubscribe, hasV5Options } from "./subscribe-options.ts";
 import type { MqttSubscription } from "./subscription.ts";
 
 /** The subscriptions that match a topic, kept with the topic until any subscription changes. */
@@ -28,18 +28,16 @@ export interface Target {
 interface Registration {
   readonly subscription: MqttSubscription;
   readonly call: CheckedSubscribe;
-  /** Filters to match topics with, without `$share/<group>/`; refused ones are taken out. */
+  /** Filters in force, with what topics are matched with (without `$share/<group>/`); refused and ended ones are taken out. */
   patterns: readonly { readonly filter: string; readonly pattern: string }[];
-  /** True once the server has answered: from then on it is restored after a reconnect. */
-  confirmed: boolean;
-  /** True while a request to restore it is under way or waits. */
-  restoring: boolean;
+  /** Asked for first, granted and to be restored after a reconnect, or being restored. */
+  phase: "asked" | "granted" | "restoring";
 }
 
 /** What the registry tells its client. */
 export interface SubscriptionsOwner {
   lost(filter: string, error: MessagingError): void;
-  awaitsReply(): void;
+  awaitingChanged(): void;
 }
 
 /** All subscriptions of a client: their filters, their requests, and which of them a topic goes to. */
@@ -52,6 +50,8 @@ export class Subscriptions {
   #link: Link | null = null;
   /** Requests that wait for a connection. */
   #waiting: PendingRequest[] = [];
+  /** Filters of each UNSUBSCRIBE that is not answered yet: their messages may still come. */
+  readonly #leaving = new Set<readonly string[]>();
 
   constructor(owner: SubscriptionsOwner, outbound: OutboundFlow<ClientItem>, ackTimeoutMs: number) {
     this.#owner = owner;
@@ -73,33 +73,41 @@ export class Subscriptions {
     return [...this.#registrations].map((registration) => registration.subscription);
   }
 
+  /** True when a message on this topic is the rest of a subscription that is being ended. */
+  isLeaving(topic: string): boolean {
+    for (const patterns of this.#leaving) if (patterns.some((each) => topicMatches(each, topic))) return true;
+    return false;
+  }
+
   /** Registers a subscription, so that its messages find it from now on, and asks the server for it. */
   add(subscription: MqttSubscription, call: CheckedSubscribe, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#link !== null) checkAgainst(call, this.#link.capabilities, this.#link.engine.protocolLevel);
-    const patterns = call.filters.map(({ filter }) => ({
-      filter,
-      pattern: parseSharedFilter(filter)?.filter ?? filter,
-    }));
-    const registration: Registration = { subscription, call, patterns, confirmed: false, restoring: false };
+    const patterns = call.filters.map(({ filter }) => ({ filter, pattern: patternOf(filter) }));
+    const registration: Registration = { subscription, call, patterns, phase: "asked" };
     this.#registrations.add(registration);
     this.#version++;
     return new Promise((resolve, reject) => {
-      const release = onAbort(signal, () => {
-        this.#remove(registration);
-        reject(signal === undefined ? new Error("unreachable") : abortedError(signal));
-      });
+      let release = ignore;
+      let waiting = true;
       const failed = (error: Error): void => {
         release();
+        waiting = false;
         this.#remove(registration);
         reject(error);
       };
       const answered = (packet: Suback | Unsuback): void => {
+        // Nobody waits for it any more: the server must not keep it.
+        if (!waiting) return this.#takeBack(call.filters, packet.reasonCodes);
         release();
-        const error = this.#onSuback(registration, packet.reasonCodes, packet.properties?.reasonString ?? "");
+        const error = this.#onSuback(registration, call.filters, packet);
         if (error === null) resolve();
         else failed(error);
       };
-      this.#request(new PendingRequest(subscribePacket(call), { answered, failed }));
+      const request = new PendingRequest(subscribePacket(call, call.filters), { answered, failed });
+      release = onAbort(signal, () => {
+        request.abandoned = true;
+        failed(signal === undefined ? new Error("unreachable") : abortedError(signal));
+      });
+      this.#request(request);
     });
   }
 
@@ -124,9 +132,9 @@ export class Subscriptions {
   /** A connection is open: makes requests that wait, and restores subscriptions unless the server kept them. */
   open(link: Link, sessionPresent: boolean): void {
     this.#link = link;
-    if (!sessionPresent) for (const registration of this.#registrations) this.#restore(registration);
     const waiting = this.#waiting;
     this.#waiting = [];
+    if (!sessionPresent) for (const registration of [...this.#registrations]) this.#restore(registration);
     for (const request of waiting) this.#request(request);
   }
 
@@ -136,7 +144,7 @@ export class Subscriptions {
     for (const id of this.#outbound.requestIds()) {
       const item = this.#outbound.item(id);
       this.#outbound.finish(id, this.#outbound.phase(id));
-      if (item instanceof PendingRequest) this.#waiting.push(item);
+      if (item instanceof PendingRequest && !item.abandoned) this.#waiting.push(item);
     }
   }
 
@@ -152,14 +160,15 @@ export class Subscriptions {
     for (const registration of [...this.#registrations]) this.#remove(registration);
   }
 
-  /** Fails requests whose answer is overdue. */
-  expire(nowMs: number): void {
+  /** Fails requests whose answer is overdue; see `Publisher.expire`. */
+  expire(nowMs: number, flowingSinceMs: number): void {
     if (this.#ackTimeoutMs === 0) return;
     for (const id of this.#outbound.requestIds()) {
       const item = this.#outbound.item(id);
-      if (!(item instanceof PendingRequest) || nowMs - item.sentAtMs < this.#ackTimeoutMs) continue;
+      if (!(item instanceof PendingRequest) || item.abandoned) continue;
+      if (nowMs - Math.max(item.sentAtMs, flowingSinceMs) < this.#ackTimeoutMs) continue;
       // The id stays taken until the answer comes or the connection ends.
-      item.sentAtMs = Number.POSITIVE_INFINITY;
+      item.abandoned = true;
       item.settle.failed(new MessagingError("ERR_TIMEOUT", `no answer within ${this.#ackTimeoutMs} ms`));
     }
   }
@@ -180,63 +189,92 @@ export class Subscriptions {
     registration.subscription.end();
   }
 
+  /** Sends a request now or on the next connection; what the server or the protocol lacks is refused before. */
   #request(request: PendingRequest): void {
     const link = this.#link;
+    if (request.abandoned) return;
     if (link === null) {
       this.#waiting.push(request);
       return;
     }
     try {
+      if (request.packet.type === "subscribe") checkAgainst(request.packet, link);
       link.engine.request(request, request.packet);
       request.sentAtMs = link.nowMs();
-      this.#owner.awaitsReply();
+      this.#owner.awaitingChanged();
     } catch (error) {
-      request.settle.failed(error instanceof Error ? error : new Error(String(error)));
+      request.settle.failed(asMessagingError(error));
     }
   }
 
-  /** Takes the server's answer; returns why the call failed, or null. */
-  #onSuback(registration: Registration, reasonCodes: readonly number[], text: string): MessagingError | null {
-    const { call, subscription } = registration;
-    if (reasonCodes.length !== call.filters.length) {
-      const error = new MessagingError("ERR_PROTOCOL_VIOLATION", "SUBACK with a wrong number of reason codes");
-      this.#link?.fail(error);
-      return error;
-    }
-    subscription.granted(reasonCodes);
-    const refused = call.filters.filter((_, i) => (reasonCodes[i] ?? 0x80) >= 0x80);
-    registration.confirmed = true;
+  /** Takes the server's answer to `asked`; returns why the call failed, or null. */
+  #onSuback(
+    registration: Registration,
+    asked: readonly SubscribeFilter[],
+    packet: Suback | Unsuback,
+  ): MessagingError | null {
+    const { reasonCodes } = packet;
+    if (reasonCodes.length !== asked.length) return this.#miscounted("SUBACK");
+    registration.phase = "granted";
+    registration.subscription.granted(asked, reasonCodes);
+    const refused = asked.filter((_, i) => isRefusal(reasonCodes[i]));
     if (refused.length === 0) return null;
-    registration.patterns = registration.patterns.filter((each) => !refused.some((f) => f.filter === each.filter));
-    this.#version++;
-    if (call.partial === "allow" && registration.patterns.length > 0) return null;
+    this.#drop(registration, refused);
+    if (registration.call.partial === "allow" && registration.patterns.length > 0) return null;
     const granted = registration.patterns.map((each) => each.filter);
-    if (granted.length > 0) this.#unsubscribe(granted).catch(ignore);
-    return subscribeFailed(refused, reasonCodes, text);
+    registration.patterns = [];
+    this.#unsubscribe(granted).catch(ignore);
+    return subscribeFailed(refused, reasonCodes, packet.properties?.reasonString ?? "");
   }
 
+  /** Asks anew for what of a subscription was granted before; filters that are refused now are lost. */
   #restore(registration: Registration): void {
-    if (!registration.confirmed || registration.restoring) return;
-    const failed = (error: Error): void => this.#onLost(registration, asMessagingError(error));
+    const { call } = registration;
+    if (registration.phase !== "granted") return;
+    const asked = call.filters.filter((each) => registration.patterns.some((known) => known.filter === each.filter));
     const answered = (packet: Suback | Unsuback): void => {
-      registration.restoring = false;
-      const error = this.#onSuback(registration, packet.reasonCodes, packet.properties?.reasonString ?? "");
-      if (error !== null) failed(error);
+      const { reasonCodes } = packet;
+      if (!this.#registrations.has(registration)) return this.#takeBack(asked, reasonCodes);
+      registration.phase = "granted";
+      if (reasonCodes.length !== asked.length) return void this.#miscounted("SUBACK");
+      registration.subscription.granted(asked, reasonCodes);
+      const refused = asked.filter((_, i) => isRefusal(reasonCodes[i]));
+      if (refused.length === 0) return;
+      this.#onLost(registration, refused, subscribeFailed(refused, reasonCodes, packet.properties?.reasonString ?? ""));
     };
-    const link = this.#link;
-    try {
-      if (link !== null) checkAgainst(registration.call, link.capabilities, link.engine.protocolLevel);
-    } catch (error) {
-      return failed(asMessagingError(error));
-    }
-    registration.restoring = true;
-    this.#request(new PendingRequest(subscribePacket(registration.call), { answered, failed }));
+    const failed = (error: Error): void => {
+      registration.phase = "granted";
+      // The client was disconnected meanwhile: its next connection restores it.
+      if (this.#link !== null) this.#onLost(registration, asked, asMessagingError(error));
+    };
+    registration.phase = "restoring";
+    this.#request(new PendingRequest(subscribePacket(call, asked), { answered, failed }));
   }
 
-  #onLost(registration: Registration, error: MessagingError): void {
+  #onLost(registration: Registration, filters: readonly SubscribeFilter[], error: MessagingError): void {
     if (!this.#registrations.has(registration)) return;
-    this.#remove(registration);
-    for (const { filter } of registration.call.filters) this.#owner.lost(filter, error);
+    this.#drop(registration, filters);
+    if (registration.patterns.length === 0) this.#remove(registration);
+    for (const { filter } of filters) this.#owner.lost(filter, error);
+  }
+
+  #drop(registration: Registration, filters: readonly SubscribeFilter[]): void {
+    registration.patterns = registration.patterns.filter(
+      (each) => !filters.some((gone) => gone.filter === each.filter),
+    );
+    this.#version++;
+  }
+
+  /** Ends on the server what was granted too late. */
+  #takeBack(asked: readonly SubscribeFilter[], reasonCodes: readonly number[]): void {
+    const granted = asked.filter((_, i) => !isRefusal(reasonCodes[i]));
+    this.#unsubscribe(granted.map((each) => each.filter)).catch(ignore);
+  }
+
+  #miscounted(packet: string): MessagingError {
+    const error = new MessagingError("ERR_PROTOCOL_VIOLATION", `${packet} with a wrong number of reason codes`);
+    this.#link?.fail(error);
+    return error;
   }
 
   async #unsubscribe(filters: readonly string[]): Promise<void> {
@@ -250,24 +288,41 @@ export class Subscriptions {
   }
 
   #unsubscribePacket(filters: readonly string[]): Promise<readonly number[]> {
+    const leaving = filters.map(patternOf);
+    this.#leaving.add(leaving);
     // Without a connection there is nothing to take back: the subscription is not restored on the next one, unless
     // the server keeps the session; then the request waits for it.
     return new Promise((resolve, reject) => {
+      const failed = (error: Error): void => {
+        this.#leaving.delete(leaving);
+        reject(error);
+      };
       const answered = (packet: Suback | Unsuback): void => {
-        const refused = packet.reasonCodes.find((code) => code >= 0x80);
-        if (refused === undefined) return resolve(packet.reasonCodes);
+        this.#leaving.delete(leaving);
+        const { reasonCodes } = packet;
+        // MQTT 3.1.1 has none.
+        if (reasonCodes.length !== filters.length && reasonCodes.length > 0)
+          return reject(this.#miscounted("UNSUBACK"));
+        const refused = reasonCodes.find(isRefusal);
+        if (refused === undefined) return resolve(reasonCodes);
         const text = packet.properties?.reasonString ?? "";
         const peer = { protocol: "mqtt", code: refused, text } as const;
         reject(new MessagingError("ERR_UNSUBSCRIBE_FAILED", `the server refused: ${reasonName(refused)}`, { peer }));
       };
-      this.#request(
-        new PendingRequest({ type: "unsubscribe", filters, properties: null }, { answered, failed: reject }),
-      );
+      this.#request(new PendingRequest({ type: "unsubscribe", filters, properties: null }, { answered, failed }));
     });
   }
 }
 
-function subscribePacket(call: CheckedSubscribe): Omit<Subscribe, "packetId"> {
+function patternOf(filter: string): string {
+  return parseSharedFilter(filter)?.filter ?? filter;
+}
+
+function isRefusal(reasonCode: number | undefined): boolean {
+  return reasonCode === undefined || reasonCode >= 0x80;
+}
+
+function subscribePacket(call: CheckedSubscribe, filters: readonly SubscribeFilter[]): Omit<Subscribe, "packetId"> {
   const properties =
     call.identifier === null && call.userProperties === null
       ? null
@@ -275,24 +330,25 @@ function subscribePacket(call: CheckedSubscribe): Omit<Subscribe, "packetId"> {
           ...(call.identifier === null ? {} : { subscriptionIdentifier: call.identifier }),
           ...(call.userProperties === null ? {} : { userProperties: call.userProperties }),
         };
-  return { type: "subscribe", filters: call.filters, properties };
+  return { type: "subscribe", filters, properties };
 }
 
 /** Refuses what the server said it cannot do, before it is asked (MQTT 5.0 §3.2.2.3.11 to §3.2.2.3.13). */
-function checkAgainst(call: CheckedSubscribe, server: ServerCapabilities, level: 4 | 5): void {
-  if (call.needsV5 && level === 4) {
+function checkAgainst(packet: Omit<Subscribe, "packetId">, link: Link): void {
+  if (link.engine.protocolLevel === 4 && (packet.properties !== null || packet.filters.some(hasV5Options))) {
     throw new MessagingError(
       "ERR_UNSUPPORTED",
       "MQTT 3.1.1 has no subscription options, identifiers and user properties",
     );
   }
-  const missing = missingFeature(call, server);
+  const missing = missingFeature(packet, link.capabilities);
   if (missing !== null) throw new MessagingError("ERR_NOT_SUPPORTED_BY_SERVER", `the server has no ${missing}`);
 }
 
-function missingFeature(call: CheckedSubscribe, server: ServerCapabilities): string | null {
-  if (call.identifier !== null && !server.subscriptionIdentifiersAvailable) return "subscription identifiers";
-  for (const { filter } of call.filters) {
+function missingFeature(packet: Omit<Subscribe, "packetId">, server: ServerCapabilities): string | null {
+  const identified = packet.properties?.subscriptionIdentifier !== undefined;
+  if (identified && !server.subscriptionIdentifiersAvailable) return "subscription identifiers";
+  for (const { filter } of packet.filters) {
     const shared = parseSharedFilter(filter);
     if (shared !== null && !server.sharedSubscriptionAvailable) return "shared subscriptions";
     const pattern = shared?.filter ?? filter;
@@ -314,9 +370,7 @@ function subscribeFailed(
 }
 
 function asMessagingError(error: unknown): MessagingError {
-  return error instanceof MessagingError
-    ? error
-    : new MessagingError("ERR_SUBSCRIBE_FAILED", String(error), { cause: error });
+  return isMessagingError(error) ? error : new MessagingError("ERR_SUBSCRIBE_FAILED", String(error), { cause: error });
 }
 
 function ignore(): void {

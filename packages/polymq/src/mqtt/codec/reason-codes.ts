@@ -228,6 +228,10 @@ export function reasonCodeOf(error: MessagingError): number {
       return ReasonCode.TopicNameInvalid;
     case "ERR_INVALID_QOS":
       return ReasonCode.QoSNotSupported;
+    case "ERR_NOT_SUPPORTED_BY_SERVER":
+      return ReasonCode.RetainNotSupported;
+    case "ERR_AUTH_METHOD_MISMATCH":
+      return ReasonCode.BadAuthenticationMethod;
     case "ERR_PING_TIMEOUT":
       return ReasonCode.KeepAliveTimeout;
     default:

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Auth, Connack, ConnectProperties, ProtocolLevel } from "../codec/packets.ts";
 import {
-  CUTS,
   type ClientSetup,
+  CUTS,
   type Cut,
   connackPacket,
   DrivenClient,
@@ -66,17 +66,30 @@ describe.each(CASES)("ClientEngine, the handshake at level $level, $cut", ({ lev
     expect([client.told(), client.sent(), client.engine.over]).toEqual([[`refused ${v5 ? "0x87" : "0x05"}`], [], true]);
   });
 
+  test("a refusal is the end: no CONNACK behind it opens the connection", () => {
+    const client = started().feed(v5 ? "20 03 00 87 00 20 03 00 00 00" : "20 02 00 05 20 02 00 00");
+    expect([client.told(), client.engine.open]).toEqual([[`refused ${v5 ? "0x87" : "0x05"}`], false]);
+  });
+
   test("a refusal with session present is a violation [MQTT-3.2.2-6] [MQTT3-3.2.2-4]", () => {
     const client = started().feed(v5 ? "20 03 01 87 00" : "20 02 01 05");
     expect(client.told()).toEqual(["failed ERR_PROTOCOL_VIOLATION"]);
   });
 
   test("a code that CONNACK cannot carry is a violation [MQTT-3.2.2-8]", () => {
-    expect(started().feed(v5 ? "20 03 00 8e 00" : "20 02 00 06").told()).toEqual(["failed ERR_PROTOCOL_VIOLATION"]);
+    expect(
+      started()
+        .feed(v5 ? "20 03 00 8e 00" : "20 02 00 06")
+        .told(),
+    ).toEqual(["failed ERR_PROTOCOL_VIOLATION"]);
   });
 
   test("reserved flags in CONNACK are malformed [MQTT-3.2.2-1] [MQTT-4.13.1-1] [MQTT3-4.8.0-1]", () => {
-    expect(started().feed(v5 ? "20 03 02 00 00" : "20 02 02 00").told()).toEqual(["failed ERR_MALFORMED_PACKET"]);
+    expect(
+      started()
+        .feed(v5 ? "20 03 02 00 00" : "20 02 02 00")
+        .told(),
+    ).toEqual(["failed ERR_MALFORMED_PACKET"]);
   });
 
   test.each([
@@ -98,6 +111,14 @@ describe.each(CASES)("ClientEngine, the handshake at level $level, $cut", ({ lev
     const client = started().feed(v5 ? "e0 01 8b" : "e0 00");
     expect(client.told()).toEqual([v5 ? "disconnected 0x8b" : "failed ERR_UNEXPECTED_PACKET"]);
     expect(client.engine.over).toBe(true);
+  });
+
+  test("before CONNACK neither a message nor a request goes out [MQTT-3.1.2-30]", () => {
+    const client = started();
+    const refused = expect.objectContaining({ code: "ERR_NOT_CONNECTED" });
+    expect(() => client.publish("t", 0)).toThrow(refused);
+    expect(() => subscribe(client, "x", "a")).toThrow(refused);
+    expect([client.sent(), client.session.outbound.requestIds()]).toEqual([[], []]);
   });
 
   test("an end before CONNACK is without words", () => {
@@ -162,6 +183,13 @@ describe.each(CASES)("ClientEngine, requests at level $level, $cut", ({ level, c
     expect([client.sent(), client.engine.over, client.session.outbound.requestIds()]).toEqual([[], false, []]);
   });
 
+  test("a request on a connection that is over is refused", () => {
+    const client = open();
+    client.engine.end();
+    expect(() => subscribe(client, "x", "a")).toThrow(expect.objectContaining({ code: "ERR_NOT_CONNECTED" }));
+    expect(client.session.outbound.requestIds()).toEqual([]);
+  });
+
   test("without a free id a request is ERR_MAX_INFLIGHT [MQTT-2.2.1-3] [MQTT3-2.3.1-2]", () => {
     const client = open();
     for (let i = 0; i < 65_535; i++) client.session.outbound.beginRequest("s", Phase.Subscribe);
@@ -204,6 +232,20 @@ describe.each(LEVELS)("ClientEngine, keep alive at level %i", (level) => {
     expect(client.engine.deadlineMs).toBe(12_500);
   });
 
+  test("while the client does not read, it pings and gives nobody up; reading again it waits a full interval", () => {
+    const client = open(10);
+    client.engine.onTimeWhilePaused(7_500);
+    expect(client.sent()).toEqual([hex("c0 00")]);
+    client.engine.onTimeWhilePaused(9_500);
+    expect([client.told(), client.sent(), client.engine.deadlineMs]).toEqual([[], [], 15_000]);
+    client.engine.onTimeWhilePaused(15_000);
+    expect(client.sent()).toEqual([hex("c0 00")]);
+    client.engine.onTime(16_999);
+    expect(client.told()).toEqual([]);
+    client.engine.onTime(17_000);
+    expect(client.told()).toEqual(["failed ERR_PING_TIMEOUT"]);
+  });
+
   test("a server that does not answer is given up", () => {
     const client = open(10);
     client.engine.onTime(7_500);
@@ -227,6 +269,7 @@ describe.each(LEVELS)("ClientEngine, keep alive at level %i", (level) => {
     const client = new DrivenClient("whole chunks", { level });
     client.engine.start();
     client.engine.onTime(1e9);
+    client.engine.onTimeWhilePaused(1e9);
     client.engine.sent(1e9);
     expect([client.told(), client.engine.deadlineMs]).toEqual([[], Number.POSITIVE_INFINITY]);
   });
@@ -239,7 +282,8 @@ test("the server's keep alive replaces the client's [MQTT-3.1.2-21] [MQTT-3.2.2-
 });
 
 describe.each(CUTS)("ClientEngine, the end of a connection, %s", (cut) => {
-  const open = (properties: ConnectProperties = {}): DrivenClient => DrivenClient.opened(cut, { connect: { properties } });
+  const open = (properties: ConnectProperties = {}): DrivenClient =>
+    DrivenClient.opened(cut, { connect: { properties } });
 
   test("a normal DISCONNECT is two bytes [MQTT-3.14.4-1] [MQTT-3.14.4-2] [MQTT3-3.14.4-1] [MQTT3-3.14.4-2]", () => {
     for (const level of LEVELS) {

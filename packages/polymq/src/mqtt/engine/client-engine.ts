@@ -84,8 +84,13 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
     return this.#state.is === "open";
   }
 
-  /** Sends SUBSCRIBE or UNSUBSCRIBE under a packet id of its own, which is returned. @throws ERR_MAX_INFLIGHT without a free id */
+  /**
+   * Sends SUBSCRIBE or UNSUBSCRIBE under a packet id of its own, which is returned.
+   * @throws {MessagingError} ERR_NOT_CONNECTED unless the connection is open, ERR_MAX_INFLIGHT without a free id, and what the
+   * encoder refuses
+   */
   request(item: Item, packet: Omit<Subscribe, "packetId"> | Omit<Unsubscribe, "packetId">): number {
+    if (!this.open) throw new MessagingError("ERR_NOT_CONNECTED", "no connection to send a request on");
     const phase = packet.type === "subscribe" ? Phase.Subscribe : Phase.Unsubscribe;
     const packetId = this.#session.outbound.beginRequest(item, phase);
     if (packetId === 0) throw new MessagingError("ERR_MAX_INFLIGHT", "all packet identifiers are in use");
@@ -197,6 +202,14 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
     const quiet = text === "" || this.#options.connect.properties?.requestProblemInformation === false;
     const code = sayableCode("disconnect", reasonCode, "client");
     this.sendLast({ type: "disconnect", reasonCode: code, properties: quiet ? null : { reasonString: text } });
+  }
+
+  /**
+   * A 3.1.1 server without QoS 2 has no way to say so, and takes QoS 2 as QoS 1 (RabbitMQ up to 3.12). To fail would mean to send
+   * the message again on each connection, for ever.
+   */
+  protected get takesDowngrade(): boolean {
+    return this.level === 4;
   }
 
   protected checkPublish(_head: PublishHead): void {

@@ -77,7 +77,10 @@ describe.each(CASES)(`messages in: ${TITLE}`, (which) => {
 
   test("PUBACK and PUBREC keep the order of the messages [MQTT-4.6.0-2] [MQTT-4.6.0-3] [MQTT3-4.6.0-2] [MQTT3-4.6.0-3]", () => {
     const driven = opened(which);
-    driven.feed(publish(level, "32", "0001")).feed(publish(level, "34", "0002")).feed(publish(level, "32", "0003"));
+    driven
+      .feed(publish(level, "32", "0001"))
+      .feed(publish(level, "34", "0002"))
+      .feed(publish(level, "32", "0003"));
     driven.engine.settle(driven.tickets[2] ?? -1, 0);
     driven.engine.settle(driven.tickets[1] ?? -1, 0);
     expect(driven.sent()).toEqual([]);
@@ -92,7 +95,9 @@ describe.each(CASES)(`messages in: ${TITLE}`, (which) => {
   });
 
   test("a message is refused with a reason code, which level 4 does not have [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT3-3.3.5-2]", () => {
-    const driven = opened(which).feed(publish(level, "32", "0001")).feed(publish(level, "34", "0002"));
+    const driven = opened(which)
+      .feed(publish(level, "32", "0001"))
+      .feed(publish(level, "34", "0002"));
     driven.engine.settle(driven.tickets[0] ?? -1, 0x87);
     driven.engine.settle(driven.tickets[1] ?? -1, 0x97);
     const v5 = [hex("40 03 0001 87"), hex("50 03 0002 97")];
@@ -145,7 +150,10 @@ describe.each(CASES)(`wrong packets in: ${TITLE}`, (which) => {
     ["DUP at QoS 0 [MQTT-3.3.1-2] [MQTT3-3.3.1-2]", "38 03 0001 't'"],
     ["packet id 0 [MQTT-2.2.1-3] [MQTT-2.2.1-4] [MQTT3-2.3.1-1]", `32 05 0001 't' 0000`],
     ["PUBACK with packet id 0", "40 02 0000"],
-    ["reserved flags of PUBREL [MQTT-3.6.1-1] [MQTT-2.1.3-1] [MQTT3-3.6.1-1] [MQTT3-2.2.2-1] [MQTT3-2.2.2-2]", "60 02 0001"],
+    [
+      "reserved flags of PUBREL [MQTT-3.6.1-1] [MQTT-2.1.3-1] [MQTT3-3.6.1-1] [MQTT3-2.2.2-1] [MQTT3-2.2.2-2]",
+      "60 02 0001",
+    ],
     ["reserved flags of PUBACK [MQTT-2.1.3-1] [MQTT3-2.2.2-2]", "41 02 0001"],
     ["an acknowledgement cut short", "40 01 00"],
     ["the reserved packet type 0", "00 00"],
@@ -245,8 +253,17 @@ describe.each(CASES)(`messages out: ${TITLE}`, (which) => {
     expect([driven.told(), driven.sent(), driven.engine.over]).toEqual([[], [], false]);
   });
 
+  test("PUBACK for QoS 2 is a protocol violation, but for a 3.1.1 client, whose server cannot say that it has no QoS 2", () => {
+    const driven = opened(which);
+    driven.publish("t", 2);
+    driven.sent();
+    driven.feed("40 02 0001");
+    const taken = which.role === "client" && level === 4;
+    expect(driven.told()).toEqual(taken ? ["done t 1 0x00"] : ["failed ERR_PROTOCOL_VIOLATION"]);
+    expect([goodbye(driven), driven.engine.over]).toEqual([level === 5 ? 0x82 : null, !taken]);
+  });
+
   test.each([
-    ["PUBACK for QoS 2", 2, "40 02 0001"],
     ["PUBREC for QoS 1", 1, "50 02 0001"],
     ["PUBCOMP for QoS 1", 1, "70 02 0001"],
     ["PUBCOMP before PUBREC", 2, "70 02 0001"],
@@ -296,7 +313,9 @@ describe.each(CASES)(`the end: ${TITLE}`, (which) => {
   const { level } = which;
 
   test("nothing is written after the goodbye, whatever the owner calls [MQTT-3.14.4-1] [MQTT3-3.14.4-2]", () => {
-    const driven = opened(which).feed(publish(level, "32", "0001")).feed(publish(level, "34", "0002"));
+    const driven = opened(which)
+      .feed(publish(level, "32", "0001"))
+      .feed(publish(level, "34", "0002"));
     const { engine } = driven;
     engine.disconnect(0x80, null);
     const words = level === 5 ? [hex("e0 01 80")] : which.role === "client" ? [hex("e0 00")] : [];
@@ -352,7 +371,7 @@ describe.each(CASES)(`the end: ${TITLE}`, (which) => {
     expect(second.sent()).toEqual([hex("40 02 0001")]);
   });
 
-  test("a message still being handled when the link broke is settled on the next one", () => {
+  test("a message still being handled when the link broke is settled on the next one [MQTT-4.1.0-1] [MQTT3-4.1.0-1] [MQTT3-4.1.0-2]", () => {
     const session = new SessionState<string>();
     const first = opened(which, { session }).feed(publish(level, "34", "0001"));
     first.engine.end();
@@ -373,6 +392,34 @@ describe.each(CASES)(`the end: ${TITLE}`, (which) => {
 });
 
 describe.each(CASES.filter((each) => each.level === 5))(`reason codes and windows: ${TITLE}`, (which) => {
+  test.each([
+    ["PUBACK [MQTT-3.4.2-1]", "40 03 0001 92"],
+    ["PUBREC [MQTT-3.5.2-1]", "50 03 0001 8e"],
+    ["PUBREL [MQTT-3.6.2-1]", "62 03 0001 80"],
+    ["PUBCOMP [MQTT-3.7.2-1]", "70 03 0001 10"],
+  ])("a code that does not exist for %s ends the connection", (_, input) => {
+    expectEnd(opened(which), input, "ERR_PROTOCOL_VIOLATION", 0x82);
+  });
+
+  test("reason code, reason string and user properties of an acknowledgement are passed on", () => {
+    const driven = opened(which);
+    driven.publish("t", 1);
+    driven.publish("t", 2);
+    driven.publish("t", 2);
+    driven.feed("40 08 0001 10 04 1f 0001 'r'").feed("50 03 0002 97 50 02 0003 70 03 0003 92");
+    expect(driven.told()).toEqual(['done t 1 0x10 "r"', "done t 2 0x97", "received t 3", "done t 3 0x92"]);
+  });
+
+  test("a refused QoS 2 message is finished: no PUBREL, and its id is free [MQTT-4.4.0-2] [MQTT-4.3.3-4]", () => {
+    const driven = opened(which);
+    driven.publish("t", 2);
+    driven.sent();
+    driven.feed("50 03 0001 87");
+    expect([driven.sent(), driven.session.outbound.inflight]).toEqual([[], 0]);
+    // Nor does a late refusal of an id that is free ask for one.
+    expect(driven.feed("50 03 0001 87").sent()).toEqual([]);
+  });
+
   test("a reason code that PUBACK cannot carry is refused, and the message stays open", () => {
     const driven = opened(which).feed(publish(5, "32", "0001"));
     const ticket = driven.tickets[0] ?? -1;

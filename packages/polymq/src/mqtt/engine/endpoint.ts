@@ -168,7 +168,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
    * nothing was written; 0 when the connection is over. Five plain parameters, for an object per message to hold them
    * would be garbage.
    * @param block encoded properties without a topic alias, or null for none
-   * @throws {MessagingError} ERR_PACKET_TOO_LARGE above what the peer accepts [MQTT-3.1.2-24]
+   * @throws {MessagingError} ERR_PACKET_TOO_LARGE above what the peer accepts [MQTT-3.1.2-24], ERR_NOT_CONNECTED before CONNACK
    */
   sendPublish(
     fields: PublishFields,
@@ -178,6 +178,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     block: Uint8Array | null,
   ): number {
     if (this.#over) return 0;
+    if (this.#session === null) throw new MessagingError("ERR_NOT_CONNECTED", "PUBLISH before CONNACK");
     let properties: Uint8Array | null = null;
     let name = topicBytes;
     if (this.level === 5) {
@@ -307,6 +308,9 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     this.handler.onPublish(topic, head, buffer, ticket);
   }
 
+  /** True where PUBACK may end a QoS 2 exchange that awaits PUBREC. */
+  protected abstract get takesDowngrade(): boolean;
+
   /** Role-specific checks of an arrived PUBLISH; throws to end the connection. */
   protected abstract checkPublish(head: PublishHead): void;
 
@@ -383,9 +387,10 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     if (now !== phase) {
       // An id that is free may be acknowledged late, after its session was lost; another exchange's id never [MQTT-4.3.2-2].
       if (now === Phase.Free) return;
-      throw wrongAck(phase === Phase.AtLeastOnce ? "PUBACK" : "PUBCOMP", packetId);
+      const downgraded = phase === Phase.AtLeastOnce && now === Phase.ExactlyOnce && this.takesDowngrade;
+      if (!downgraded) throw wrongAck(phase === Phase.AtLeastOnce ? "PUBACK" : "PUBCOMP", packetId);
     }
-    const item = outbound.finish(packetId, phase);
+    const item = outbound.finish(packetId, now);
     if (item !== undefined) this.handler.onPublishDone(item, packetId, reasonCode, properties);
   }
 
@@ -422,8 +427,8 @@ export abstract class Endpoint<Item, Route> implements AckSink {
   }
 }
 
-/** Most that a topic alias adds to a PUBLISH: the property, and one more byte each for property length and remaining length. */
-const ALIAS_BYTES_MAX = 5;
+/** Most that a topic alias adds to a PUBLISH: the property, and one more byte for property length or remaining length, never for both. */
+const ALIAS_BYTES_MAX = 4;
 
 /** The largest packet that the protocol can say: fixed header and remaining length (MQTT 5.0 §2.1.4). */
 const PACKET_BYTES_MAX = VARINT_MAX + 5;

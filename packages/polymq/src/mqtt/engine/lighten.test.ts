@@ -33,15 +33,13 @@ describe("lighten", () => {
     expect(withoutReasons(connack)).toEqual({ ...connack, properties: { receiveMaximum: 5 } });
   });
 
-  test.each([
-    "puback",
-    "pubrec",
-    "pubrel",
-    "pubcomp",
-  ] as const)("%s can do without them [MQTT-3.4.2-2] [MQTT-3.4.2-3] [MQTT-3.5.2-2] [MQTT-3.5.2-3] [MQTT-3.6.2-2] [MQTT-3.6.2-3] [MQTT-3.7.2-2] [MQTT-3.7.2-3]", (type) => {
-    const packet = { type, packetId: 1, reasonCode: 0, properties: null };
-    expect(withoutReasons({ ...packet, properties: BOTH })).toEqual(packet);
-  });
+  test.each(["puback", "pubrec", "pubrel", "pubcomp"] as const)(
+    "%s can do without them [MQTT-3.4.2-2] [MQTT-3.4.2-3] [MQTT-3.5.2-2] [MQTT-3.5.2-3] [MQTT-3.6.2-2] [MQTT-3.6.2-3] [MQTT-3.7.2-2] [MQTT-3.7.2-3]",
+    (type) => {
+      const packet = { type, packetId: 1, reasonCode: 0, properties: null };
+      expect(withoutReasons({ ...packet, properties: BOTH })).toEqual(packet);
+    },
+  );
 
   test("AUTH keeps its method and UNSUBACK its codes [MQTT-3.15.2-2] [MQTT-3.15.2-3] [MQTT-3.11.2-1] [MQTT-3.11.2-2]", () => {
     const auth = { type: "auth", reasonCode: 0x18, properties: { authenticationMethod: "m" } } as const;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Auth, ConnectProperties, ProtocolLevel } from "../codec/packets.ts";
-import { type Cut, CUTS, DrivenServer, hex, LEVELS, type ServerSetup } from "./engine-pair.test-support.ts";
+import { CUTS, type Cut, DrivenServer, hex, LEVELS, type ServerSetup } from "./engine-pair.test-support.ts";
 
 const CASES: readonly { readonly level: ProtocolLevel; readonly cut: Cut }[] = LEVELS.flatMap((level) =>
   CUTS.map((cut) => ({ level, cut })),
@@ -49,7 +49,10 @@ describe.each(CASES)("ServerEngine, an open connection at level $level, $cut", (
   });
 
   test.each([
-    ["SUBSCRIBE with reserved flags [MQTT-3.8.1-1] [MQTT-2.1.3-1] [MQTT3-3.8.1-1] [MQTT3-2.2.2-2]", "80 07 0001 00 0001 'a' 00"],
+    [
+      "SUBSCRIBE with reserved flags [MQTT-3.8.1-1] [MQTT-2.1.3-1] [MQTT3-3.8.1-1] [MQTT3-2.2.2-2]",
+      "80 07 0001 00 0001 'a' 00",
+    ],
     ["UNSUBSCRIBE with reserved flags [MQTT-3.10.1-1] [MQTT3-3.10.1-1]", "a0 06 0001 00 0001 'a'"],
     ["DISCONNECT with reserved flags [MQTT-3.14.1-1] [MQTT3-3.14.1-1]", "e1 00"],
     ["PINGREQ with a body", "c0 01 00"],
@@ -79,6 +82,16 @@ describe.each(CASES)("ServerEngine, an open connection at level $level, $cut", (
     server.feed(v5 ? "32 08 0001 't' 0002 00 'hi'" : "32 07 0001 't' 0002 'hi'");
     expect(server.told()).toEqual(["publish t q1 hi"]);
     expectEnd(server, v5 ? "34 08 0001 't' 0003 00 'hi'" : "34 07 0001 't' 0003 'hi'", "ERR_INVALID_QOS", "9b");
+  });
+
+  test("a subscription may ask for more than the server's maximum QoS [MQTT-3.2.2-10]", () => {
+    const server = open({ acceptance: { properties: { maximumQoS: 1 } } });
+    server.feed(v5 ? "82 07 0001 00 0001 'a' 02" : "82 06 0001 0001 'a' 02");
+    expect(server.told()).toEqual(["subscribe 1 a:2"]);
+  });
+
+  test("UNSUBSCRIBE without a filter ends the connection [MQTT-3.10.3-2] [MQTT3-3.10.3-2]", () => {
+    expectEnd(open(), v5 ? "a2 03 0001 00" : "a2 02 0001", "ERR_PROTOCOL_VIOLATION", "82");
   });
 
   test("a retained message ends the connection with 0x9A where the server has none [MQTT-3.2.2-14]", () => {
@@ -113,6 +126,18 @@ describe.each(CUTS)("ServerEngine, 5.0 only, %s", (cut) => {
     expectEnd(open(), "30 08 0001 't' 02 0b 01 'hi'", "ERR_PROTOCOL_VIOLATION", "82");
   });
 
+  test("No Local on a shared subscription ends the connection [MQTT-3.8.3-4]", () => {
+    expectEnd(open(), "82 10 0001 00 000a '$share/g/a' 04", "ERR_PROTOCOL_VIOLATION", "82");
+  });
+
+  test.each([
+    ["without a share name [MQTT-4.8.2-1]", "82 0f 0001 00 0009 '$share//a' 00"],
+    ["with a wildcard in its share name [MQTT-4.8.2-2]", "82 10 0001 00 000a '$share/+/a' 00"],
+    ["without a filter [MQTT-4.8.2-2]", "82 0e 0001 00 0008 '$share/g' 00"],
+  ])("a shared subscription %s ends the connection", (_, input) => {
+    expectEnd(open(), input, "ERR_MALFORMED_PACKET", "81");
+  });
+
   test("DISCONNECT with a reason, and with an expiry where CONNECT had one, is told (MQTT 5.0 §3.14.2)", () => {
     expect(open().feed("e0 01 04").told()).toEqual(["disconnect 0x04"]);
     expect(open({ sessionExpirySeconds: 1 }).feed("e0 07 00 05 11 00000009").told()).toEqual(["disconnect 0x00"]);
@@ -124,9 +149,12 @@ describe.each(CUTS)("ServerEngine, 5.0 only, %s", (cut) => {
     expectEnd(open({ sessionExpirySeconds: 0 }), "e0 07 00 05 11 00000001", "ERR_PROTOCOL_VIOLATION", "82");
   });
 
-  test.each(["8b", "8e", "9a"])("DISCONNECT 0x%s, which only a server may send, is a protocol error [MQTT-3.14.2-1]", (code) => {
-    expectEnd(open(), `e0 01 ${code}`, "ERR_PROTOCOL_VIOLATION", "82");
-  });
+  test.each(["8b", "8e", "9a"])(
+    "DISCONNECT 0x%s, which only a server may send, is a protocol error [MQTT-3.14.2-1]",
+    (code) => {
+      expectEnd(open(), `e0 01 ${code}`, "ERR_PROTOCOL_VIOLATION", "82");
+    },
+  );
 
   test("DISCONNECT with a code that does not exist is a protocol error [MQTT-3.14.2-1]", () => {
     expectEnd(open(), "e0 01 85", "ERR_PROTOCOL_VIOLATION", "82");
@@ -162,7 +190,11 @@ describe.each(CUTS)("ServerEngine, 5.0 only, %s", (cut) => {
     const properties = { reasonString: "r", userProperties: [["a", "b"]] } as const;
     server.engine.sendSuback({ type: "suback", packetId: 1, reasonCodes: [0], properties });
     server.engine.sendUnsuback({ type: "unsuback", packetId: 1, reasonCodes: [0], properties });
-    server.engine.sendAuth({ type: "auth", reasonCode: 0x18, properties: { ...properties, authenticationMethod: "m" } });
+    server.engine.sendAuth({
+      type: "auth",
+      reasonCode: 0x18,
+      properties: { ...properties, authenticationMethod: "m" },
+    });
     server.feed("00 00");
     expect(server.sent()).toEqual([
       hex("90 04 0001 00 00"),

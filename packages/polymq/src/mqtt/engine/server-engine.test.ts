@@ -1,6 +1,15 @@
 import { describe, expect, test } from "vitest";
 import type { ConnackProperties, ConnectProperties } from "../codec/packets.ts";
-import { bytes, connectPacket, CUTS, DrivenServer, encoded, hex, LEVELS, type ServerSetup } from "./engine-pair.test-support.ts";
+import {
+  bytes,
+  CUTS,
+  connectPacket,
+  DrivenServer,
+  encoded,
+  hex,
+  LEVELS,
+  type ServerSetup,
+} from "./engine-pair.test-support.ts";
 
 const CONNECT_4 = "10 0d 0004 'MQTT' 04 02 003c 0001 'c'";
 const CONNECT_5 = "10 0e 0004 'MQTT' 05 02 003c 00 0001 'c'";
@@ -25,12 +34,19 @@ describe.each(CUTS)("ServerEngine, a client connects, %s", (cut) => {
     expect([server.engine.open, server.engine.protocolLevel]).toEqual([true, 5]);
   });
 
-  test.each([true, false])("session present is said as the owner says it: %s [MQTT-3.2.2-3] [MQTT3-3.2.2-2] [MQTT3-3.2.2-3]", (sessionPresent) => {
-    const flag = sessionPresent ? "01" : "00";
-    const v4 = new DrivenServer(cut, { acceptance: { sessionPresent } }).feed(encoded(connectPacket(4, { cleanStart: false }), 4));
-    const v5 = new DrivenServer(cut, { acceptance: { sessionPresent } }).feed(encoded(connectPacket(5, { cleanStart: false }), 5));
-    expect([v4.sent(), v5.sent()]).toEqual([[hex(`20 02 ${flag} 00`)], [hex(`20 03 ${flag} 00 00`)]]);
-  });
+  test.each([true, false])(
+    "session present is said as the owner says it: %s [MQTT-3.2.2-3] [MQTT3-3.2.2-2] [MQTT3-3.2.2-3]",
+    (sessionPresent) => {
+      const flag = sessionPresent ? "01" : "00";
+      const v4 = new DrivenServer(cut, { acceptance: { sessionPresent } }).feed(
+        encoded(connectPacket(4, { cleanStart: false }), 4),
+      );
+      const v5 = new DrivenServer(cut, { acceptance: { sessionPresent } }).feed(
+        encoded(connectPacket(5, { cleanStart: false }), 5),
+      );
+      expect([v4.sent(), v5.sent()]).toEqual([[hex(`20 02 ${flag} 00`)], [hex(`20 03 ${flag} 00 00`)]]);
+    },
+  );
 
   test("there is one CONNACK, however often the owner answers [MQTT-3.2.0-2]", () => {
     const server = new DrivenServer(cut).feed(CONNECT_5);
@@ -54,12 +70,15 @@ describe.each(CUTS)("ServerEngine, a client connects, %s", (cut) => {
     [0x88, "03"],
     [0x86, "04"],
     [0x87, "05"],
-  ])("a 3.1.1 client is refused with %i said as a return code [MQTT3-3.2.2-4] [MQTT3-3.2.2-5] [MQTT3-3.1.3-9] [MQTT3-3.1.4-5]", (reasonCode, returnCode) => {
-    const server = new DrivenServer(cut, { answer: "later" }).feed(CONNECT_4);
-    server.engine.refuse(reasonCode, null);
-    server.feed("c0 00");
-    expect([server.sent(), server.engine.over]).toEqual([[hex(`20 02 00 ${returnCode}`)], true]);
-  });
+  ])(
+    "a 3.1.1 client is refused with %i said as a return code [MQTT3-3.2.2-4] [MQTT3-3.2.2-5] [MQTT3-3.1.3-9] [MQTT3-3.1.4-5]",
+    (reasonCode, returnCode) => {
+      const server = new DrivenServer(cut, { answer: "later" }).feed(CONNECT_4);
+      server.engine.refuse(reasonCode, null);
+      server.feed("c0 00");
+      expect([server.sent(), server.engine.over]).toEqual([[hex(`20 02 00 ${returnCode}`)], true]);
+    },
+  );
 
   test("a 3.1.1 client is refused without CONNACK where no return code fits [MQTT3-3.2.2-6]", () => {
     const server = new DrivenServer(cut, { answer: "later" }).feed(CONNECT_4);
@@ -94,10 +113,13 @@ describe.each(CUTS)("ServerEngine, a client connects, %s", (cut) => {
     ["DISCONNECT", "e0 00"],
     ["AUTH", "f0 00"],
     ["CONNACK", "20 03 00 00 00"],
-  ])("%s before CONNECT ends the connection without an answer [MQTT-3.1.0-1] [MQTT-3.14.0-1] [MQTT3-3.1.0-1]", (_, input) => {
-    const server = new DrivenServer(cut).feed(input);
-    expect([server.told(), server.sent()]).toEqual([["failed ERR_MALFORMED_PACKET"], []]);
-  });
+  ])(
+    "%s before CONNECT ends the connection without an answer [MQTT-3.1.0-1] [MQTT-3.14.0-1] [MQTT3-3.1.0-1]",
+    (_, input) => {
+      const server = new DrivenServer(cut).feed(input);
+      expect([server.told(), server.sent()]).toEqual([["failed ERR_MALFORMED_PACKET"], []]);
+    },
+  );
 
   test("a CONNECT larger than we take ends the connection", () => {
     const server = new DrivenServer(cut, { maximumPacketSize: 10 }).feed("10 0e");
@@ -123,6 +145,7 @@ describe.each(CUTS)("ServerEngine, what a client sends before CONNACK, %s", (cut
     const server = new DrivenServer(cut, { answer: "later" });
     server.feed(`${CONNECT_5} 82 07 0001 00 0001 'a' 00`).feed("32 08 0001 't' 0002 00 'hi' c0 00");
     expect([server.told(), server.sent()]).toEqual([["connect c v5"], []]);
+    expect(() => server.publish("t", 0)).toThrow(expect.objectContaining({ code: "ERR_NOT_CONNECTED" }));
     server.accept();
     expect(server.told()).toEqual(["subscribe 1 a:0", "publish t q1 hi"]);
     expect(server.sent()).toEqual([hex("20 03 00 00 00"), hex("d0 00")]);
@@ -216,10 +239,13 @@ describe.each(CUTS)("ServerEngine, what CONNACK says, %s", (cut) => {
     [18, "20 0d 00 00 0a 21 0007 26 0001 'a' 0001 'b'"],
     [14, "20 06 00 00 03 21 0007"],
     [8, "20 06 00 00 03 21 0007"],
-  ])("reason string and user properties are left out where the client takes %i bytes [MQTT-3.2.2-19] [MQTT-3.2.2-20] [MQTT-3.1.2-24]", (maximumPacketSize, connack) => {
-    const server = seen(cut, { maximumPacketSize }, { acceptance: { properties } });
-    expect(server.sent()).toEqual([hex(connack)]);
-  });
+  ])(
+    "reason string and user properties are left out where the client takes %i bytes [MQTT-3.2.2-19] [MQTT-3.2.2-20] [MQTT-3.1.2-24]",
+    (maximumPacketSize, connack) => {
+      const server = seen(cut, { maximumPacketSize }, { acceptance: { properties } });
+      expect(server.sent()).toEqual([hex(connack)]);
+    },
+  );
 
   test("a client that takes no packet as large as CONNACK gets none, and no connection", () => {
     const server = new DrivenServer(cut).feed(encoded(connectPacket(5, { properties: { maximumPacketSize: 4 } }), 5));

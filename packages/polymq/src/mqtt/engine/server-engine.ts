@@ -1,3 +1,4 @@
+import { unreachable } from "../../base/assert.ts";
 import { isMessagingError, MessagingError } from "../../base/errors.ts";
 import type { ByteReader } from "../../bytes/reader.ts";
 import { decodeConnect, readConnectLevel } from "../codec/connect.ts";
@@ -200,14 +201,17 @@ export class ServerEngine<Item, Route> extends Endpoint<Item, Route> {
 
   /** When `onTime` should be called; Infinity for never. */
   get deadlineMs(): number {
-    switch (this.#state.is) {
+    const state = this.#state;
+    switch (state.is) {
       case "new":
       case "deciding":
-        return this.#state.untilMs;
+        return state.untilMs;
       case "open":
-        return this.#state.keepAlive.deadlineMs;
+        return state.keepAlive.deadlineMs;
       case "closed":
         return Number.POSITIVE_INFINITY;
+      default:
+        return unreachable(state);
     }
   }
 
@@ -239,6 +243,10 @@ export class ServerEngine<Item, Route> extends Endpoint<Item, Route> {
     const quiet = text === "" || this.#state.connect.properties?.requestProblemInformation === false;
     const code = sayableCode("disconnect", reasonCode, "server");
     this.sendLast({ type: "disconnect", reasonCode: code, properties: quiet ? null : { reasonString: text } });
+  }
+
+  protected get takesDowngrade(): boolean {
+    return false;
   }
 
   protected checkPublish(head: PublishHead): void {

@@ -135,12 +135,17 @@ export class FaultProxy {
     this.#port = this.#listener.port;
   }
 
+  /** Resolves once the connections of now are over, however they end. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#links].map((link) => link.gone));
+  }
+
   /** Ends everything; resolves when no socket, server or timer is left. */
   async close(): Promise<void> {
     await this.refuse();
-    const ends = [...this.#links].map((link) => link.gone);
+    const over = this.idle();
     for (const link of [...this.#links]) link.destroy();
-    await Promise.all(ends);
+    await over;
   }
 
   #onClient(client: Socket): void {

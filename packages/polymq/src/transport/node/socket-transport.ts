@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import { MessagingError } from "../../base/errors.ts";
 import type { Transport, TransportHandler, TransportInfo } from "../transport.ts";
+import { peerInfo } from "./peer-info.ts";
 
 /** How long a closing connection may go without progress before it is torn down. */
 const LINGER_MS = 2_000;
@@ -51,7 +52,7 @@ class SocketTransport implements Transport {
   constructor(socket: Socket, handler: TransportHandler, options: WrapOptions) {
     this.#socket = socket;
     this.#handler = handler;
-    this.info = describe(socket);
+    this.info = peerInfo(socket);
     socket.setNoDelay(true);
     const keepAliveMs = options.tcpKeepAliveMs ?? TCP_KEEP_ALIVE_MS;
     if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
@@ -132,23 +133,4 @@ class SocketTransport implements Transport {
     const message = `the connection failed: ${cause?.message}`;
     this.#handler.onClosed(cause === null ? null : new MessagingError("ERR_CONNECTION_LOST", message, { cause }));
   }
-}
-
-/** What Node's TLS socket adds. */
-interface SecureSocket {
-  readonly encrypted?: boolean;
-  readonly authorized?: boolean;
-  getPeerCertificate?(): { readonly subject?: { readonly CN?: string | string[] } };
-}
-
-function describe(socket: Socket): TransportInfo {
-  const secure = socket as SecureSocket;
-  const commonName = secure.authorized === true ? secure.getPeerCertificate?.().subject?.CN : undefined;
-  return {
-    kind: secure.encrypted === true ? "tls" : "tcp",
-    remoteAddress: socket.remoteAddress ?? "",
-    remotePort: socket.remotePort ?? 0,
-    secure: secure.encrypted === true,
-    peerCommonName: typeof commonName === "string" ? commonName : (commonName?.[0] ?? ""),
-  };
 }

@@ -1,5 +1,11 @@
 import { isIP } from "node:net";
-import { createServer, type TLSSocket, type TlsOptions as TlsServerOptions, connect as tlsConnect } from "node:tls";
+import {
+  createSecureContext,
+  createServer,
+  type TLSSocket,
+  type TlsOptions as TlsServerOptions,
+  connect as tlsConnect,
+} from "node:tls";
 import type { Clock } from "../../base/clock.ts";
 import { MessagingError } from "../../base/errors.ts";
 import type { Endpoint } from "../endpoint.ts";
@@ -18,16 +24,19 @@ export function dialTls(
   options: DialOptions,
   handler: TransportHandler,
 ): Promise<Transport> {
-  const target = { host: endpoint.host, port: endpoint.port, ...tlsClientOptions(options.tls ?? {}, endpoint.host) };
-  const open = (): TLSSocket => usingMaterial(() => tlsConnect(target));
+  const { host, port } = endpoint;
+  const open = (): TLSSocket => tlsConnect({ host, port, ...secureOptions(options.tls ?? {}, host) });
   return dialSocket({ clock, options, handler, event: "secureConnect", open });
 }
 
-/** {@link TlsOptions} in Node's words; also used for WebSocket over TLS. */
-export function tlsClientOptions(tls: TlsOptions, host: string): Record<string, unknown> {
+/**
+ * {@link TlsOptions} in Node's words, certificates and keys read; also used for WebSocket over TLS.
+ * @throws {MessagingError} ERR_INVALID_OPTIONS
+ */
+export function secureOptions(tls: TlsOptions, host: string): Record<string, unknown> {
   const serverName = tls.serverName ?? host;
   return withoutUndefined({
-    ...materialOf(tls),
+    secureContext: usingMaterial(() => createSecureContext(withoutUndefined(materialOf(tls)))),
     ALPNProtocols: tls.alpnProtocols,
     // SNI carries names only (RFC 6066 §3).
     servername: isIP(serverName) === 0 ? serverName : "",

@@ -145,6 +145,12 @@ describe("dialWebSocket", () => {
     transport.destroy();
   });
 
+  test("a key that OpenSSL cannot read is ERR_INVALID_OPTIONS", async () => {
+    await serve({}, true);
+    const refused = dial({}, undefined, { kind: "wss", tls: { cert: certificates.clientCert, key: "nonsense" } });
+    await expect(refused).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS" });
+  });
+
   test("a status other than 101 is ERR_CONNECT_FAILED and says which", async () => {
     await serve({ paths: ["/mqtt"] });
     const refused = dial({}, undefined, { path: "/elsewhere" });

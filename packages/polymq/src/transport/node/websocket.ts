@@ -9,15 +9,17 @@ import type { Endpoint } from "../endpoint.ts";
 import type { DialOptions, WebSocketDialOptions } from "../platform.ts";
 import type { Transport, TransportHandler, TransportInfo } from "../transport.ts";
 import { CloseCode, closedError, MESSAGE_BYTES_MAX, webSocketUrl } from "../websocket-rules.ts";
+import { peerInfo } from "./peer-info.ts";
 import { TCP_KEEP_ALIVE_MS } from "./socket-transport.ts";
-import { tlsClientOptions } from "./tls.ts";
+import { secureOptions } from "./tls.ts";
 
 /** How long a closing handshake may take before the connection is torn down. */
 const LINGER_MS = 2_000;
 
 /**
  * Connects over WebSocket (RFC 6455) with the subprotocols given; the server has to choose one of them [MQTT-6.0.0-3].
- * @throws {MessagingError} ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_ABORTED
+ * @throws {MessagingError} ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_ABORTED, ERR_INVALID_OPTIONS for a certificate or key that OpenSSL
+ *   refuses
  */
 export function dialWebSocket(
   clock: Clock,
@@ -52,7 +54,7 @@ function openSocket(address: string, endpoint: Endpoint, options: DialOptions): 
     closeTimeout: LINGER_MS,
     ...(web.headers === undefined ? {} : { headers: { ...web.headers } }),
     ...(web.agent === undefined ? {} : { agent: web.agent }),
-    ...(options.kind === "wss" ? tlsClientOptions(options.tls ?? {}, endpoint.host) : {}),
+    ...(options.kind === "wss" ? secureOptions(options.tls ?? {}, endpoint.host) : {}),
   };
   return new WebSocket(address, [...web.protocols], settings);
 }
@@ -122,7 +124,7 @@ class WebSocketTransport implements Transport {
   constructor(socket: WebSocket, handler: TransportHandler, options: WrapWebSocketOptions) {
     this.#socket = socket;
     this.#handler = handler;
-    this.info = describe(options.stream);
+    this.info = peerInfo(options.stream, "websocket");
     setKeepAlive(options.stream, options.tcpKeepAliveMs ?? TCP_KEEP_ALIVE_MS);
     socket.on("message", (data, isBinary) => this.#onMessage(data as Buffer, isBinary));
     socket.on("error", (error) => {
@@ -202,28 +204,11 @@ class WebSocketTransport implements Transport {
 
 const BINARY = { binary: true } as const;
 
-/** The parts of a socket that a plain stream lacks. */
-interface SocketLike {
-  readonly remoteAddress?: string;
-  readonly remotePort?: number;
-  readonly encrypted?: boolean;
-  readonly authorized?: boolean;
+/** A plain stream has no keep-alive. */
+interface KeepAlive {
   setKeepAlive?(on: boolean, idleMs: number): unknown;
-  getPeerCertificate?(): { readonly subject?: { readonly CN?: string | string[] } };
 }
 
 function setKeepAlive(stream: Duplex | null, idleMs: number): void {
-  if (idleMs > 0) (stream as SocketLike | null)?.setKeepAlive?.(true, idleMs);
-}
-
-function describe(stream: Duplex | null): TransportInfo {
-  const socket: SocketLike = (stream ?? {}) as SocketLike;
-  const commonName = socket.authorized === true ? socket.getPeerCertificate?.().subject?.CN : undefined;
-  return {
-    kind: "websocket",
-    remoteAddress: socket.remoteAddress ?? "",
-    remotePort: socket.remotePort ?? 0,
-    secure: socket.encrypted === true,
-    peerCommonName: typeof commonName === "string" ? commonName : (commonName?.[0] ?? ""),
-  };
+  if (idleMs > 0) (stream as KeepAlive | null)?.setKeepAlive?.(true, idleMs);
 }

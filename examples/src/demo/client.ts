@@ -1,0 +1,26 @@
+import { MqttClient } from "polymq/mqtt";
+import type { ClientPlan } from "./messages.ts";
+
+/** Longest wait for an acknowledgement; far above all cuts of the demo together. */
+const ACK_TIMEOUT_MS = 60_000;
+
+/** A client whose session outlives its connections, so that nothing is lost or repeated when the link breaks. */
+export function demoClient(plan: ClientPlan): MqttClient {
+  return new MqttClient({
+    servers: plan.server,
+    clientId: plan.name,
+    protocolVersion: plan.protocolVersion,
+    cleanStart: false,
+    ...(plan.protocolVersion === 5 ? { sessionExpirySeconds: 3_600 } : {}),
+    maxInflight: 500,
+    ackTimeoutMs: ACK_TIMEOUT_MS,
+    reconnect: { initialDelayMs: 50, maxDelayMs: 500, retryFirstConnect: true },
+  });
+}
+
+/** Counts how often a client came back. */
+export function countReconnects(client: MqttClient): () => number {
+  let connects = 0;
+  client.on("connect", () => connects++);
+  return () => Math.max(0, connects - 1);
+}

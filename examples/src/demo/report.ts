@@ -1,0 +1,52 @@
+import { faultsOf, type Verdict } from "./ledger.ts";
+
+/** All that there is to report. */
+export interface Totals {
+  readonly verdict: Verdict;
+  /** From the first publish to the last delivery. */
+  readonly elapsedMs: number;
+  /** True when publishing was slowed down to spread it over time. */
+  readonly paced: boolean;
+  readonly cuts: number;
+  readonly cutsWanted: number;
+  /** Connections that the cuts broke. */
+  readonly broken: number;
+  readonly reconnects: number;
+  /** Deliveries that the broker itself says it dropped. */
+  readonly dropped: number;
+}
+
+/** What is wrong with the outcome, a line each; nothing when all is well. */
+export function allFaults({ verdict, cuts, cutsWanted }: Totals): string[] {
+  const faults = faultsOf(verdict);
+  // Without its cuts the demo has shown nothing.
+  if (cuts < cutsWanted) faults.push(`links were cut ${cuts} times instead of ${cutsWanted}: too few records for that`);
+  return faults;
+}
+
+const PACED = ", slowed down to watch (--seconds 0 goes as fast as it can)";
+
+/** The report of the demo, a line each, with a line break after the last. */
+export function reportLines(totals: Totals): string[] {
+  const { verdict, elapsedMs } = totals;
+  const faults = allFaults(totals);
+  const rate = Math.round((verdict.delivered * 1_000) / elapsedMs);
+  const rows: [what: string, value: string][] = [
+    ["published", `${verdict.published} of ${verdict.records} acknowledged`],
+    ["delivered", `${verdict.delivered}`],
+    ["duplicates", `${verdict.duplicatesQoS1} at QoS 1 (allowed), ${verdict.duplicatesQoS2.length} at QoS 2`],
+    ["lost", `${verdict.lost.length}`],
+    ["dropped", `${totals.dropped} by the broker`],
+    ["cuts", `${totals.cuts}, which broke ${totals.broken} connections`],
+    ["reconnects", `${totals.reconnects}`],
+    ["throughput", `${rate} records/s over ${(elapsedMs / 1_000).toFixed(1)} s${totals.paced ? PACED : ""}`],
+    ["latency", `p50 ${verdict.p50Ms.toFixed(1)} ms, p99 ${verdict.p99Ms.toFixed(1)} ms, cuts included`],
+  ];
+  return [
+    "",
+    ...rows.map(([what, value]) => `${what.padEnd(12)}${value}`),
+    "",
+    ...(faults.length === 0 ? ["OK: nothing was lost"] : faults.map((fault) => `FAILED: ${fault}`)),
+    "",
+  ];
+}
