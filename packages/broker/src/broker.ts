@@ -7,6 +7,7 @@ import type { HubInspection } from "./core/inspection.ts";
 import type { ListenerAddress } from "./listeners/listener-address.ts";
 import { type Listeners, openListeners } from "./listeners/listeners.ts";
 import { mqttProtocol } from "./listeners/mqtt-protocol.ts";
+import { reservedProtocol } from "./listeners/reserved-protocol.ts";
 import { BrokerMetrics, type MetricsSnapshot } from "./metrics/broker-metrics.ts";
 import type { BrokerOptions } from "./options.ts";
 import { MqttConnection } from "./sessions/mqtt/mqtt-connection.ts";
@@ -153,7 +154,7 @@ class RunningBroker implements Broker {
     this.#listeners = await openListeners({
       listeners: this.#settings.listeners,
       limits: this.#settings.admission,
-      protocols: [mqttProtocol(() => new MqttConnection(this.#context))],
+      protocols: [mqttProtocol(() => new MqttConnection(this.#context)), reservedProtocol("amqp", "AMQP")],
       metrics,
       clock: this.#clock,
     });

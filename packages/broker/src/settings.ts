@@ -1,41 +1,14 @@
 import { resolve } from "node:path";
 import type { AuthSettings } from "./auth/auth-settings.ts";
 import type { HubLimits } from "./core/hub.ts";
-import type { MailboxLimits } from "./core/mailbox.ts";
 import { FILTER_LEVELS_MAX } from "./core/topic-trie.ts";
 import type { AdmissionSettings, ListenerSettings } from "./listeners/listener-settings.ts";
 import { OptionReader } from "./option-reader.ts";
 import type { BrokerOptions } from "./options.ts";
+import type { MqttSettings, SessionSettings } from "./sessions/mqtt/mqtt-settings.ts";
 import { authSettings } from "./settings-auth.ts";
 import { listenerSettings } from "./settings-listeners.ts";
 import type { Durability } from "./storage/store.ts";
-
-/** MQTT, checked and complete. */
-export interface MqttSettings {
-  readonly maximumQoS: 0 | 1 | 2;
-  readonly retainAvailable: boolean;
-  readonly wildcardSubscriptionAvailable: boolean;
-  readonly subscriptionIdentifiersAvailable: boolean;
-  readonly sharedSubscriptionAvailable: boolean;
-  readonly receiveMaximum: number;
-  readonly maxInflight: number;
-  readonly maximumPacketSize: number;
-  readonly topicAliasMaximum: number;
-  readonly outboundTopicAliasMaximum: number;
-  /** 0: as each client asks. */
-  readonly serverKeepAliveSeconds: number;
-  readonly connectTimeoutMs: number;
-  readonly topicLevelsMax: number;
-  /** With `%c` for the client id; "" gives none. */
-  readonly responseInformation: string;
-}
-
-/** Sessions, checked and complete. */
-export interface SessionSettings {
-  readonly expirySecondsMax: number;
-  readonly queue: MailboxLimits;
-  readonly unsentBytesMax: number;
-}
 
 /** {@link BrokerOptions} after the door: complete, checked, frozen. */
 export interface BrokerSettings {

@@ -81,6 +81,12 @@ export class Load {
 
   /** As {@link Load.stop}, after all of a limited number of messages. */
   async finished(): Promise<Verdict> {
+    await this.unlessStalled(Promise.all([...this.#runs, ...this.#ends]));
+    return this.verdict();
+  }
+
+  /** Resolves as `work` does; rejects when nothing is delivered for long. */
+  async unlessStalled<T>(work: Promise<T>): Promise<T> {
     let watch: ReturnType<typeof setInterval> | undefined;
     const stalled = new Promise<never>((_, reject) => {
       let [seen, sinceMs] = [this.#delivered, performance.now()];
@@ -90,8 +96,7 @@ export class Load {
       }, 1_000);
     });
     try {
-      await Promise.race([stalled, Promise.all([...this.#runs, ...this.#ends])]);
-      return this.verdict();
+      return await Promise.race([stalled, work]);
     } finally {
       clearInterval(watch);
     }

@@ -13,3 +13,19 @@ export function runSeed(): number {
   say(`seed ${seed} (POLYMQ_SEED=${seed} repeats it)`);
   return seed;
 }
+
+/** How often {@link until} asks. */
+const ASK_MS = 100;
+
+/** Asks until the answer is yes, one question at a time. */
+export function until(isSo: () => Promise<boolean>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const ask = (): void => {
+      isSo().then((so) => {
+        if (so) resolve();
+        else setTimeout(ask, ASK_MS);
+      }, reject);
+    };
+    ask();
+  });
+}

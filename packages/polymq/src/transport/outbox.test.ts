@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { webText } from "../bytes/text.ts";
-import { CHUNK_BYTES, ChunkPool, Outbox } from "./outbox.ts";
+import { CHUNK_BYTES, type Chunk, ChunkPool, Outbox } from "./outbox.ts";
 import type { Transport, TransportInfo } from "./transport.ts";
 
 /** A transport that takes bytes at once, or holds them until told to let go. */
@@ -257,10 +257,10 @@ describe("Outbox", () => {
   test("after unpin the chunk is written anew from its start", () => {
     const { outbox, pool } = setup();
     put(outbox, 100, 1);
-    outbox.pin();
+    const chunk = outbox.pin();
     outbox.flush();
     expect(outbox.at).toBe(100);
-    outbox.unpin();
+    outbox.unpin(chunk);
     expect(outbox.at).toBe(0);
     put(outbox, 100, 2);
     outbox.flush();
@@ -268,13 +268,36 @@ describe("Outbox", () => {
     expect(pool.given.length).toBe(1);
   });
 
+  test("a pinned chunk that was left goes to the pool with its last unpin, not before", () => {
+    const { outbox, pool } = setup();
+    put(outbox, 60_000, 1);
+    const chunk = outbox.pin();
+    outbox.pin();
+    put(outbox, 60_000, 2);
+    outbox.flush();
+    outbox.unpin(chunk);
+    expect(pool.given).not.toContain(chunk.bytes);
+    outbox.unpin(chunk);
+    expect(pool.given).toContain(chunk.bytes);
+  });
+
+  test("a chunk that the transport still holds is not given away by its last unpin", () => {
+    const { outbox, pool, transport } = setup();
+    transport.accepts = 0;
+    put(outbox, 60_000, 1);
+    const chunk = outbox.pin();
+    put(outbox, 60_000, 2);
+    outbox.unpin(chunk);
+    expect(pool.given).not.toContain(chunk.bytes);
+  });
+
   test("unpin with unsent bytes in the chunk loses none of them", () => {
     const { outbox, transport } = setup();
     put(outbox, 3, 1);
-    outbox.pin();
+    const chunk = outbox.pin();
     outbox.flush();
     put(outbox, 3, 2);
-    outbox.unpin();
+    outbox.unpin(chunk);
     outbox.flush();
     expect(transport.all()).toEqual([1, 1, 1, 2, 2, 2]);
   });
@@ -357,9 +380,11 @@ describe("Outbox", () => {
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const { outbox, transport, pool } = setup();
         const sizes: number[] = [];
+        const pinned: Chunk[] = [];
         for (const step of steps) {
           if (step === "flush") outbox.flush();
-          else if (step === "pin" || step === "unpin") outbox[step]();
+          else if (step === "pin") pinned.push(outbox.pin());
+          else if (step === "unpin") pinned.splice(0, 1).forEach((chunk) => void outbox.unpin(chunk));
           else if ("put" in step) sizes.push(putNumbered(outbox, sizes.length, step.put));
           else if ("block" in step) transport.accepts = step.block;
           else letGo(outbox, transport, step.drain);

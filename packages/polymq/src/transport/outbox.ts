@@ -26,6 +26,19 @@ export class ChunkPool {
   }
 }
 
+/** A chunk that an outbox writes into, and who still refers to its bytes. */
+export class Chunk {
+  readonly bytes: Uint8Array;
+  /** Messages kept for sending again whose bytes lie in it. */
+  pins = 0;
+  /** True while the transport may still read it. */
+  held = false;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}
+
 /** When and how much an {@link Outbox} writes. */
 export interface OutboxOptions {
   readonly pool: ChunkPool;
@@ -48,22 +61,23 @@ export class Outbox extends ByteWriter {
   #transport: Transport | null = null;
   /** First byte of the chunk not yet given to the transport. */
   #start = 0;
-  /** True when a message kept for resending refers to bytes of the current chunk. */
-  #pinned = false;
-  /** True while the transport may still read bytes of the current chunk. */
-  #held = false;
+  /** The chunk that `buffer` is the bytes of. */
+  #chunk: Chunk;
+  /** Stands in while there is none. */
+  readonly #none: Chunk = new Chunk(EMPTY);
   #armed = false;
   /** Chunks filled while the transport was blocked, oldest first, and their bytes. */
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
-  /** Chunks left while the transport may still read them; they go back to the pool when it has drained. */
-  #lent: Uint8Array[] = [];
+  /** Chunks left while the transport may still read them; they go back to the pool when it has drained and nothing pins them. */
+  #lent: Chunk[] = [];
   #blocked = false;
   /** Bytes handed over since the last end of turn: a caller that never yields must be made to (see `full`). */
   #turnBytes = 0;
 
   constructor(options: OutboxOptions) {
     super(options.text, 0);
+    this.#chunk = this.#none;
     this.#pool = options.pool;
     this.#armFlush = options.armFlush;
     this.#highWaterBytes = options.highWaterBytes;
@@ -100,6 +114,11 @@ export class Outbox extends ByteWriter {
     return this.#blocked && this.unsentBytes >= this.#highWaterBytes;
   }
 
+  /** True when something was encoded since the last flush. */
+  get hasUnflushed(): boolean {
+    return this.at > this.#start;
+  }
+
   /** Bytes encoded or handed over that have not left the process. */
   get unsentBytes(): number {
     return this.at - this.#start + this.#waitingBytes + (this.#transport?.bufferedBytes ?? 0);
@@ -113,17 +132,20 @@ export class Outbox extends ByteWriter {
     if (this.at + bytes <= this.buffer.length) return;
     this.#release();
     this.buffer = bytes <= CHUNK_BYTES ? this.#pool.take() : new Uint8Array(bytes);
+    this.#chunk = new Chunk(this.buffer);
   }
 
-  /** Keeps the current chunk's bytes unchanged for as long as somebody refers to them. */
-  pin(): void {
-    this.#pinned = true;
+  /** Keeps the current chunk's bytes unchanged until the returned chunk is unpinned as often as it was pinned. */
+  pin(): Chunk {
+    this.#chunk.pins++;
+    return this.#chunk;
   }
 
-  /** Nobody refers to the current chunk's sent bytes any more: it may be written anew from its start. */
-  unpin(): void {
-    this.#pinned = false;
-    this.#rewind();
+  /** One message less refers to `chunk`; without any it may be written anew, here or, through the pool, elsewhere. */
+  unpin(chunk: Chunk): void {
+    if (--chunk.pins > 0) return;
+    if (chunk === this.#chunk) this.#rewind();
+    else if (!chunk.held) this.#pool.give(chunk.bytes);
   }
 
   /** To be called after each message: makes sure that it leaves at the end of this turn. */
@@ -155,10 +177,10 @@ export class Outbox extends ByteWriter {
     this.#waitingBytes = 0;
     for (let i = 0; i < waiting.length; i++) this.#send(waiting[i] as Uint8Array);
     if (this.#blocked) return;
-    this.#held = false;
+    this.#chunk.held = false;
     const lent = this.#lent;
     this.#lent = [];
-    for (let i = 0; i < lent.length; i++) this.#pool.give(lent[i] as Uint8Array);
+    for (let i = 0; i < lent.length; i++) this.#giveBack(lent[i] as Chunk);
     this.#cut();
     this.#rewind();
     if (this.at === 0) this.#release();
@@ -169,13 +191,13 @@ export class Outbox extends ByteWriter {
     const length = this.at - this.#start;
     if (length === 0) return;
     this.#turnBytes += length;
-    if (!this.#send(this.buffer.subarray(this.#start, this.at))) this.#held = true;
+    if (!this.#send(this.buffer.subarray(this.#start, this.at))) this.#chunk.held = true;
     this.#start = this.at;
   }
 
   /** Starts the chunk anew when all of it has left and nothing refers to it. */
   #rewind(): void {
-    if (this.#pinned || this.#held || this.at !== this.#start) return;
+    if (this.#chunk.pins > 0 || this.#chunk.held || this.at !== this.#start) return;
     this.at = 0;
     this.#start = 0;
   }
@@ -193,16 +215,19 @@ export class Outbox extends ByteWriter {
     return consumed;
   }
 
+  #giveBack(chunk: Chunk): void {
+    chunk.held = false;
+    if (chunk.pins === 0) this.#pool.give(chunk.bytes);
+  }
+
   #release(): void {
-    if (!this.#pinned) {
-      if (this.#held) this.#lent.push(this.buffer);
-      else this.#pool.give(this.buffer);
-    }
+    const chunk = this.#chunk;
+    if (chunk.held) this.#lent.push(chunk);
+    else if (chunk.pins === 0) this.#pool.give(chunk.bytes);
+    this.#chunk = this.#none;
     this.buffer = EMPTY;
     this.at = 0;
     this.#start = 0;
-    this.#pinned = false;
-    this.#held = false;
   }
 }
 

@@ -189,11 +189,7 @@ describe("a refusal", () => {
     for (const level of [4, 5] as const) {
       const scene = new Scene({ auth: { authenticate: () => Promise.resolve(answer("banned")) } });
       const client = scene.open(level);
-      await client.send(
-        connectPacket({ level }),
-        publishPacket("a", { qos: 1, retain: true }),
-        subscribePacket(["a"]),
-      );
+      await client.send(connectPacket({ level }), publishPacket("a", { qos: 1, retain: true }), subscribePacket(["a"]));
       expect(client.packets.map((packet) => packet.type)).toEqual(["connack"]);
       expect(scene.hub.retained.count).toBe(0);
       expect(scene.hub.statistics.messagesIn).toBe(0);

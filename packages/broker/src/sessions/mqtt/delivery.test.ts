@@ -22,27 +22,33 @@ const RICH: PublishProperties = {
 describe("a stored delivery", () => {
   const message = makeMessage({ topic: "t", payload: bytesOf("x") }, { nextSequence: () => 1, epochMs: () => 0 });
 
-  test.each(["waiting", "sent", "released"] as const)("in phase %s is read as it was written", (phase: DeliveryPhase) => {
-    for (const qos of [1, 2] as const) {
-      const delivery = new Delivery(message, qos, true, [1, 268_435_455]);
-      delivery.packetId = 65_535;
-      const read = decodeDelivery(message, encodeDelivery(delivery, phase));
-      expect(read.phase).toBe(phase);
-      expect(read.delivery).toMatchObject({ qos, retain: true, identifiers: [1, 268_435_455] });
-      expect(read.delivery.packetId).toBe(phase === "waiting" ? 0 : 65_535);
-      expect(read.delivery.dup).toBe(phase !== "waiting");
-    }
-  });
+  test.each(["waiting", "sent", "released"] as const)(
+    "in phase %s is read as it was written",
+    (phase: DeliveryPhase) => {
+      for (const qos of [1, 2] as const) {
+        const delivery = new Delivery(message, qos, true, [1, 268_435_455]);
+        delivery.packetId = 65_535;
+        const read = decodeDelivery(message, encodeDelivery(delivery, phase));
+        expect(read.phase).toBe(phase);
+        expect(read.delivery).toMatchObject({ qos, retain: true, identifiers: [1, 268_435_455] });
+        expect(read.delivery.packetId).toBe(phase === "waiting" ? 0 : 65_535);
+        expect(read.delivery.dup).toBe(phase !== "waiting");
+      }
+    },
+  );
 
-  test.each(["", "01", "0100", "000001", "030001", "310001", "01000100"])("of the form %s is ERR_STORE_CORRUPT", (hex) => {
-    let code = "";
-    try {
-      decodeDelivery(message, hexBytes(hex));
-    } catch (error) {
-      if (isMessagingError(error)) code = error.code;
-    }
-    expect(code).toBe("ERR_STORE_CORRUPT");
-  });
+  test.each(["", "01", "0100", "000001", "030001", "310001", "01000100"])(
+    "of the form %s is ERR_STORE_CORRUPT",
+    (hex) => {
+      let code = "";
+      try {
+        decodeDelivery(message, hexBytes(hex));
+      } catch (error) {
+        if (isMessagingError(error)) code = error.code;
+      }
+      expect(code).toBe("ERR_STORE_CORRUPT");
+    },
+  );
 });
 
 describe("properties of a message", () => {

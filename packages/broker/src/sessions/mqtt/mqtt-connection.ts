@@ -1,5 +1,12 @@
 // Hot path: `onBytes`, `onPublish` and `sendNow` run per chunk or message. No closure, promise or iterator on their usual way.
-import { isMessagingError, type MessagingError, Outbox, type Timer, type Transport } from "polymq/internal";
+import {
+  isMessagingError,
+  type MessagingError,
+  Outbox,
+  type Timer,
+  type Transport,
+  type TransportHandler,
+} from "polymq/internal";
 import {
   type Auth,
   type Connect,
@@ -14,7 +21,6 @@ import {
 import { ServerEngine, type ServerHandler } from "polymq/mqtt/engine";
 import type { MessageView } from "../../core/message.ts";
 import type { Flushable } from "../../core/turn.ts";
-import type { ProtocolConnection } from "../../listeners/protocol-factory.ts";
 import { CountedTransport } from "../../metrics/counted-transport.ts";
 import { type Admitted, admit, type Identified, identify, type Refused } from "./admission.ts";
 import type { Delivery } from "./delivery.ts";
@@ -32,16 +38,21 @@ const CLOSING_MS = 1_000;
 /** Where the client of a connection stands. */
 type Client = { readonly is: "unknown" } | ({ readonly is: "admitted" } & IntakeClient) | { readonly is: "gone" };
 
-/** One client's connection: joins transport, engine and session, and asks the hub in the client's name. */
-export class MqttConnection implements ProtocolConnection, ServerHandler<Delivery, TopicRoute>, SessionPort, Flushable {
+/**
+ * Why reading is stopped, if it is: the application is `asked` whether the client may do something, or the client is `flooded` with answers that it
+ * provokes and does not read.
+ */
+type Reading = "on" | "asked" | "flooded";
+
+/** One client's connection, as a listener wants a protocol's end of one to be: joins transport, engine and session, and asks the hub in the client's name. */
+export class MqttConnection implements TransportHandler, ServerHandler<Delivery, TopicRoute>, SessionPort, Flushable {
   readonly outbox: Outbox;
   readonly engine: ServerEngine<Delivery, TopicRoute>;
   readonly #context: MqttContext;
   readonly #intake: PublishIntake;
   readonly #subscribes: SubscribeIntake;
   #transport: Transport | null = null;
-  /** True while reading is stopped because somebody has to be asked. */
-  #paused = false;
+  #reading: Reading = "on";
   #client: Client = { is: "unknown" };
   #will: KeptWill | null = null;
   #timer: Timer | null = null;
@@ -91,15 +102,14 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
     const { hub, metrics } = this.#context;
     metrics.bytesReceived += chunk.length;
     this.engine.onBytes(chunk, hub.clock.nowMs());
-    if (!this.#holds || this.#paused || this.engine.over) return;
-    this.#paused = true;
-    this.#transport?.pause();
+    this.#setReading();
   }
 
   onDrain(): void {
     this.outbox.drained();
     if (this.#client.is === "admitted") this.#client.session.pump();
     else if (this.engine.over) this.#closeWhenSent();
+    this.#setReading();
   }
 
   onClosed(): void {
@@ -225,7 +235,7 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
       access,
       level: connect.level,
       resumed: admitted.sessionPresent,
-      resumeReading: () => this.#resumeReading(),
+      resumeReading: () => this.#setReading(),
       onError: (error) => this.#onError(error),
     };
     this.#will = connect.will === null ? null : keptWill(connect.will, session.id, this.#context);
@@ -286,18 +296,25 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
     if (transport !== null && this.outbox.unsentBytes <= transport.bufferedBytes) transport.close();
   }
 
-  /** True while no more should be read. */
-  get #holds(): boolean {
-    return this.#intake.holds || this.#subscribes.holds;
+  /** Messages stop at `unsentBytesMax`; what is beyond that are answers, for which the client has to ask. */
+  get #wanted(): Reading {
+    if (this.#intake.holds || this.#subscribes.holds) return "asked";
+    const { outbox } = this;
+    return outbox.blocked && outbox.unsentBytes > 2 * this.#context.sessions.unsentBytesMax ? "flooded" : "on";
   }
 
-  #resumeReading(): void {
-    if (!this.#paused || this.#holds) return;
-    this.#paused = false;
-    // Meanwhile it was not the client that was silent.
-    this.engine.onBytes(NOTHING, this.#context.hub.clock.nowMs());
-    this.#arm();
-    this.#transport?.resume();
+  #setReading(): void {
+    const before = this.#reading;
+    const reading = this.#wanted;
+    if (reading === before || this.engine.over) return;
+    this.#reading = reading;
+    if (before === "asked") {
+      // Meanwhile it was not the client that was silent.
+      this.engine.onBytes(NOTHING, this.#context.hub.clock.nowMs());
+      this.#arm();
+    }
+    if (before === "on") this.#transport?.pause();
+    else if (reading === "on") this.#transport?.resume();
   }
 
   /** Something failed outside of a call from the engine. */
@@ -337,11 +354,11 @@ export class MqttConnection implements ProtocolConnection, ServerHandler<Deliver
   #onTime(): void {
     const { clock } = this.#context.hub;
     this.#timerAtMs = Number.POSITIVE_INFINITY;
-    if (this.#paused) return; // armed again when reading goes on
+    if (this.#reading === "asked") return; // armed again when reading goes on
     // Input that waits to be read while the process was busy counts: it is looked at first.
     if (clock.nowMs() < this.engine.deadlineMs) return this.#arm();
     clock.nextTurn(() => {
-      if (this.engine.over || this.#paused || this.#transport === null) return;
+      if (this.engine.over || this.#reading === "asked" || this.#transport === null) return;
       this.engine.onTime(clock.nowMs());
       this.#arm();
     });

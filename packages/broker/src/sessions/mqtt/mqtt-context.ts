@@ -3,8 +3,8 @@ import type { TopicDecoder, TopicEncoder } from "polymq/mqtt/codec";
 import type { AccessControl } from "../../auth/access-control.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { BrokerMetrics } from "../../metrics/broker-metrics.ts";
-import type { MqttSettings, SessionSettings } from "../../settings.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
+import type { MqttSettings, SessionSettings } from "./mqtt-settings.ts";
 import type { TopicRoute } from "./topic-routes.ts";
 
 /** What all MQTT connections of a broker share. */

@@ -57,6 +57,8 @@ export class MqttSession implements Session {
   #ended = false;
   /** True once what was in flight may be sent again on this connection. */
   #ready = false;
+  /** Messages in flight that wait for their identifier to be stored. */
+  #unstored = 0;
   /** Ids still to be sent again on this connection, oldest first. */
   readonly #resend = new Deque<number>();
 
@@ -207,9 +209,10 @@ export class MqttSession implements Session {
     onCommitFailed: () => undefined, // the broker is stopping: the client goes on with the next one
   };
 
-  /** Sends a QoS 2 message once its identifier is stored. */
+  /** Sends a message once its identifier is stored. */
   readonly #sender: CommitListener = {
     onDurable: (packetId) => {
+      this.#unstored--;
       const delivery = this.state.outbound.item(packetId);
       if (delivery === undefined || delivery.mayGo) return;
       delivery.mayGo = true;
@@ -266,8 +269,10 @@ export class MqttSession implements Session {
     delivery.dup = false;
     if (delivery.stored === null) return this.#write(port, delivery);
     this.#hub.persistence?.updateDelivery(delivery.stored, encodeDelivery(delivery, "sent"));
-    if (delivery.qos === 1) return this.#write(port, delivery);
+    // QoS 1 may come twice, so it need not wait, but for its turn.
+    if (delivery.qos === 1 && this.#unstored === 0) return this.#write(port, delivery);
     delivery.mayGo = false;
+    this.#unstored++;
     this.#hub.committer.whenDurable(this.#sender, packetId);
     return true;
   }

@@ -73,7 +73,9 @@ describe("the block of an arrived message", () => {
     const before = packet.slice();
     const head = new PublishHead();
     readPublishHead(new ByteReader(text, packet), 5, head);
-    expect(decoded(inboundBlock(packet.subarray(head.propertiesStart, head.propertiesEnd)))).toEqual({ contentType: "a" });
+    expect(decoded(inboundBlock(packet.subarray(head.propertiesStart, head.propertiesEnd)))).toEqual({
+      contentType: "a",
+    });
     expect(packet).toEqual(before);
   });
 });

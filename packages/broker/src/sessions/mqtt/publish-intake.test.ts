@@ -1,23 +1,34 @@
 import { describe, expect, test } from "vitest";
-import { connectPacket, deferredDecisions, hexBytes, publishPacket, Scene, subscribePacket, textOf } from "./scene.test-support.ts";
+import {
+  connectPacket,
+  deferredDecisions,
+  hexBytes,
+  publishPacket,
+  Scene,
+  subscribePacket,
+  textOf,
+} from "./scene.test-support.ts";
 
 const LEVELS = [4, 5] as const;
 
 describe("a message", () => {
-  test.each(LEVELS)("of QoS 0 is not answered, of QoS 1 by PUBACK, of QoS 2 by PUBREC (level %i) [MQTT-3.3.4-1] [MQTT3-3.3.4-1] [MQTT-4.3.2-4] [MQTT-4.3.3-8] [MQTT-2.2.1-5] [MQTT3-2.3.1-6]", async (level) => {
-    const scene = new Scene();
-    const all = await scene.client("all");
-    await all.subscribe("#");
-    const client = await scene.client("a", { level });
-    await client.publish("t", "0");
-    expect(client.packets).toEqual([]);
-    await client.publish("t", "1", { qos: 1, packetId: 7 });
-    expect(client.packets).toEqual([{ type: "puback", packetId: 7, reasonCode: 0, properties: null }]);
-    client.packets.length = 0;
-    await client.publish("t", "2", { qos: 2, packetId: 8 });
-    expect(client.packets).toEqual([{ type: "pubrec", packetId: 8, reasonCode: 0, properties: null }]);
-    expect(all.texts()).toEqual(["0", "1", "2"]);
-  });
+  test.each(LEVELS)(
+    "of QoS 0 is not answered, of QoS 1 by PUBACK, of QoS 2 by PUBREC (level %i) [MQTT-3.3.4-1] [MQTT3-3.3.4-1] [MQTT-4.3.2-4] [MQTT-4.3.3-8] [MQTT-2.2.1-5] [MQTT3-2.3.1-6]",
+    async (level) => {
+      const scene = new Scene();
+      const all = await scene.client("all");
+      await all.subscribe("#");
+      const client = await scene.client("a", { level });
+      await client.publish("t", "0");
+      expect(client.packets).toEqual([]);
+      await client.publish("t", "1", { qos: 1, packetId: 7 });
+      expect(client.packets).toEqual([{ type: "puback", packetId: 7, reasonCode: 0, properties: null }]);
+      client.packets.length = 0;
+      await client.publish("t", "2", { qos: 2, packetId: 8 });
+      expect(client.packets).toEqual([{ type: "pubrec", packetId: 8, reasonCode: 0, properties: null }]);
+      expect(all.texts()).toEqual(["0", "1", "2"]);
+    },
+  );
 
   test("that nobody has subscribed to is acknowledged with 0x10 at 5.0, and with nothing else at 3.1.1 [MQTT-3.4.2-1] [MQTT-3.5.2-1]", async () => {
     const scene = new Scene();
@@ -262,8 +273,7 @@ describe("a message that is not allowed", () => {
     const spy = await scene.client("spy");
     await spy.subscribe("#");
     const client = await scene.client("a", { level });
-    for (const qos of [0, 1, 2] as const)
-      await client.publish("no", "x", { qos, packetId: qos, retain: true });
+    for (const qos of [0, 1, 2] as const) await client.publish("no", "x", { qos, packetId: qos, retain: true });
     expect(spy.texts()).toEqual([]);
     expect(scene.hub.retained.count).toBe(0);
     expect(scene.metrics.messagesDenied).toBe(3);
@@ -360,7 +370,9 @@ describe("while the application decides", () => {
   });
 
   test("a hook that never answers is a refusal after its deadline", async () => {
-    const scene = new Scene({ auth: { authorizePublish: () => new Promise<boolean>(() => undefined), timeoutMs: 3_000 } });
+    const scene = new Scene({
+      auth: { authorizePublish: () => new Promise<boolean>(() => undefined), timeoutMs: 3_000 },
+    });
     const client = await scene.client("a");
     await client.publish("t", "x", { qos: 1, packetId: 1 });
     await scene.advance(2.9);
@@ -370,22 +382,25 @@ describe("while the application decides", () => {
     expect(scene.metrics.hooksFailed).toBe(1);
   });
 
-  test.each(["goodbye", "lost connection"])("a message whose sender is gone with a %s is published all the same", async (end) => {
-    const asked = deferredDecisions();
-    const scene = new Scene({ auth: { authorizePublish: asked.ask } });
-    const sub = await scene.client("sub");
-    await sub.subscribe("#");
-    const client = scene.open();
-    await client.send(
-      connectPacket({ clientId: "a" }),
-      publishPacket("t", { text: "last words" }),
-      ...(end === "goodbye" ? [{ type: "disconnect" as const, reasonCode: 0, properties: null }] : []),
-    );
-    await client.drop();
-    asked.answer("t", true);
-    await scene.clock.settle();
-    expect(sub.texts()).toEqual(["last words"]);
-  });
+  test.each(["goodbye", "lost connection"])(
+    "a message whose sender is gone with a %s is published all the same",
+    async (end) => {
+      const asked = deferredDecisions();
+      const scene = new Scene({ auth: { authorizePublish: asked.ask } });
+      const sub = await scene.client("sub");
+      await sub.subscribe("#");
+      const client = scene.open();
+      await client.send(
+        connectPacket({ clientId: "a" }),
+        publishPacket("t", { text: "last words" }),
+        ...(end === "goodbye" ? [{ type: "disconnect" as const, reasonCode: 0, properties: null }] : []),
+      );
+      await client.drop();
+      asked.answer("t", true);
+      await scene.clock.settle();
+      expect(sub.texts()).toEqual(["last words"]);
+    },
+  );
 
   test("a message that is repeated on the next connection is acknowledged there, and published once", async () => {
     for (const qos of [1, 2] as const) {

@@ -31,7 +31,14 @@ import { MqttSession } from "./mqtt-session.ts";
 /** Everything but the frame: what a test writes down of a packet. */
 type Draft<T extends Packet> = Partial<Omit<T, "type">>;
 
-const NO_BYTES: Uint8Array = new Uint8Array(0);
+/** The packets that may have this type. */
+export type PacketOf<K extends Packet["type"]> = Packet extends infer P
+  ? P extends { readonly type: infer T }
+    ? K extends T
+      ? P
+      : never
+    : never
+  : never;
 
 export function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);
@@ -142,15 +149,15 @@ export class RawClient implements TransportHandler {
   }
 
   /** Takes all received packets of a type, oldest first. */
-  take<K extends Packet["type"]>(type: K): Extract<Packet, { readonly type: K }>[] {
+  take<K extends Packet["type"]>(type: K): PacketOf<K>[] {
     const found = this.packets.filter((packet) => packet.type === type);
     const rest = this.packets.filter((packet) => packet.type !== type);
     this.packets.splice(0, this.packets.length, ...rest);
-    return found as Extract<Packet, { readonly type: K }>[];
+    return found as PacketOf<K>[];
   }
 
   /** Takes the one received packet of a type. */
-  one<K extends Packet["type"]>(type: K): Extract<Packet, { readonly type: K }> {
+  one<K extends Packet["type"]>(type: K): PacketOf<K> {
     const found = this.take(type);
     const [first] = found;
     if (first === undefined || found.length > 1) throw new Error(`${found.length} packets of type ${type}`);
@@ -241,7 +248,11 @@ export class Scene {
     this.context = {
       hub: this.hub,
       metrics,
-      access: new AccessControl({ settings: settings.auth, clock: this.clock, onHookFailed: () => metrics.hooksFailed++ }),
+      access: new AccessControl({
+        settings: settings.auth,
+        clock: this.clock,
+        onHookFailed: () => metrics.hooksFailed++,
+      }),
       mqtt: settings.mqtt,
       sessions: settings.sessions,
       text,
@@ -304,7 +315,7 @@ export class HeldStore extends MemoryStore {
   release(): void {
     const next = this.#waiting.shift();
     if (next === undefined) throw new Error("no commit is under way");
-    super.commit(next.batch);
+    void super.commit(next.batch); // complete at once
     next.settle(null);
   }
 
@@ -341,4 +352,4 @@ export function deferredDecisions(): DeferredDecisions {
   };
 }
 
-export { MemoryMedium, MemoryStore, NO_BYTES };
+export { MemoryMedium, MemoryStore };

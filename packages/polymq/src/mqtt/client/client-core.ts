@@ -85,7 +85,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     const parts: ConnectionParts = {
       clock: platform.clock,
       text: platform.text,
-      pool: new ChunkPool(4),
+      pool: new ChunkPool(16),
       settings,
       session: this.#session,
       topics: new TopicDecoder(platform.text),

@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import { type ErrorCode, isMessagingError, MessagingError } from "../../base/errors.ts";
 import { webText } from "../../bytes/text.ts";
+import { seededRandom } from "../../testing/seeded-random.ts";
 import { VirtualClock } from "../../testing/virtual-clock.ts";
 import { dialThroughHook } from "../../transport/dial-hook.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
@@ -203,12 +204,12 @@ class Network {
   }
 
   platform(random: () => number): Platform {
-    let bytes = 0;
+    const noise = seededRandom(1);
     return {
       clock: this.#clock,
       text: webText(),
       kinds: ["tcp", "tls", "ws", "wss"],
-      randomBytes: (count) => new Uint8Array(count).map(() => bytes++ & 0xff),
+      randomBytes: (count) => new Uint8Array(count).map(() => Math.floor(noise() * 256)),
       random,
       dial: (endpoint, options, handler) => this.#dial(endpoint, options, handler),
     };

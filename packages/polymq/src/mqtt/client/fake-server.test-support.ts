@@ -8,7 +8,7 @@ import { ByteReader } from "../../bytes/reader.ts";
 import { Splitter } from "../../bytes/splitter.ts";
 import { webText } from "../../bytes/text.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
-import { type MemoryPair, type MemoryPairOptions, memoryPair } from "../../transport/memory.ts";
+import { type MemoryPairOptions, memoryPair } from "../../transport/memory.ts";
 import { ChunkPool, Outbox } from "../../transport/outbox.ts";
 import type { Transport, TransportHandler } from "../../transport/transport.ts";
 import { decodePacket } from "../codec/decode.ts";
@@ -102,6 +102,13 @@ export interface SendOptions {
   readonly properties?: PublishProperties;
 }
 
+/** The server's end of a connection that is not attached yet. */
+export interface ServerLink {
+  attach(handler: TransportHandler): Transport;
+  /** Ends both sides as a lost link does. */
+  cut(): void;
+}
+
 /** See the file's comment. */
 export class FakeServer {
   /** May be replaced in the middle of a test. */
@@ -133,9 +140,14 @@ export class FakeServer {
   /** Makes a connection; the returned transport is the client's end. */
   connect(handler: TransportHandler): Transport {
     const pair = memoryPair({ clock: this.clock, ...this.options.transport });
-    const connection = new FakeConnection(this, pair);
-    this.connections.push(connection);
+    const attach = (end: TransportHandler): Transport => pair.server.attach(end);
+    this.connections.push(new FakeConnection(this, { attach, cut: () => pair.cut() }));
     return pair.client.attach(handler);
+  }
+
+  /** Takes a connection that came over a network. */
+  accept(link: ServerLink): void {
+    this.connections.push(new FakeConnection(this, link));
   }
 
   /** Sends a message to every session with a matching subscription, or keeps it for those that are away. */
@@ -169,9 +181,9 @@ export class FakeConnection implements TransportHandler, ServerHandler<OutgoingM
   readonly #outbox: Outbox;
   readonly #splitter: Splitter;
 
-  constructor(server: FakeServer, pair: MemoryPair) {
+  constructor(server: FakeServer, link: ServerLink) {
     this.server = server;
-    this.cut = () => pair.cut();
+    this.cut = () => link.cut();
     this.#outbox = new Outbox({
       pool: new ChunkPool(1),
       text: TEXT,
@@ -190,7 +202,7 @@ export class FakeConnection implements TransportHandler, ServerHandler<OutgoingM
       this.#note(buffer.slice(start, end));
       return true;
     });
-    this.#transport = pair.server.attach(this);
+    this.#transport = link.attach(this);
     this.#outbox.open(this.#transport);
   }
 

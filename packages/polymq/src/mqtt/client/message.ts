@@ -139,8 +139,8 @@ export class MqttMessage {
   }
 }
 
-const NO_USER_PROPERTIES: UserProperties = [];
-const NO_IDENTIFIERS: readonly number[] = [];
+const NO_USER_PROPERTIES: UserProperties = Object.freeze([]);
+const NO_IDENTIFIERS: readonly number[] = Object.freeze([]);
 
 /** Reason codes with which PUBACK and PUBREC refuse (MQTT 5.0 §3.4.2.1). */
 const REFUSALS: readonly number[] = [0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];

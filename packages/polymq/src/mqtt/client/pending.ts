@@ -1,4 +1,5 @@
 import { MessagingError } from "../../base/errors.ts";
+import type { Chunk } from "../../transport/outbox.ts";
 import type {
   QoS,
   ReasonProperties,
@@ -57,7 +58,7 @@ export class PendingPublish {
   packetId = 0;
   dup = false;
   /** The bytes in flight; null as long as `payload` holds them. */
-  chunk: Uint8Array | null = null;
+  chunk: Chunk | null = null;
   start = 0;
   end = 0;
   /** When it was last sent, in the clock's ms; -1 while it waits. */
@@ -83,7 +84,7 @@ export class PendingPublish {
 
   /** The payload as it was when `publish` was called. */
   bytes(): Uint8Array {
-    return this.chunk === null ? this.payload : this.chunk.subarray(this.start, this.end);
+    return this.chunk === null ? this.payload : this.chunk.bytes.subarray(this.start, this.end);
   }
 }
 
@@ -115,8 +116,8 @@ export class PendingRequest {
 
 /** Who waits for a {@link PendingRequest}; told once. */
 export interface RequestSettler {
-  answered(packet: Suback | Unsuback): void;
-  failed(error: Error): void;
+  readonly answered: (packet: Suback | Unsuback) => void;
+  readonly failed: (error: Error) => void;
 }
 
 /** What a packet id of this client can stand for. */

@@ -1,8 +1,8 @@
 // Hot path: `publish` runs per message. No closure, iterator or regex there; one promise per QoS 1 or 2 message.
 import { abortedError, onAbort } from "../../base/abort.ts";
 import { Deque } from "../../base/deque.ts";
-import { copyOf } from "../../bytes/copy.ts";
 import { MessagingError } from "../../base/errors.ts";
+import { copyOf } from "../../bytes/copy.ts";
 import type { QoS, ReasonProperties } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
 import type { TopicEncoder } from "../codec/topic-encoder.ts";
@@ -20,6 +20,7 @@ import {
   publishResult,
   type RestoredPublish,
 } from "./pending.ts";
+import { PromiseEnds } from "./promise-ends.ts";
 import type { StoreWriter } from "./store-writer.ts";
 import { storedProperties } from "./stored-properties.ts";
 import { WaitingLine } from "./waiting-line.ts";
@@ -56,6 +57,7 @@ export class Publisher {
   #order = 1;
   #draining = false;
   readonly #scratch = new PendingPublish("", new Uint8Array(0), 0, false, null);
+  readonly #ends = new PromiseEnds();
   readonly #done: Promise<PublishResult> = Promise.resolve(PUBLISHED);
   readonly #idleWaiters: (() => void)[] = [];
 
@@ -164,7 +166,6 @@ export class Publisher {
     if (this.#store !== null) this.#store.write({ op: "deletePublish", packetId }, null);
     this.#complete(item, packetId, reasonCode, properties);
     if (this.#session.outbound.inflight === 0) {
-      this.#link?.outbox.unpin();
       this.#owner.awaitingChanged();
     }
     if (this.#resend.length > 0 || this.#waiting.length > 0) this.pump();
@@ -176,9 +177,7 @@ export class Publisher {
     if (link === null) return;
     item.sentAtMs = link.nowMs();
     // The bytes are the server's now.
-    item.chunk = EMPTY;
-    item.end = 0;
-    item.start = 0;
+    this.#unpin(item);
     if (this.#store === null) link.engine.sendPubrel(packetId, 0);
     else this.#storeRelease(link, item, packetId, this.#store);
   }
@@ -244,10 +243,9 @@ export class Publisher {
 
   /** Takes an in-flight slot and sends, or stores and then sends. */
   #begin(link: Link, item: PendingPublish, topicBytes: Uint8Array): Promise<PublishResult> {
-    const promise = new Promise<PublishResult>((resolve, reject) => {
-      item.resolve = resolve;
-      item.reject = reject;
-    });
+    const promise = new Promise<PublishResult>(this.#ends.take);
+    item.resolve = this.#ends.resolve;
+    item.reject = this.#ends.reject;
     if (this.#store === null) this.#send(link, item, topicBytes);
     else {
       // Kept until it is stored, when the caller may have changed it.
@@ -282,8 +280,7 @@ export class Publisher {
       return;
     }
     item.attempted = true;
-    outbox.pin();
-    item.chunk = outbox.buffer;
+    item.chunk = outbox.pin();
     item.end = outbox.at;
     item.start = outbox.at - payload.length;
     item.payload = EMPTY;
@@ -371,11 +368,13 @@ export class Publisher {
     if (!this.#canSend(link, item.qos)) return false;
     this.#resend.shift();
     outbound.charge();
+    const before = item.chunk;
     try {
       item.payload = item.bytes();
       item.chunk = null;
       link.check(item.qos, item.retain, item.block);
       this.#write(link, item, this.#topics.encode(item.topic));
+      if (before !== null) link.outbox.unpin(before);
     } catch (error) {
       // This server cannot take it (it may have other limits than the last one): no repetition would change that.
       outbound.finish(id, phase);
@@ -463,13 +462,18 @@ export class Publisher {
   }
 
   #complete(item: PendingPublish, packetId: number, reasonCode: number, properties: ReasonProperties | null): void {
-    item.chunk = null;
+    this.#unpin(item);
     if (item.release !== null) this.#release(item);
     // PUBCOMP says so when the exchange was over on the last connection: the message has arrived (MQTT 5.0 §3.7.2.1).
     if (reasonCode === ReasonCode.PacketIdentifierNotFound) item.resolve(publishResult(0, properties));
     else if (reasonCode < 0x80) item.resolve(publishResult(reasonCode, properties));
     else item.reject(publishRejected(item.topic, reasonCode, properties));
     if (packetId !== 0 && this.#idleWaiters.length > 0) this.#wakeIdle();
+  }
+
+  #unpin(item: PendingPublish): void {
+    if (item.chunk !== null) this.#link?.outbox.unpin(item.chunk);
+    item.chunk = null;
   }
 
   #settleError(item: PendingPublish, error: Error): void {

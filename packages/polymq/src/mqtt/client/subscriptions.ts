@@ -8,7 +8,7 @@ import type { TopicEntry } from "../codec/topic-decoder.ts";
 import type { OutboundFlow } from "../engine/outbound-flow.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
 import type { Link } from "./link.ts";
-import { type ClientItem, PendingRequest } from "./pending.ts";
+import { type ClientItem, PendingRequest, type RequestPacket, type RequestSettler } from "./pending.ts";
 import { type CheckedSubscribe, hasV5Options } from "./subscribe-options.ts";
 import type { MqttSubscription } from "./subscription.ts";
 
@@ -102,7 +102,7 @@ export class Subscriptions {
         if (error === null) resolve();
         else failed(error);
       };
-      const request = new PendingRequest(subscribePacket(call, call.filters), { answered, failed });
+      const request = this.#pending(subscribePacket(call, call.filters), { answered, failed });
       release = onAbort(signal, () => {
         request.abandoned = true;
         failed(signal === undefined ? new Error("unreachable") : abortedError(signal));
@@ -189,6 +189,14 @@ export class Subscriptions {
     registration.subscription.end();
   }
 
+  #pending(packet: RequestPacket, settle: RequestSettler): PendingRequest {
+    const answered = (answer: Suback | Unsuback): void => {
+      settle.answered(answer);
+      this.#owner.awaitingChanged();
+    };
+    return new PendingRequest(packet, { answered, failed: settle.failed });
+  }
+
   /** Sends a request now or on the next connection; what the server or the protocol lacks is refused before. */
   #request(request: PendingRequest): void {
     const link = this.#link;
@@ -244,11 +252,12 @@ export class Subscriptions {
     };
     const failed = (error: Error): void => {
       registration.phase = "granted";
-      // The client was disconnected meanwhile: its next connection restores it.
-      if (this.#link !== null) this.#onLost(registration, asked, asMessagingError(error));
+      // The client was disconnected meanwhile, and its next connection restores it; or the answer is late and may still come.
+      if (this.#link === null || (isMessagingError(error) && error.code === "ERR_TIMEOUT")) return;
+      this.#onLost(registration, asked, asMessagingError(error));
     };
     registration.phase = "restoring";
-    this.#request(new PendingRequest(subscribePacket(call, asked), { answered, failed }));
+    this.#request(this.#pending(subscribePacket(call, asked), { answered, failed }));
   }
 
   #onLost(registration: Registration, filters: readonly SubscribeFilter[], error: MessagingError): void {
@@ -309,7 +318,7 @@ export class Subscriptions {
         const peer = { protocol: "mqtt", code: refused, text } as const;
         reject(new MessagingError("ERR_UNSUBSCRIBE_FAILED", `the server refused: ${reasonName(refused)}`, { peer }));
       };
-      this.#request(new PendingRequest({ type: "unsubscribe", filters, properties: null }, { answered, failed }));
+      this.#request(this.#pending({ type: "unsubscribe", filters, properties: null }, { answered, failed }));
     });
   }
 }

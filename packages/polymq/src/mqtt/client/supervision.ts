@@ -46,9 +46,13 @@ export function makeSupervisor(
   });
 }
 
-function predicate(settings: Settings): ((error: Error, attempt: number) => boolean) | undefined {
+function predicate(settings: Settings): (error: Error, attempt: number) => boolean {
   if (settings.reconnect === null) return () => false;
-  const { shouldReconnect } = settings.reconnect;
-  if (shouldReconnect === undefined) return undefined;
+  const shouldReconnect = settings.reconnect.shouldReconnect ?? mayHelp;
   return (error, attempt) => shouldReconnect(asMessagingError(error), attempt);
+}
+
+/** Another connection may go well whatever the last one was lost for; another attempt, unless what it failed with is wrong by itself. */
+function mayHelp(error: MessagingError, attempt: number): boolean {
+  return attempt === 0 || error.retry !== "never" || error.scope === "message";
 }

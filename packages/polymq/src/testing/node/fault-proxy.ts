@@ -109,6 +109,7 @@ export class FaultProxy {
       throw new TypeError("counting frames needs the proxy's option `measure`");
     }
     this.#rule = rule;
+    for (const link of this.#links) link.forgetCut();
     for (const link of [...this.#links]) this.#applyBytesRule(link);
   }
 
@@ -227,6 +228,12 @@ class Link {
 
   pipe(direction: Direction): FaultPipe {
     return direction === "toServer" ? this.#toServer : this.#toClient;
+  }
+
+  /** Takes back a cut that has not happened. */
+  forgetCut(): void {
+    this.#toServer.forgetCut();
+    this.#toClient.forgetCut();
   }
 
   kick(): void {

@@ -1,0 +1,478 @@
+import { describe, expect, test } from "vitest";
+import { MemoryStore } from "../../store/memory-store.ts";
+import type { MessageStore, StoredPublish, StoredSession, StoreOperation } from "../../store/message-store.ts";
+import { connected, type Setup, type Stage, setup, stateOf } from "./client-setup.test-support.ts";
+
+type Call = "open" | "close" | StoreOperation["op"];
+
+/** A memory store that notes what it is asked, can be held back, and fails where it is told to. */
+class ProbeStore implements MessageStore {
+  readonly memory = new MemoryStore();
+  readonly calls: Call[] = [];
+  /** The first call of this kind fails. */
+  failOnce: Call | null = null;
+  #held: (() => void)[] | null = null;
+
+  /** Keeps writes from ending until `release`. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const go of held) go();
+  }
+
+  async open(clientId: string): Promise<StoredSession> {
+    this.#note("open");
+    return await this.memory.open(clientId);
+  }
+
+  async write(operations: readonly StoreOperation[]): Promise<void> {
+    const held = this.#held;
+    if (held !== null) await new Promise<void>((resolve) => held.push(resolve));
+    for (const { op } of operations) this.#note(op);
+    await this.memory.write(operations);
+  }
+
+  async close(): Promise<void> {
+    this.#note("close");
+    await this.memory.close();
+  }
+
+  /** What the next process would find. */
+  async left(): Promise<StoredSession> {
+    return await this.memory.open("c");
+  }
+
+  #note(call: Call): void {
+    this.calls.push(call);
+    if (this.failOnce !== call) return;
+    this.failOnce = null;
+    throw new Error(`cannot ${call}`);
+  }
+}
+
+const LASTING: Setup = { protocolVersion: 5, cleanStart: false, sessionExpirySeconds: 600 };
+
+async function withStore(options: Setup = {}): Promise<{ stage: Stage; store: ProbeStore }> {
+  const store = new ProbeStore();
+  const stage = await connected({ ...LASTING, ...options, store });
+  return { stage, store };
+}
+
+function left(session: StoredSession): (string | number)[][] {
+  return session.publishes.map(({ packetId, qos, topic, payload, released }: StoredPublish) => [
+    packetId,
+    qos,
+    topic,
+    new TextDecoder().decode(payload),
+    released ? "released" : "unacknowledged",
+  ]);
+}
+
+describe("what is sent waits for the store", () => {
+  test("PUBLISH leaves after it was stored, QoS 0 needs no store", async () => {
+    const { stage, store } = await withStore();
+    store.hold();
+    const all = [stage.client.publish("t", "1", { qos: 1 }), stage.client.publish("t", "2", { qos: 2 })];
+    await stage.clock.settle();
+    expect(stage.server.received).toEqual([]);
+    const after = stage.promises.track(stage.client.publish("t", "0"));
+    await stage.clock.settle();
+    expect(stage.server.received).toEqual([]);
+    store.release();
+    await stage.now(Promise.all([...all, after]));
+    expect(stage.server.payloads).toEqual(["1", "2", "0"]);
+    await stage.finish();
+  });
+
+  test("the payload may be changed while it is being stored", async () => {
+    const { stage, store } = await withStore();
+    store.hold();
+    const payload = new TextEncoder().encode("mine");
+    const publishing = stage.client.publish("t", payload, { qos: 1 });
+    payload.fill(0x3f);
+    store.release();
+    await stage.now(publishing);
+    expect(stage.server.payloads).toEqual(["mine"]);
+    await stage.finish();
+  });
+
+  test("PUBREL leaves after it was stored that the server has the message", async () => {
+    const { stage, store } = await withStore();
+    const publishing = stage.promises.track(stage.client.publish("t", "x", { qos: 2 }));
+    await stage.clock.settle();
+    await stage.now(publishing);
+    stage.link.take();
+    store.hold();
+    const next = stage.promises.track(stage.client.publish("t", "y", { qos: 2 }));
+    await stage.clock.settle();
+    store.release();
+    store.hold();
+    await stage.clock.settle();
+    expect(stage.link.types()).toEqual(["publish"]);
+    store.release();
+    await stage.now(next);
+    expect(stage.link.types()).toEqual(["pubrel"]);
+    await stage.finish();
+  });
+
+  test("PUBREC leaves after its packet id was stored, PUBCOMP after it was forgotten; PUBACK needs no store", async () => {
+    const { stage, store } = await withStore();
+    await stage.now(stage.client.subscribe("t", { qos: 2, handler: () => undefined }));
+    stage.link.take();
+    store.hold();
+    stage.link.publish("t", "one", { qos: 1 });
+    stage.link.publish("t", "two", { qos: 2 });
+    await stage.clock.settle();
+    expect(stage.link.types()).toEqual(["puback"]);
+    store.release();
+    store.hold();
+    await stage.clock.settle();
+    expect(stage.link.types()).toEqual(["pubrec"]);
+    expect((await store.left()).receivedIds).toHaveLength(1);
+    store.release();
+    await stage.clock.settle();
+    expect(stage.link.types()).toEqual(["pubcomp"]);
+    expect((await store.left()).receivedIds).toEqual([]);
+    await stage.finish();
+  });
+
+  test("what is acknowledged is deleted", async () => {
+    const { stage, store } = await withStore();
+    await stage.now(
+      Promise.all([stage.client.publish("t", "1", { qos: 1 }), stage.client.publish("t", "2", { qos: 2 })]),
+    );
+    await stage.clock.settle();
+    expect(left(await store.left())).toEqual([]);
+    await stage.finish();
+    expect(store.calls.at(-1)).toBe("close");
+  });
+});
+
+describe("the next process", () => {
+  /** A client whose server answered nothing since `connect`, destroyed; and what it left. */
+  async function crashed(
+    publish: (stage: Stage) => void,
+    options: Setup = {},
+  ): Promise<{ store: ProbeStore; first: Stage }> {
+    const { stage, store } = await withStore(options);
+    stage.server.options = { mode: "raw" };
+    publish(stage);
+    await stage.clock.settle();
+    stage.link.cut();
+    await stage.now(stage.client.destroy());
+    return { store, first: stage };
+  }
+
+  function send(stage: Stage, ...messages: readonly (readonly [text: string, qos: 1 | 2])[]): void {
+    for (const [text, qos] of messages) {
+      stage.promises
+        .track(stage.client.publish("t", text, { qos, properties: { contentType: text } }))
+        .catch(() => undefined);
+    }
+  }
+
+  /** A second client over the same store and the first one's server sessions. */
+  async function again(store: ProbeStore, first: Stage, options: Setup = {}): Promise<Stage> {
+    const stage = setup({ ...LASTING, ...options, store });
+    for (const [id, session] of first.server.sessions) stage.server.sessions.set(id, session);
+    await stage.now(stage.client.connect());
+    return stage;
+  }
+
+  test("sends what was in flight again, in order, with DUP, properties and packet ids", async () => {
+    const { store, first } = await crashed((stage) => send(stage, ["a", 1], ["b", 2], ["c", 1]));
+    const stage = await again(store, first);
+    const [one, two, three] = stage.link.take("publish");
+    expect([one, two, three].map((packet) => [packet?.packetId, packet?.dup, packet?.properties?.contentType])).toEqual(
+      [
+        [1, true, "a"],
+        [2, true, "b"],
+        [3, true, "c"],
+      ],
+    );
+    await stage.clock.settle();
+    expect(stage.server.payloads).toEqual(["a", "b", "c"]);
+    expect(left(await store.left())).toEqual([]);
+    await stage.finish();
+  });
+
+  test("keeps their order over several restarts, new messages behind old ones", async () => {
+    let { store, first } = await crashed((stage) => send(stage, ["a", 1], ["b", 1]));
+    for (const text of ["c", "d", "e"]) {
+      const stage = setup({ ...LASTING, store, server: { mode: "raw" } });
+      const connecting = stage.client.connect();
+      await stage.clock.settle();
+      stage.link.send({ type: "connack", sessionPresent: true, reasonCode: 0, properties: null });
+      await stage.now(connecting);
+      send(stage, [text, 1]);
+      await stage.clock.settle();
+      stage.link.cut();
+      await stage.now(stage.client.destroy());
+      first = stage;
+    }
+    const stage = await again(store, first);
+    await stage.clock.settle();
+    expect(stage.server.payloads).toEqual(["a", "b", "c", "d", "e"]);
+    await stage.finish();
+  });
+
+  test("repeats PUBREL, not PUBLISH, for what the server had confirmed [MQTT-4.3.3-6]", async () => {
+    const { store, first } = await crashed((stage) => {
+      send(stage, ["a", 2]);
+      stage.clock.nextTurn(() =>
+        stage.clock.nextTurn(() => stage.link.send({ type: "pubrec", packetId: 1, reasonCode: 0, properties: null })),
+      );
+    });
+    await first.clock.settle();
+    expect(left(await store.left())).toMatchObject([[1, 2, "t", expect.anything(), "released"]]);
+    const stage = await again(store, first);
+    await stage.clock.settle();
+    expect(stage.link.types()).toEqual(["connect", "pubrel"]);
+    expect(left(await store.left())).toEqual([]);
+    await stage.finish();
+  });
+
+  test("knows QoS 2 messages that it has handled: their repetition is not delivered", async () => {
+    const store = new ProbeStore();
+    const first = await connected({ ...LASTING, store });
+    const got: string[] = [];
+    const handler = (message: { text(): string }): void => void got.push(message.text());
+    await first.now(first.client.subscribe("t", { qos: 2, handler }));
+    first.server.options = { mode: "raw" };
+    first.link.publish("t", "once", { qos: 2 });
+    await first.clock.settle();
+    expect(first.link.take("pubrec")).toHaveLength(1);
+    first.link.cut();
+    await first.now(first.client.destroy());
+    const stage = setup({ ...LASTING, store, onMessage: handler });
+    for (const [id, session] of first.server.sessions) stage.server.sessions.set(id, session);
+    await stage.now(stage.client.connect());
+    await stage.clock.settle();
+    expect(got).toEqual(["once"]);
+    expect(stage.link.types()).toEqual(["connect", "pubrec", "pubcomp"]);
+    await stage.finish();
+  });
+
+  test("with a clean start publishes anew what was in flight, and forgets received ids", async () => {
+    const { store, first } = await crashed((stage) => send(stage, ["a", 1]));
+    await store.memory.open("c");
+    await store.memory.write([{ op: "putReceived", packetId: 77 }]);
+    const stage = await again(store, first, { cleanStart: true });
+    await stage.clock.settle();
+    expect(stage.link.take("publish").map((packet) => packet.dup)).toEqual([false]);
+    expect(stage.server.payloads).toEqual(["a"]);
+    expect((await store.left()).receivedIds).toEqual([]);
+    await stage.finish();
+  });
+
+  test("forgets received ids when the server lost the session", async () => {
+    const { store } = await crashed(() => undefined);
+    await store.memory.open("c");
+    await store.memory.write([{ op: "putReceived", packetId: 77 }]);
+    const stage = setup({ ...LASTING, store });
+    await stage.now(stage.client.connect());
+    await stage.clock.settle();
+    expect((await store.left()).receivedIds).toEqual([]);
+    await stage.finish();
+  });
+
+  test("after close() finds what was not acknowledged, also with the default session options", async () => {
+    const store = new ProbeStore();
+    const stage = await connected({ store, server: { onMessage: () => null } });
+    stage.promises.track(stage.client.publish("t", "left", { qos: 1 })).catch(() => undefined);
+    await stage.finish();
+    expect(left(await store.left())).toMatchObject([[1, 1, "t", "left", "unacknowledged"]]);
+  });
+});
+
+describe("a store that fails", () => {
+  test("at open rejects connect() with ERR_STORE_FAILED, and a later connect() tries again", async () => {
+    for (const call of ["open", "clearReceived"] as const) {
+      const store = new ProbeStore();
+      await store.memory.open("c");
+      await store.memory.write([
+        {
+          op: "putPublish",
+          publish: {
+            packetId: 5,
+            order: 1,
+            qos: 1,
+            topic: "t",
+            payload: new Uint8Array(1),
+            retain: false,
+            properties: null,
+            released: false,
+          },
+        },
+      ]);
+      store.failOnce = call;
+      const stage = setup({ protocolVersion: 5, store });
+      const error = await stage.refused(stage.client.connect(), "ERR_STORE_FAILED");
+      expect((error.cause as Error).message).toBe(`cannot ${call}`);
+      expect(stage.dials).toHaveLength(0);
+      await stage.now(stage.client.connect());
+      await stage.clock.settle();
+      expect(stage.server.received).toHaveLength(1);
+      await stage.finish();
+    }
+  });
+
+  test("at putPublish rejects that publish with ERR_STORE_FAILED; nothing of it is sent", async () => {
+    for (const qos of [1, 2] as const) {
+      const { stage, store } = await withStore();
+      store.failOnce = "putPublish";
+      await stage.refused(stage.client.publish("t", "lost", { qos }), "ERR_STORE_FAILED");
+      await stage.now(stage.client.publish("t", "kept", { qos }));
+      expect(stage.server.payloads).toEqual(["kept"]);
+      await stage.finish();
+    }
+  });
+
+  test("at deletePublish is told as backgroundError; the publish has succeeded", async () => {
+    const { stage, store } = await withStore();
+    store.failOnce = "deletePublish";
+    await stage.now(stage.client.publish("t", "x", { qos: 1 }));
+    await stage.clock.settle();
+    expect(stage.of("backgroundError").map((event) => event.error.code)).toEqual(["ERR_STORE_FAILED"]);
+    await stage.finish();
+  });
+
+  test("at releasePublish ends the connection; the next one stores it before PUBREL", async () => {
+    const { stage, store } = await withStore();
+    store.failOnce = "releasePublish";
+    const first = stage.link;
+    const publishing = stage.promises.track(stage.client.publish("t", "x", { qos: 2 }));
+    await stage.now(publishing);
+    expect(first.types()).not.toContain("pubrel");
+    expect(stage.of("connectionLost").map((event) => event.error.code)).toEqual(["ERR_STORE_FAILED"]);
+    expect(store.calls.filter((call) => call === "releasePublish")).toHaveLength(2);
+    expect(stage.server.payloads).toEqual(["x"]);
+    await stage.finish();
+  });
+
+  test("at putReceived ends the connection; the message is not handled twice and acknowledged on the next one", async () => {
+    const { stage, store } = await withStore();
+    const got: string[] = [];
+    await stage.now(stage.client.subscribe("t", { qos: 2, handler: (message) => void got.push(message.text()) }));
+    store.failOnce = "putReceived";
+    const first = stage.link;
+    first.take();
+    stage.link.publish("t", "x", { qos: 2 });
+    await stage.clock.settle();
+    expect(first.types()).not.toContain("pubrec");
+    expect(stage.of("backgroundError")[0]?.error.code).toBe("ERR_STORE_FAILED");
+    expect(got).toEqual(["x"]);
+    expect(stage.link.types()).toEqual(["connect", "pubrec", "pubcomp"]);
+    await stage.finish();
+  });
+
+  test("at deleteReceived ends the connection; the next one forgets the id before PUBCOMP", async () => {
+    const { stage, store } = await withStore();
+    await stage.now(stage.client.subscribe("t", { qos: 2, handler: () => undefined }));
+    store.failOnce = "deleteReceived";
+    stage.link.publish("t", "x", { qos: 2 });
+    await stage.clock.settle();
+    expect(stage.of("connectionLost")).toHaveLength(1);
+    expect(stage.link.types()).toEqual(["connect", "pubcomp"]);
+    expect((await store.left()).receivedIds).toEqual([]);
+    await stage.finish();
+  });
+
+  test("at clearReceived ends the connection; the next one clears before anything else", async () => {
+    const store = new ProbeStore();
+    const stage = setup({ ...LASTING, store });
+    store.failOnce = "clearReceived";
+    await stage.now(stage.client.connect());
+    await stage.clock.settle();
+    expect(stage.of("connectionLost").map((event) => event.error.code)).toEqual(["ERR_STORE_FAILED"]);
+    expect(store.calls.filter((call) => call === "clearReceived")).toHaveLength(2);
+    await stage.finish();
+  });
+
+  test("at close is told as backgroundError; close() resolves all the same", async () => {
+    const { stage, store } = await withStore();
+    store.failOnce = "close";
+    await stage.now(stage.client.close());
+    expect(stage.of("backgroundError").map((event) => event.error.code)).toEqual(["ERR_STORE_FAILED"]);
+    await stage.finish();
+  });
+
+  test("hanging at the end does not keep close() for ever", async () => {
+    const { stage, store } = await withStore();
+    store.hold();
+    const publishing = stage.promises.track(stage.client.publish("t", "x", { qos: 1 }));
+    const closing = stage.client.close({ timeoutMs: 10 });
+    await stage.clock.advance(10);
+    await stage.refused(publishing, "ERR_CLIENT_CLOSED");
+    expect(await stateOf(closing)).toBe("pending");
+    await stage.clock.advance(5_000);
+    await stage.now(closing);
+    expect(stage.of("backgroundError")).toHaveLength(1);
+  });
+});
+
+describe("a store and a link that breaks", () => {
+  test("while a message is being stored: it is sent once, on the next connection, as new", async () => {
+    const { stage, store } = await withStore();
+    store.hold();
+    const publishing = stage.promises.track(stage.client.publish("t", "x", { qos: 2 }));
+    await stage.clock.settle();
+    stage.link.cut();
+    await stage.clock.settle();
+    store.release();
+    await stage.now(publishing);
+    expect(stage.link.take("publish").map((packet) => packet.dup)).toEqual([false]);
+    expect(stage.server.payloads).toEqual(["x"]);
+    await stage.finish();
+  });
+
+  test("keeps order and receive maximum between what is stored and what is new", async () => {
+    const store = new ProbeStore();
+    const stage = await connected({
+      ...LASTING,
+      store,
+      server: { onConnect: () => ({ properties: { receiveMaximum: 1 } }) },
+    });
+    const all: Promise<unknown>[] = [];
+    const publish = (text: string): void =>
+      void all.push(stage.promises.track(stage.client.publish("t", text, { qos: 1 })));
+    store.hold();
+    publish("a");
+    publish("b");
+    await stage.clock.settle();
+    stage.link.cut();
+    await stage.clock.settle();
+    publish("c");
+    store.release();
+    await stage.clock.settle();
+    await stage.now(Promise.all(all));
+    expect(stage.server.payloads).toEqual(["a", "b", "c"]);
+    await stage.finish();
+  });
+});
+
+test("a store without a client id of one's own is refused", async () => {
+  const stage = setup({ protocolVersion: 5, clientId: "", store: new MemoryStore() });
+  await stage.refused(stage.client.connect(), "ERR_EMPTY_CLIENT_ID");
+  await stage.finish();
+});
+
+test("giving up connect() while the store is being opened leaves the client usable", async () => {
+  const store = new ProbeStore();
+  store.hold();
+  const stage = setup({ protocolVersion: 5, store });
+  const abort = new AbortController();
+  const connecting = stage.client.connect({ signal: abort.signal });
+  await stage.clock.settle();
+  abort.abort();
+  await stage.refused(connecting, "ERR_ABORTED");
+  const again = stage.client.connect();
+  store.release();
+  await stage.now(again);
+  expect(store.calls.filter((call) => call === "open")).toHaveLength(1);
+  await stage.finish();
+});
