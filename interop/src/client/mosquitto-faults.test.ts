@@ -1,12 +1,13 @@
 import { isMessagingError, type MqttClient } from "polymq/mqtt";
 import { type FaultProxy, faultProxy } from "polymq/testing";
 import { describe, expect, test } from "vitest";
-import { pollUntil } from "../harness/deadline.ts";
+import { pollUntil, withDeadline } from "../harness/deadline.ts";
 import { requireOrSkip } from "../harness/require-or-skip.ts";
 import { type Mosquitto, startMosquitto } from "../harness/start-mosquitto.ts";
 import { Ear, eventOf, numbered, Stage } from "./stage.test-support.ts";
 
 const MESSAGES = 2_000;
+const EXCHANGE_TIMEOUT_MS = 25_000;
 /** New messages received between two cuts: a cut for every so many received would come again before anything new could. */
 const CUT_EVERY = 170;
 /** Mosquitto's default of `max_inflight_messages`. */
@@ -37,8 +38,13 @@ describe.skipIf(tools.skip)(tools.title("faults between our client and Mosquitto
         const sent = numbered("message", MESSAGES);
         const collected = collect(receiver, { topic: stage.topic, qos, reads, proxy });
         await collected.ready;
-        const results = await Promise.all(sent.map((text) => sender.publish(stage.topic, text, { qos })));
-        const received = await collected.all;
+        const published = Promise.all(sent.map((text) => sender.publish(stage.topic, text, { qos })));
+        // Before the test's own timeout, which would leave the broker running.
+        const [results, received] = await withDeadline(
+          Promise.all([published, collected.all]),
+          EXCHANGE_TIMEOUT_MS,
+          () => "messages are missing",
+        );
         expect(results).toHaveLength(MESSAGES);
         expect([...new Set(received)]).toEqual(sent);
         if (qos === 2) expect(received).toHaveLength(MESSAGES);
@@ -76,7 +82,7 @@ describe.skipIf(tools.skip)(tools.title("faults between our client and Mosquitto
       const published = sent.map((text, index) => sender.publish(stage.topic, text, { qos: index % 2 === 0 ? 1 : 2 }));
       await published[20];
       await broker.restart();
-      await Promise.all(published);
+      await withDeadline(Promise.all(published), EXCHANGE_TIMEOUT_MS, () => "publishes are not acknowledged");
       expect((await back).sessionPresent).toBe(true);
       const missing = new Set(sent);
       while (missing.size > 0) {
@@ -135,7 +141,7 @@ describe.skipIf(tools.skip)(tools.title("faults between our client and Mosquitto
     });
 
     test("with no broker to come back to, the client gives up with a typed error", async () => {
-      const broker = await startMosquitto();
+      await using broker = disposable(await startMosquitto());
       await using stage = new Stage({ level, address: () => ({ servers: `mqtt://127.0.0.1:${broker.port}` }) });
       const client = await stage.connect({ reconnect: { initialDelayMs: 10, jitter: "none", maxAttempts: 3 } });
       const failed = eventOf(client, "reconnectFailed");

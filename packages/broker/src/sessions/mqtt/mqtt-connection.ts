@@ -354,7 +354,6 @@ export class MqttConnection implements TransportHandler, ServerHandler<Delivery,
   #onTime(): void {
     const { clock } = this.#context.hub;
     this.#timerAtMs = Number.POSITIVE_INFINITY;
-    if (this.#reading === "asked") return; // armed again when reading goes on
     // Input that waits to be read while the process was busy counts: it is looked at first.
     if (clock.nowMs() < this.engine.deadlineMs) return this.#arm();
     clock.nextTurn(() => {

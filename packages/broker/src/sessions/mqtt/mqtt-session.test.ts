@@ -1,4 +1,6 @@
+import { webText } from "polymq/internal";
 import { describe, expect, test } from "vitest";
+import { MqttSession, type SessionPort } from "./mqtt-session.ts";
 import { bytesOf, connectPacket, publishPacket, type RawClient, Scene, textOf } from "./scene.test-support.ts";
 
 const LEVELS = [4, 5] as const;
@@ -322,6 +324,45 @@ describe("messages for a client that is away", () => {
     await client.ack("puback", client.one("publish").packetId);
     await client.drop();
     expect((await scene.keeper("a")).packets).toEqual([]);
+  });
+});
+
+describe("packet identifiers", () => {
+  test("that are all in use make the next message wait, and nobody else", () => {
+    const { hub, metrics } = new Scene();
+    const limits = { messagesMax: 10, bytesMax: 1_000_000, overflow: "dropOldest" } as const;
+    const session = new MqttSession("s", "", { hub, limits, metrics, text: webText() });
+    hub.openSession({ id: "s", start: "fresh", expiryMs: 0, state: new Uint8Array(0), create: () => session });
+    hub.subscribe(session, { filter: "t", guaranteeMax: 2 });
+    let sent = 0;
+    let last = 0;
+    const port: SessionPort = {
+      congested: false,
+      sendNow: () => true,
+      sendDelivery: (delivery) => {
+        sent++;
+        last = delivery.packetId;
+        return true;
+      },
+      sendPubrel: () => undefined,
+      onTakenOver: () => undefined,
+      onSessionEnded: () => undefined,
+    };
+    const { outbound } = session.state;
+    const publish = (guarantee: 1 | 2): void => {
+      hub.publish(hub.makeMessage({ topic: "t", payload: new Uint8Array(1), guarantee }));
+    };
+    session.attach(port);
+    session.resume();
+    publish(2);
+    outbound.release(last);
+    // The next connection's window does not count what was released before it.
+    outbound.openWindow(65_535);
+    for (let i = 0; i < 65_535; i++) publish(1);
+    expect([sent, session.mailbox.length, outbound.quota]).toEqual([65_535, 1, 1]);
+    const delivery = outbound.finish(last, 1);
+    if (delivery !== undefined) session.onDone(delivery);
+    expect([sent, session.mailbox.length]).toEqual([65_536, 0]);
   });
 });
 

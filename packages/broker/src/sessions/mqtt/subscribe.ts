@@ -33,16 +33,26 @@ export function subscribe(
   context: MqttContext,
 ): number[] {
   const { metrics } = context;
+  const request: Request = { packet, by, room: "yes" };
   return packet.filters.map((each, i) => {
-    const code = allowed[i] === true ? subscribeOne(each, packet, by, context) : ReasonCode.NotAuthorized;
+    const code = allowed[i] === true ? subscribeOne(each, request, context) : ReasonCode.NotAuthorized;
     if (code < 0x80) {
       metrics.subscriptionsAccepted++;
       return code;
     }
+    if (code === ReasonCode.QuotaExceeded) request.room = "no";
     metrics.subscriptionsRefused++;
     // A 3.1.1 client knows one refusal only [MQTT3-3.9.3-2].
     return by.level === 5 ? code : ReasonCode.UnspecifiedError;
   });
+}
+
+/** A SUBSCRIBE that is being carried out. */
+interface Request {
+  readonly packet: Subscribe;
+  readonly by: Subscriber;
+  /** `no` once the session turned out to be full. */
+  room: "yes" | "no";
 }
 
 /** Carries out an UNSUBSCRIBE; returns its reason codes (MQTT 5.0 §3.11.3). */
@@ -61,26 +71,24 @@ function decide(each: SubscribeFilter, by: Subscriber): Decision {
   return by.access.maySubscribe(shared?.filter ?? each.filter, shared?.group ?? null);
 }
 
-function subscribeOne(each: SubscribeFilter, packet: Subscribe, by: Subscriber, context: MqttContext): number {
+function subscribeOne(each: SubscribeFilter, request: Request, context: MqttContext): number {
   const { hub, mqtt } = context;
+  const { session } = request.by;
   const shared = parseSharedFilter(each.filter);
   const filter = shared?.filter ?? each.filter;
-  const identifier = packet.properties?.subscriptionIdentifier ?? 0;
+  const identifier = request.packet.properties?.subscriptionIdentifier ?? 0;
   const missing = missingFeature({ filter, shared: shared !== null, identifier }, context);
   if (missing !== null) return missing;
   const guaranteeMax: Guarantee = each.qos < mqtt.maximumQoS ? each.qos : mqtt.maximumQoS;
+  const { noLocal, retainAsPublished } = each;
+  const terms = { filter, guaranteeMax, noLocal, retainAsPublished, identifier, group: shared?.group ?? null };
+  // An error for each of a hundred thousand filters too many would keep everybody else waiting.
+  if (request.room === "no" && !hub.router.mayAdd(session, terms, 0)) return ReasonCode.QuotaExceeded;
   try {
-    const subscribed = hub.subscribe(by.session, {
-      filter,
-      guaranteeMax,
-      noLocal: each.noLocal,
-      retainAsPublished: each.retainAsPublished,
-      identifier,
-      group: shared?.group ?? null,
-    });
+    const subscribed = hub.subscribe(session, terms);
     // Shared subscriptions get no retained messages (MQTT 5.0 §4.8.2).
     const wanted = each.retainHandling === 0 || (each.retainHandling === 1 && subscribed.is === "added");
-    if (shared === null && wanted) by.session.replay(subscribed.subscription);
+    if (shared === null && wanted) session.replay(subscribed.subscription);
     return guaranteeMax;
   } catch (error) {
     if (!isMessagingError(error)) throw error;

@@ -22,6 +22,7 @@ import type {
   DisconnectProperties,
   Packet,
   ProtocolLevel,
+  PublishAck,
   PublishProperties,
   QoS,
   Suback,
@@ -42,7 +43,7 @@ const LARGEST = 268_435_460;
 
 /** What the server does with a CONNECT: lets the client in, refuses it, says nothing, or hangs up. */
 export type ConnectAnswer =
-  | { readonly properties?: ConnackProperties; readonly sessionPresent?: boolean }
+  | { readonly refuse?: never; readonly properties?: ConnackProperties; readonly sessionPresent?: boolean }
   | { readonly refuse: number; readonly properties?: ConnackProperties }
   | "silence"
   | "close";
@@ -64,6 +65,9 @@ export interface FakeServerOptions {
   /** Most messages in flight to a client, beside its receive maximum. Default 65,535. */
   readonly maxInflight?: number;
 }
+
+/** The packets of one type. */
+type PacketOf<T extends Packet["type"]> = T extends PublishAck["type"] ? PublishAck : Extract<Packet, { type: T }>;
 
 /** A message that the server took over. */
 export interface ReceivedMessage {
@@ -208,7 +212,7 @@ export class FakeConnection implements TransportHandler, ServerHandler<OutgoingM
 
   /** Packets that came in since the last call; with a type only those, and the others are forgotten, too. */
   take(): Packet[];
-  take<T extends Packet["type"]>(type: T): Extract<Packet, { type: T }>[];
+  take<T extends Packet["type"]>(type: T): PacketOf<T>[];
   take(type?: Packet["type"]): Packet[] {
     const all = this.#packets.splice(0);
     return type === undefined ? all : all.filter((packet) => packet.type === type);
@@ -294,7 +298,7 @@ export class FakeConnection implements TransportHandler, ServerHandler<OutgoingM
     const answer = this.server.options.onConnect?.(packet, this) ?? {};
     if (answer === "silence") return;
     if (answer === "close") return this.close();
-    if ("refuse" in answer) {
+    if (answer.refuse !== undefined) {
       this.engine.refuse(answer.refuse, answer.properties ?? null);
       return this.close();
     }

@@ -146,7 +146,10 @@ test("a process killed at any store call loses nothing, and QoS 2 arrives exactl
   for (const op of ["putPublish", "releasePublish", "deletePublish", "putReceived", "deleteReceived"]) {
     expect(operations).toContain(`${op} 1`);
   }
-  const points = operations.flatMap((operation) => [[operation, "before"] as const, [operation, "after"] as const]);
+  const points = operations.flatMap((operation): (readonly [string, "before" | "after"])[] => [
+    [operation, "before"],
+    [operation, "after"],
+  ]);
   // Two at a time, for starting a process is most of the work.
   const worker = async (): Promise<void> => {
     for (let next = points.shift(); next !== undefined; next = points.shift()) await check(...next);

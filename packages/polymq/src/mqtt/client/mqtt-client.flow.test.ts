@@ -436,7 +436,7 @@ test("every promise settles whatever becomes of the client", async () => {
     stage.promises.track(stage.client.subscribe("a")).catch(() => undefined);
     await stage.clock.settle();
     if (end === "lose") stage.link.cut();
-    else stage.promises.track(stage.client[end](), end);
+    else void stage.promises.track(stage.client[end](), end);
     await stage.clock.advance(10_000);
     expect(stage.promises.pending).toEqual([]);
     await stage.finish();

@@ -183,7 +183,7 @@ describe("the next process", () => {
     return stage;
   }
 
-  test("sends what was in flight again, in order, with DUP, properties and packet ids", async () => {
+  test("sends what was in flight under its client id again, in order, with DUP, properties and packet ids [MQTT-3.1.3-2] [MQTT-4.4.0-1] [MQTT3-3.1.3-2]", async () => {
     const { store, first } = await crashed((stage) => send(stage, ["a", 1], ["b", 2], ["c", 1]));
     const stage = await again(store, first);
     const [one, two, three] = stage.link.take("publish");
@@ -354,7 +354,7 @@ describe("a store that fails", () => {
     await stage.finish();
   });
 
-  test("at putReceived ends the connection; the message is not handled twice and acknowledged on the next one", async () => {
+  test("at putReceived ends the connection; the message is not handled twice and acknowledged on the next one [MQTT3-4.8.0-2]", async () => {
     const { stage, store } = await withStore();
     const got: string[] = [];
     await stage.now(stage.client.subscribe("t", { qos: 2, handler: (message) => void got.push(message.text()) }));

@@ -304,6 +304,25 @@ describe("FaultProxy cuts", () => {
     await firstPeer.until(() => firstPeer.bytes.length === 9);
   });
 
+  test("a rule that was replaced holds nothing back", async () => {
+    await start();
+    const [client, peer] = await link();
+    proxy.cutAfter({ direction: "toServer", unit: "bytes", count: 5, mode: "rst" });
+    proxy.cutAfter({ direction: "toClient", unit: "bytes", count: 1_000, mode: "rst" });
+    client.socket.write("1234567890");
+    await peer.until(() => peer.bytes.length === 10);
+    expect(proxy.stats.cuts).toBe(0);
+  });
+
+  test("a reset right after an orderly cut still ends the connection", async () => {
+    await start();
+    await link();
+    proxy.cut("fin");
+    proxy.cut("rst");
+    await proxy.idle();
+    expect(proxy.stats.liveConnections).toBe(0);
+  });
+
   test("counting frames without a measure is refused", async () => {
     await start();
     expect(() => proxy.cutAfter({ direction: "toServer", unit: "frames", count: 1, mode: "rst" })).toThrow(TypeError);
