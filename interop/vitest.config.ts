@@ -12,7 +12,7 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**", "**/*.browser.test.ts"],
     pool: "forks",
     // RabbitMQ starts in three to six seconds on two cores; clusters and will delays take longer.
-    testTimeout: 30_000,
+    testTimeout: 90_000,
     hookTimeout: 90_000,
     reporters: ["default", "json"],
     outputFile: { json: ".cache/vitest-interop.json" },

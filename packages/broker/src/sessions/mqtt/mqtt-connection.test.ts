@@ -243,6 +243,19 @@ describe("a client that does not read", () => {
     expect(client.closed).toBe(true);
   });
 
+  test("and is told that the broker stops has the time it was given to take everything", async () => {
+    const scene = new Scene({ sessions: { unsentBytesMax: 1_000_000 } });
+    const { client, from } = await slow(scene);
+    for (let i = 0; i < 60; i++) await from.send(publishPacket("q0", { payload }));
+    for (const connection of [...scene.context.connections]) connection.end(0x8b, 5_000);
+    await scene.advance(4.9);
+    expect(scene.context.connections.size).toBe(1);
+    client.transport.resume();
+    await scene.clock.settle();
+    expect(client.take("publish")).toHaveLength(60);
+    expect(client.packets).toMatchObject([{ type: "disconnect", reasonCode: 0x8b }]);
+  });
+
   test("and is taken over is cut off when it goes on not reading", async () => {
     const scene = new Scene({ sessions: { unsentBytesMax: 1_000_000 } });
     const { client, from } = await slow(scene);

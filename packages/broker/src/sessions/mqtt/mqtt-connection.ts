@@ -357,6 +357,7 @@ export class MqttConnection implements TransportHandler, ServerHandler<Delivery,
     // Input that waits to be read while the process was busy counts: it is looked at first.
     if (clock.nowMs() < this.engine.deadlineMs) return this.#arm();
     clock.nextTurn(() => {
+      // While somebody is asked, it is not the client that is silent; `#setReading` arms again.
       if (this.engine.over || this.#reading === "asked" || this.#transport === null) return;
       this.engine.onTime(clock.nowMs());
       this.#arm();

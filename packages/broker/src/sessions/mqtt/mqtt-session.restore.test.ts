@@ -1,5 +1,7 @@
 import { VirtualClock } from "polymq/testing";
 import { describe, expect, test } from "vitest";
+import { KIND } from "../../core/records.ts";
+import { StoreBatch } from "../../storage/batch.ts";
 import {
   bytesOf,
   HeldStore,
@@ -366,6 +368,27 @@ describe("a broker that starts again", () => {
     await now.publish("t", "x", { qos: 2, packetId: 1 });
     expect(now.texts()).toEqual(["x"]);
     expect(start().hub.sessions.count).toBe(0);
+  });
+
+  test("on a store that it cannot read does not start, and leaves no timer behind", async () => {
+    const medium = new MemoryMedium();
+    const before = new Scene({}, { store: new MemoryStore(medium) });
+    for (const id of ["a", "b"]) {
+      const client = await before.keeper(id);
+      await client.subscribe(id);
+      await client.drop();
+    }
+    await (await before.client("from")).publish("b", "x", { qos: 1, packetId: 1 });
+    const store = new MemoryStore(medium);
+    const batch = new StoreBatch();
+    store.scan(Uint8Array.of(KIND.delivery), (key, value) => {
+      batch.put(key, value.subarray(0, value.length - 1));
+      return true;
+    });
+    void store.commit(batch);
+    const clock = new VirtualClock();
+    expect(() => new Scene({}, { clock, store })).toThrow(expect.objectContaining({ code: "ERR_STORE_CORRUPT" }));
+    expect(clock.pendingTimers).toBe(0);
   });
 
   test("a message for many sessions is stored once", async () => {

@@ -219,6 +219,22 @@ describe("many retained messages", () => {
     expect(got).toEqual(topics.slice(1).filter((topic) => topic !== "t/20" && topic !== "t/21"));
   });
 
+  test("that were published after the subscription do not come a second time", async () => {
+    const scene = new Scene();
+    const retainer = await retain(scene, ...topics, "u/old");
+    const client = await scene.client("c", { properties: { receiveMaximum: 1 } });
+    await client.subscribe({ filter: "t/#", qos: 1 }, { filter: "u/#", qos: 0 });
+    await retainer.publish("u/new", "new", { retain: true });
+    const got: string[] = [];
+    for (let some = client.take("publish"); some.length > 0; some = client.take("publish")) {
+      for (const packet of some) {
+        got.push(packet.topic);
+        if (packet.qos === 1) await client.ack("puback", packet.packetId);
+      }
+    }
+    expect(got).toEqual(["t/00", "u/new", ...topics.slice(1), "u/old"]);
+  });
+
   test("asked for again and again by a client that does not read wait once per filter", async () => {
     const scene = new Scene();
     await retain(scene, ...topics);

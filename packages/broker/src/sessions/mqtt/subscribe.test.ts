@@ -332,6 +332,7 @@ describe("permission", () => {
       { type: "pingresp" },
     ]);
     expect(scene.hub.inspect().sessions[0]?.subscriptions).toEqual(["slow2"]);
+    expect(asked.names).toEqual(["slow", "slow2", "other"]);
   });
 
   test("that comes after the client has gone makes no subscription", async () => {

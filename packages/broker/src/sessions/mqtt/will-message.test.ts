@@ -232,6 +232,13 @@ describe("a will with a delay", () => {
     await client.drop();
     await scene.advance(31);
     expect(spy.one("publish").properties).toEqual({ messageExpirySeconds: 10 });
+    const short = await scene.keeper("b", {
+      will: will({}, { delaySeconds: 1_000, messageExpirySeconds: 10 }),
+      properties: { sessionExpirySeconds: 20 },
+    });
+    await short.drop();
+    await scene.advance(21);
+    expect(spy.one("publish").properties).toEqual({ messageExpirySeconds: 10 });
   });
 
   test("of a connection before is replaced by that of the next", async () => {

@@ -124,10 +124,14 @@ describe("enhanced authentication", () => {
     const publishing = stage.promises.track(stage.client.publish("t", "x", { qos: 1 }));
     await stage.clock.settle();
     expect(seen).toEqual(["server proof"]);
+    stage.link.publish("t", "too early", { qos: 1 });
+    await stage.clock.settle();
+    expect(stage.of("messageDropped")).toEqual([]);
     expect(await stateOf(connecting)).toBe("pending");
     expect(stage.server.received).toEqual([]);
     verified();
     await stage.now(Promise.all([connecting, publishing]));
+    expect(stage.of("messageDropped")).toHaveLength(1);
     await stage.finish();
   });
 
@@ -199,6 +203,16 @@ describe("enhanced authentication", () => {
     await stage.clock.settle();
     expect(stage.of("connectionLost")[0]?.error.code).toBe("ERR_PROTOCOL_VIOLATION");
     expect(stage.server.connections[0]?.take("auth")).toEqual([]);
+    await stage.finish();
+  });
+
+  test("another method on an open connection ends that, and the client comes back", async () => {
+    const stage = setup(challenging(answering()));
+    await stage.now(stage.client.connect());
+    stage.link.send({ type: "auth", reasonCode: 0x18, properties: { authenticationMethod: "OTHER" } });
+    await stage.clock.settle();
+    expect(stage.of("connectionLost")[0]?.error.code).toBe("ERR_AUTH_METHOD_MISMATCH");
+    expect(stage.client.state).toBe("connected");
     await stage.finish();
   });
 

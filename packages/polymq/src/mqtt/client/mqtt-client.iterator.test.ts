@@ -294,6 +294,40 @@ describe("overlapping subscriptions", () => {
     await stage.finish();
   });
 
+  test("a handler may end another subscription that the same message goes to: that one gets nothing", async () => {
+    const stage = await connected({ protocolVersion: 5 });
+    const got: string[] = [];
+    const ended: Promise<unknown>[] = [];
+    const first = (): void => {
+      got.push("first");
+      ended.push(stage.client.unsubscribe("a/+"));
+    };
+    await stage.now(stage.client.subscribe("a/#", { qos: 1, handler: first }));
+    await stage.now(stage.client.subscribe("a/+", { qos: 1, handler: () => void got.push("second") }));
+    stage.link.publish("a/b", "x", { qos: 1 });
+    await stage.clock.settle();
+    await stage.now(Promise.all(ended));
+    expect(got).toEqual(["first"]);
+    await stage.finish();
+  });
+
+  test("a loop that is left at the moment when its message comes does not hold back later acknowledgements", async () => {
+    const stage = await connected({ protocolVersion: 5 });
+    const reader = await stage.now(stage.client.subscribe("a/#", { qos: 1 }));
+    const iterator = reader[Symbol.asyncIterator]();
+    const handler = (): void => void iterator.return?.();
+    await stage.now(stage.client.subscribe("a/+", { qos: 1, handler }));
+    await stage.now(stage.client.subscribe("other", { qos: 1, handler: () => undefined }));
+    stage.link.take();
+    const waiting = iterator.next();
+    stage.link.publish("a/b", "x", { qos: 1 });
+    stage.link.publish("other", "y", { qos: 1 });
+    await stage.now(waiting);
+    await stage.clock.settle();
+    expect(pubacks(stage)).toEqual([2]);
+    await stage.finish();
+  });
+
   test("one that withholds is enough to leave the message unacknowledged", async () => {
     const stage = await connected({ protocolVersion: 5 });
     await stage.now(stage.client.subscribe("a/#", { qos: 1, handler: () => undefined }));

@@ -89,6 +89,21 @@ describe("disconnect()", () => {
     await stage.finish();
   });
 
+  test("lets the bytes that were written leave first, within a second", async () => {
+    const stage = await connected({ server: { transport: { highWaterBytes: 100 } } });
+    stage.link.pause();
+    for (let i = 0; i < 5; i++) {
+      await stage.now(stage.client.publish("t", `${i} ${"x".repeat(100)}`));
+    }
+    const disconnecting = stage.client.disconnect();
+    await stage.clock.advance(500);
+    stage.link.resume();
+    await stage.now(disconnecting);
+    expect(stage.server.received).toHaveLength(5);
+    expect(stage.link.types().at(-1)).toBe("disconnect");
+    await stage.finish();
+  });
+
   test("does not wait longer than a second for a server that keeps its side open", async () => {
     const stage = await connected();
     stage.link.pause();

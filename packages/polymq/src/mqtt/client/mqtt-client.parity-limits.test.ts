@@ -54,6 +54,21 @@ describe("the bytes of a waiting publish", () => {
   });
 });
 
+describe("a subscribe whose connection is lost each time before the answer", () => {
+  test("is made again on the next connection, and fails with ERR_CONNECTION_LOST after the fifth", async () => {
+    const lab = new Lab({ reconnect: { delay: () => 0 } });
+    await lab.connect();
+    const subscribing = lab.client.subscribe("forbidden");
+    for (let losses = 1; losses <= 5; losses++) {
+      expect(await lab.outcome(subscribing)).toBe("open");
+      await lab.cut();
+      await lab.clock.advance(1);
+      await lab.accept();
+    }
+    expect(await lab.outcome(subscribing)).toBe("ERR_CONNECTION_LOST");
+  });
+});
+
 describe("while a connection is being made", () => {
   async function offline(options: ConstructorParameters<typeof Lab>[0]): Promise<Lab> {
     const lab = new Lab(options);

@@ -30,6 +30,7 @@ test("a keep-alive shorter than the ping timeout is kept, ping after ping [MQTT-
       gapsMs.push(stage.clock.nowMs() - lastMs);
       lastMs = stage.clock.nowMs();
       pings++;
+      await stage.clock.advance(10);
       stage.link.send({ type: "pingresp" });
     }
   }

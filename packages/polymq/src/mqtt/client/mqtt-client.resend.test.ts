@@ -78,6 +78,24 @@ describe("messages in flight", () => {
     await stage.finish();
   });
 
+  test("do not time out while they wait for their turn to be sent again", async () => {
+    const stage = await connected({ ...persistent, ackTimeoutMs: 1_000, reconnect: { delay: () => 5_000 } });
+    stage.server.options = { mode: "raw" };
+    const all = [0, 1].map((i) => stage.promises.track(stage.client.publish("t", String(i), { qos: 1 })));
+    await stage.clock.settle();
+    stage.server.options = {
+      onConnect: () => (stage.server.connections.length === 2 ? "close" : { properties: { receiveMaximum: 1 } }),
+      onMessage: () => null,
+    };
+    stage.link.cut();
+    await stage.clock.advance(5_900);
+    stage.link.settle(stage.server.received[0]?.ticket ?? -1);
+    await stage.clock.advance(500);
+    stage.link.settle(stage.server.received[1]?.ticket ?? -1);
+    await stage.now(Promise.all(all));
+    await stage.finish();
+  });
+
   test("after PUBREC: PUBREL is sent again and PUBLISH never [MQTT-4.3.3-5] [MQTT-4.3.3-6] [MQTT-4.6.0-4] [MQTT3-4.3.3-1] [MQTT3-4.6.0-4]", async () => {
     const stage = await connected(persistent);
     stage.server.options = { mode: "raw" };

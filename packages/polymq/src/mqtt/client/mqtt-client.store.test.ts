@@ -1,76 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { MemoryStore } from "../../store/memory-store.ts";
-import type { MessageStore, StoredPublish, StoredSession, StoreOperation } from "../../store/message-store.ts";
-import { connected, type Setup, type Stage, setup, stateOf } from "./client-setup.test-support.ts";
-
-type Call = "open" | "close" | StoreOperation["op"];
-
-/** A memory store that notes what it is asked, can be held back, and fails where it is told to. */
-class ProbeStore implements MessageStore {
-  readonly memory = new MemoryStore();
-  readonly calls: Call[] = [];
-  /** The first call of this kind fails. */
-  failOnce: Call | null = null;
-  #held: (() => void)[] | null = null;
-
-  /** Keeps writes from ending until `release`. */
-  hold(): void {
-    this.#held = [];
-  }
-
-  release(): void {
-    const held = this.#held ?? [];
-    this.#held = null;
-    for (const go of held) go();
-  }
-
-  async open(clientId: string): Promise<StoredSession> {
-    this.#note("open");
-    return await this.memory.open(clientId);
-  }
-
-  async write(operations: readonly StoreOperation[]): Promise<void> {
-    const held = this.#held;
-    if (held !== null) await new Promise<void>((resolve) => held.push(resolve));
-    for (const { op } of operations) this.#note(op);
-    await this.memory.write(operations);
-  }
-
-  async close(): Promise<void> {
-    this.#note("close");
-    await this.memory.close();
-  }
-
-  /** What the next process would find. */
-  async left(): Promise<StoredSession> {
-    return await this.memory.open("c");
-  }
-
-  #note(call: Call): void {
-    this.calls.push(call);
-    if (this.failOnce !== call) return;
-    this.failOnce = null;
-    throw new Error(`cannot ${call}`);
-  }
-}
-
-const LASTING: Setup = { protocolVersion: 5, cleanStart: false, sessionExpirySeconds: 600 };
-
-async function withStore(options: Setup = {}): Promise<{ stage: Stage; store: ProbeStore }> {
-  const store = new ProbeStore();
-  const stage = await connected({ ...LASTING, ...options, store });
-  return { stage, store };
-}
-
-function left(session: StoredSession): (string | number)[][] {
-  return session.publishes.map(({ packetId, qos, topic, payload, released }: StoredPublish) => [
-    packetId,
-    qos,
-    topic,
-    new TextDecoder().decode(payload),
-    released ? "released" : "unacknowledged",
-  ]);
-}
+import type { StoredPublish } from "../../store/message-store.ts";
+import { connected, type Setup, type Stage, setup } from "./client-setup.test-support.ts";
+import { LASTING, left, ProbeStore, withStore } from "./probe-store.test-support.ts";
 
 describe("what is sent waits for the store", () => {
   test("PUBLISH leaves after it was stored, QoS 0 needs no store", async () => {
@@ -220,6 +152,35 @@ describe("the next process", () => {
     await stage.finish();
   });
 
+  test("puts new messages behind old ones also when the oldest are done", async () => {
+    const store = new ProbeStore();
+    await store.memory.open("c");
+    const old: StoredPublish = {
+      packetId: 9,
+      order: 40,
+      qos: 1,
+      topic: "t",
+      payload: Uint8Array.of(0x61),
+      retain: false,
+      properties: null,
+      released: false,
+    };
+    await store.memory.write([{ op: "putPublish", publish: old }]);
+    const first = setup({ ...LASTING, store, server: { mode: "raw" } });
+    const connecting = first.client.connect();
+    await first.clock.settle();
+    first.link.send({ type: "connack", sessionPresent: true, reasonCode: 0, properties: null });
+    await first.now(connecting);
+    send(first, ["b", 1]);
+    await first.clock.settle();
+    first.link.cut();
+    await first.now(first.client.destroy());
+    const stage = await again(store, first);
+    await stage.clock.settle();
+    expect(stage.server.payloads).toEqual(["a", "b"]);
+    await stage.finish();
+  });
+
   test("repeats PUBREL, not PUBLISH, for what the server had confirmed [MQTT-4.3.3-6]", async () => {
     const { store, first } = await crashed((stage) => {
       send(stage, ["a", 2]);
@@ -289,132 +250,6 @@ describe("the next process", () => {
   });
 });
 
-describe("a store that fails", () => {
-  test("at open rejects connect() with ERR_STORE_FAILED, and a later connect() tries again", async () => {
-    for (const call of ["open", "clearReceived"] as const) {
-      const store = new ProbeStore();
-      await store.memory.open("c");
-      await store.memory.write([
-        {
-          op: "putPublish",
-          publish: {
-            packetId: 5,
-            order: 1,
-            qos: 1,
-            topic: "t",
-            payload: new Uint8Array(1),
-            retain: false,
-            properties: null,
-            released: false,
-          },
-        },
-      ]);
-      store.failOnce = call;
-      const stage = setup({ protocolVersion: 5, store });
-      const error = await stage.refused(stage.client.connect(), "ERR_STORE_FAILED");
-      expect((error.cause as Error).message).toBe(`cannot ${call}`);
-      expect(stage.dials).toHaveLength(0);
-      await stage.now(stage.client.connect());
-      await stage.clock.settle();
-      expect(stage.server.received).toHaveLength(1);
-      await stage.finish();
-    }
-  });
-
-  test("at putPublish rejects that publish with ERR_STORE_FAILED; nothing of it is sent", async () => {
-    for (const qos of [1, 2] as const) {
-      const { stage, store } = await withStore();
-      store.failOnce = "putPublish";
-      await stage.refused(stage.client.publish("t", "lost", { qos }), "ERR_STORE_FAILED");
-      await stage.now(stage.client.publish("t", "kept", { qos }));
-      expect(stage.server.payloads).toEqual(["kept"]);
-      await stage.finish();
-    }
-  });
-
-  test("at deletePublish is told as backgroundError; the publish has succeeded", async () => {
-    const { stage, store } = await withStore();
-    store.failOnce = "deletePublish";
-    await stage.now(stage.client.publish("t", "x", { qos: 1 }));
-    await stage.clock.settle();
-    expect(stage.of("backgroundError").map((event) => event.error.code)).toEqual(["ERR_STORE_FAILED"]);
-    await stage.finish();
-  });
-
-  test("at releasePublish ends the connection; the next one stores it before PUBREL", async () => {
-    const { stage, store } = await withStore();
-    store.failOnce = "releasePublish";
-    const first = stage.link;
-    const publishing = stage.promises.track(stage.client.publish("t", "x", { qos: 2 }));
-    await stage.now(publishing);
-    expect(first.types()).not.toContain("pubrel");
-    expect(stage.of("connectionLost").map((event) => event.error.code)).toEqual(["ERR_STORE_FAILED"]);
-    expect(store.calls.filter((call) => call === "releasePublish")).toHaveLength(2);
-    expect(stage.server.payloads).toEqual(["x"]);
-    await stage.finish();
-  });
-
-  test("at putReceived ends the connection; the message is not handled twice and acknowledged on the next one [MQTT3-4.8.0-2]", async () => {
-    const { stage, store } = await withStore();
-    const got: string[] = [];
-    await stage.now(stage.client.subscribe("t", { qos: 2, handler: (message) => void got.push(message.text()) }));
-    store.failOnce = "putReceived";
-    const first = stage.link;
-    first.take();
-    stage.link.publish("t", "x", { qos: 2 });
-    await stage.clock.settle();
-    expect(first.types()).not.toContain("pubrec");
-    expect(stage.of("backgroundError")[0]?.error.code).toBe("ERR_STORE_FAILED");
-    expect(got).toEqual(["x"]);
-    expect(stage.link.types()).toEqual(["connect", "pubrec", "pubcomp"]);
-    await stage.finish();
-  });
-
-  test("at deleteReceived ends the connection; the next one forgets the id before PUBCOMP", async () => {
-    const { stage, store } = await withStore();
-    await stage.now(stage.client.subscribe("t", { qos: 2, handler: () => undefined }));
-    store.failOnce = "deleteReceived";
-    stage.link.publish("t", "x", { qos: 2 });
-    await stage.clock.settle();
-    expect(stage.of("connectionLost")).toHaveLength(1);
-    expect(stage.link.types()).toEqual(["connect", "pubcomp"]);
-    expect((await store.left()).receivedIds).toEqual([]);
-    await stage.finish();
-  });
-
-  test("at clearReceived ends the connection; the next one clears before anything else", async () => {
-    const store = new ProbeStore();
-    const stage = setup({ ...LASTING, store });
-    store.failOnce = "clearReceived";
-    await stage.now(stage.client.connect());
-    await stage.clock.settle();
-    expect(stage.of("connectionLost").map((event) => event.error.code)).toEqual(["ERR_STORE_FAILED"]);
-    expect(store.calls.filter((call) => call === "clearReceived")).toHaveLength(2);
-    await stage.finish();
-  });
-
-  test("at close is told as backgroundError; close() resolves all the same", async () => {
-    const { stage, store } = await withStore();
-    store.failOnce = "close";
-    await stage.now(stage.client.close());
-    expect(stage.of("backgroundError").map((event) => event.error.code)).toEqual(["ERR_STORE_FAILED"]);
-    await stage.finish();
-  });
-
-  test("hanging at the end does not keep close() for ever", async () => {
-    const { stage, store } = await withStore();
-    store.hold();
-    const publishing = stage.promises.track(stage.client.publish("t", "x", { qos: 1 }));
-    const closing = stage.client.close({ timeoutMs: 10 });
-    await stage.clock.advance(10);
-    await stage.refused(publishing, "ERR_CLIENT_CLOSED");
-    expect(await stateOf(closing)).toBe("pending");
-    await stage.clock.advance(5_000);
-    await stage.now(closing);
-    expect(stage.of("backgroundError")).toHaveLength(1);
-  });
-});
-
 describe("a store and a link that breaks", () => {
   test("while a message is being stored: it is sent once, on the next connection, as new", async () => {
     const { stage, store } = await withStore();
@@ -423,6 +258,8 @@ describe("a store and a link that breaks", () => {
     await stage.clock.settle();
     stage.link.cut();
     await stage.clock.settle();
+    expect(stage.client.state).toBe("connected");
+    expect(stage.server.received).toEqual([]);
     store.release();
     await stage.now(publishing);
     expect(stage.link.take("publish").map((packet) => packet.dup)).toEqual([false]);

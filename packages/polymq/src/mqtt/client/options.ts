@@ -130,7 +130,7 @@ export interface MqttClientOptions {
   readonly userProperties?: UserPropertiesInput;
   readonly will?: WillOptions;
   readonly authentication?: AuthenticationOptions;
-  /** Dial plus CONNACK, per server. Default 10,000. */
+  /** Dial plus CONNACK, per server; the same again for credentials. Default 10,000. */
   readonly connectTimeoutMs?: number;
   /** Longest time that written bytes may stay unsent before the connection counts as dead. Default 5,000; 0 turns it off. */
   readonly writeTimeoutMs?: number;
@@ -159,7 +159,11 @@ export interface MqttClientOptions {
   readonly dial?: DialHook;
   /** MQTT 5.0: on a DISCONNECT or CONNACK with Use Another Server or Server Moved, go there. Default `follow`. */
   readonly serverRedirect?: "follow" | "ignore";
-  /** Gets messages that match no subscription of this client, such as those of a resumed session. */
+  /**
+   * Gets messages that match no subscription of this client, such as those of a resumed session, one at a time; each is
+   * acknowledged when the returned promise resolves. Without it those of a resumed session wait for a `subscribe` that
+   * matches, and others are acknowledged and dropped.
+   */
   readonly onMessage?: (message: MqttMessage) => void | Promise<void>;
 }
 

@@ -107,10 +107,21 @@ export class PendingRequest {
   sentAtMs = -1;
   /** True when nobody waits any more: it is not sent again, but its answer may still come. */
   abandoned = false;
+  /** Connections that were lost while its answer was awaited. */
+  #losses = 0;
 
-  constructor(packet: RequestPacket, settle: RequestSettler) {
+  readonly #lossesMax: number;
+
+  /** @param lossesMax connections that may be lost before its answer until it counts as failed */
+  constructor(packet: RequestPacket, settle: RequestSettler, lossesMax: number) {
     this.packet = packet;
     this.settle = settle;
+    this.#lossesMax = lossesMax;
+  }
+
+  /** The connection was lost before the answer; false when it was one too many. */
+  survivesLoss(): boolean {
+    return ++this.#losses < this.#lossesMax;
   }
 }
 

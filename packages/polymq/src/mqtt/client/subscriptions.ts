@@ -144,8 +144,18 @@ export class Subscriptions {
     for (const id of this.#outbound.requestIds()) {
       const item = this.#outbound.item(id);
       this.#outbound.finish(id, this.#outbound.phase(id));
-      if (item instanceof PendingRequest && !item.abandoned) this.#waiting.push(item);
+      if (item instanceof PendingRequest && !item.abandoned) this.#afterLoss(item);
     }
+  }
+
+  /** Some servers end the connection over a request they do not like: it must not go round for ever. */
+  #afterLoss(request: PendingRequest): void {
+    if (request.survivesLoss()) {
+      this.#waiting.push(request);
+      return;
+    }
+    const text = `the connection was lost ${LOSSES_MAX} times before the server answered`;
+    request.settle.failed(new MessagingError("ERR_CONNECTION_LOST", text));
   }
 
   /** Fails requests that wait, for there will be no connection. */
@@ -189,12 +199,12 @@ export class Subscriptions {
     registration.subscription.end();
   }
 
-  #pending(packet: RequestPacket, settle: RequestSettler): PendingRequest {
+  #pending(packet: RequestPacket, settle: RequestSettler, lossesMax = LOSSES_MAX): PendingRequest {
     const answered = (answer: Suback | Unsuback): void => {
       settle.answered(answer);
       this.#owner.awaitingChanged();
     };
-    return new PendingRequest(packet, { answered, failed: settle.failed });
+    return new PendingRequest(packet, { answered, failed: settle.failed }, lossesMax);
   }
 
   /** Sends a request now or on the next connection; what the server or the protocol lacks is refused before. */
@@ -257,7 +267,9 @@ export class Subscriptions {
       this.#onLost(registration, asked, asMessagingError(error));
     };
     registration.phase = "restoring";
-    this.#request(this.#pending(subscribePacket(call, asked), { answered, failed }));
+    // What was granted is asked for until it is there again.
+    const never = Number.POSITIVE_INFINITY;
+    this.#request(this.#pending(subscribePacket(call, asked), { answered, failed }, never));
   }
 
   #onLost(registration: Registration, filters: readonly SubscribeFilter[], error: MessagingError): void {
@@ -330,6 +342,9 @@ function patternOf(filter: string): string {
 function isRefusal(reasonCode: number | undefined): boolean {
   return reasonCode === undefined || reasonCode >= 0x80;
 }
+
+/** Connections on which a SUBSCRIBE or UNSUBSCRIBE may be lost without an answer before its call fails. */
+const LOSSES_MAX = 5;
 
 function subscribePacket(call: CheckedSubscribe, filters: readonly SubscribeFilter[]): Omit<Subscribe, "packetId"> {
   const properties =
