@@ -26,7 +26,7 @@ export const GATES: ReadonlyMap<string, readonly string[]> = new Map([
     "packages/polymq/src/base/system-clock.ts",
     ["performance", "Date", "setTimeout", "clearTimeout", "globalThis", "MessageChannel"],
   ],
-  ["packages/polymq/src/base/diagnostics.ts", ["globalThis", "process"]],
+  ["packages/polymq/src/base/diagnostics.ts", ["globalThis"]],
 ]);
 
 /** I/O, timers, clock and randomness in base, bytes, codecs and engines. */

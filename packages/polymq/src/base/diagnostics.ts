@@ -103,8 +103,8 @@ interface ProcessLike {
 }
 
 function channelSource(): ChannelSource {
-  const { process } = globalThis as { process?: ProcessLike };
-  const module = process?.getBuiltinModule?.("node:diagnostics_channel");
+  const runtime = (globalThis as { process?: ProcessLike }).process;
+  const module = runtime?.getBuiltinModule?.("node:diagnostics_channel");
   return module === undefined ? silentChannel : module.channel;
 }
 

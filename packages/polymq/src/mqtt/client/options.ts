@@ -47,7 +47,7 @@ export interface ReconnectOptions {
   readonly jitter?: "full" | "none";
   /** Attempts after which the client gives up with `ERR_RECONNECT_EXHAUSTED`. Default: no limit. */
   readonly maxAttempts?: number;
-  /** Asked before each attempt; false gives up. Default: always true. */
+  /** Asked before each attempt; false gives up. Default: false only for errors whose `retry` is `never`. */
   readonly shouldReconnect?: (error: MessagingError, attempt: number) => boolean;
   /** A delay of your own in ms for this attempt, instead of the doubling. */
   readonly delay?: (attempt: number, error: MessagingError) => number;

@@ -59,10 +59,10 @@ export interface SubscribedFilter {
 }
 
 /**
- * One `subscribe` call's messages: either a handler gets them, or they are read with `for await`. Messages wait in a buffer
- * of at most `highWaterMark`; when it is full the overflow policy decides. With automatic acknowledgement a message read by
- * `for await` is acknowledged when the next one is asked for; leaving the loop unsubscribes, and leaves the message
- * that was being handled unacknowledged unless `ack()` was called on it.
+ * One `subscribe` call's messages: either a handler gets them, or they are read with `for await`. Messages wait in a buffer;
+ * at `highWaterMark` the overflow policy decides (with `pause`, what was read from the connection already still comes in). With
+ * automatic acknowledgement a message read by `for await` is acknowledged when the next one is asked for; leaving the loop
+ * unsubscribes, and leaves the message that was being handled unacknowledged unless `ack()` was called on it.
  */
 export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDisposable {
   readonly #owner: SubscriptionOwner;
