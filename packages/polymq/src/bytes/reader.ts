@@ -117,7 +117,7 @@ export class ByteReader {
 
 /** An `ERR_MALFORMED_PACKET` to throw. */
 export function malformed(what: string, cause?: unknown): MessagingError {
-  return new MessagingError("ERR_MALFORMED_PACKET", what, cause === undefined ? undefined : { cause });
+  return new MessagingError("ERR_MALFORMED_PACKET", what, { cause });
 }
 
 function truncated(needed: number, left: number): MessagingError {

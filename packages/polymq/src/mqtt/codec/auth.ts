@@ -1,11 +1,12 @@
 import { MessagingError } from "../../base/errors.ts";
 import type { ByteReader } from "../../bytes/reader.ts";
-import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
+import { ByteWriter } from "../../bytes/writer.ts";
 import { invalid } from "./arguments.ts";
-import { expectEnd, firstByte, PacketType, readHeader, writeHeader } from "./header.ts";
+import { expectEnd, PacketType, readHeader, writePacket } from "./header.ts";
 import type { Auth, ProtocolLevel } from "./packets.ts";
-import { decodeProperties, measureProperties, writeProperties } from "./properties.ts";
+import { decodeProperties, putProperties } from "./properties.ts";
 import { checkReason, expectReason } from "./reason-codes.ts";
+import { violation } from "./violation.ts";
 
 /*
  * AUTH (MQTT 5.0 §3.15); MQTT 3.1.1 has none:
@@ -22,15 +23,13 @@ import { checkReason, expectReason } from "./reason-codes.ts";
 export function encodeAuth(w: ByteWriter, packet: Auth, level: ProtocolLevel): void {
   if (level === 4) throw new MessagingError("ERR_AUTH_NOT_V5", "AUTH exists in MQTT 5.0 only");
   checkReason("auth", packet.reasonCode);
-  const block = measureProperties(w.text, "auth", packet.properties);
-  if (block === 0 && packet.reasonCode === 0) {
-    writeHeader(w, firstByte(PacketType.AUTH), 0);
-    return;
-  }
-  if (packet.properties?.authenticationMethod === undefined) throw invalid("AUTH needs an authentication method");
-  writeHeader(w, firstByte(PacketType.AUTH), 1 + varintBytes(block) + block);
-  w.u8(packet.reasonCode);
-  writeProperties(w, "auth", packet.properties, block);
+  const { properties, reasonCode } = packet;
+  const body = new ByteWriter(w.text);
+  body.u8(reasonCode);
+  const bytes = putProperties(body, "auth", properties, level);
+  if (bytes === 0 && reasonCode === 0) body.at = 0;
+  else if (properties?.authenticationMethod === undefined) throw invalid("AUTH needs an authentication method");
+  writePacket(w, PacketType.AUTH, body);
 }
 
 /**
@@ -45,7 +44,7 @@ export function decodeAuth(r: ByteReader, level: ProtocolLevel): Auth {
   expectReason("auth", reasonCode);
   const properties = decodeProperties(r, "auth");
   if (properties?.authenticationMethod === undefined) {
-    throw new MessagingError("ERR_PROTOCOL_VIOLATION", "AUTH without an authentication method");
+    throw violation("AUTH without an authentication method");
   }
   expectEnd(r, PacketType.AUTH);
   return { type: "auth", reasonCode, properties };

@@ -1,11 +1,11 @@
-import { MessagingError } from "../../base/errors.ts";
 import { type ByteReader, malformed } from "../../bytes/reader.ts";
-import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
-import { checkInteger, checkNoProperties, invalid } from "./arguments.ts";
-import { expectEnd, firstByte, PacketType, readHeader, writeHeader } from "./header.ts";
+import { ByteWriter } from "../../bytes/writer.ts";
+import { checkInteger, invalid } from "./arguments.ts";
+import { expectEnd, PacketType, readHeader, writePacket } from "./header.ts";
 import type { Connack, ProtocolLevel } from "./packets.ts";
-import { decodeProperties, measureProperties, writeProperties } from "./properties.ts";
-import { ConnectReturnCode, checkReason, expectReason, reasonOfReturnCode } from "./reason-codes.ts";
+import { decodeProperties, putProperties } from "./properties.ts";
+import { ConnectReturnCode, checkReason, expectReason, ReasonCode } from "./reason-codes.ts";
+import { violation } from "./violation.ts";
 
 /*
  * CONNACK (MQTT 5.0 §3.2, MQTT 3.1.1 §3.2):
@@ -21,16 +21,15 @@ export function encodeConnack(w: ByteWriter, packet: Connack, level: ProtocolLev
   const { sessionPresent, reasonCode, properties } = packet;
   if (sessionPresent && reasonCode !== 0) throw invalid("CONNACK with session present but no success");
   if (level === 4) {
-    checkNoProperties(properties, "CONNACK");
     checkInteger(reasonCode, "CONNACK's return code", 0, ConnectReturnCode.NotAuthorized);
   } else {
     checkReason("connack", reasonCode);
   }
-  const block = measureProperties(w.text, "connack", properties);
-  writeHeader(w, firstByte(PacketType.CONNACK), 2 + (level === 5 ? varintBytes(block) + block : 0));
-  w.u8(sessionPresent ? 1 : 0);
-  w.u8(reasonCode);
-  if (level === 5) writeProperties(w, "connack", properties, block);
+  const body = new ByteWriter(w.text);
+  body.u8(sessionPresent ? 1 : 0);
+  body.u8(reasonCode);
+  putProperties(body, "connack", properties, level);
+  writePacket(w, PacketType.CONNACK, body);
 }
 
 /**
@@ -47,7 +46,7 @@ export function decodeConnack(r: ByteReader, level: ProtocolLevel): Connack {
   const sessionPresent = flags === 1;
   const code = r.u8();
   if (level === 5 && r.left === 0 && flags === 0 && code === ConnectReturnCode.UnacceptableProtocolVersion) {
-    return { type: "connack", sessionPresent, reasonCode: reasonOfReturnCode(code), properties: null };
+    return { type: "connack", sessionPresent, reasonCode: ReasonCode.UnsupportedProtocolVersion, properties: null };
   }
   if (level === 5) expectReason("connack", code);
   else if (code > ConnectReturnCode.NotAuthorized) throw violation(`CONNACK with return code ${code}`);
@@ -55,8 +54,4 @@ export function decodeConnack(r: ByteReader, level: ProtocolLevel): Connack {
   const properties = level === 5 ? decodeProperties(r, "connack") : null;
   expectEnd(r, PacketType.CONNACK);
   return { type: "connack", sessionPresent, reasonCode: code, properties };
-}
-
-function violation(what: string): MessagingError {
-  return new MessagingError("ERR_PROTOCOL_VIOLATION", what);
 }

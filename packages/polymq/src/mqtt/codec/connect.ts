@@ -1,12 +1,12 @@
 import { MessagingError } from "../../base/errors.ts";
 import { type ByteReader, malformed } from "../../bytes/reader.ts";
-import type { TextCodec } from "../../bytes/text.ts";
-import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
-import { binaryBytes, checkInteger, checkNoProperties, checkQoS, invalid, stringBytes } from "./arguments.ts";
-import { expectEnd, firstByte, PacketType, readHeader, writeHeader } from "./header.ts";
+import { ByteWriter } from "../../bytes/writer.ts";
+import { checkInteger, checkQoS, checkTopic, invalid, putBinary, putString } from "./arguments.ts";
+import { expectEnd, PacketType, readHeader, writePacket } from "./header.ts";
 import type { Connect, ConnectProperties, ProtocolLevel, QoS, Will } from "./packets.ts";
-import { decodeProperties, measureProperties, writeProperties } from "./properties.ts";
+import { decodeProperties, putProperties } from "./properties.ts";
 import { validateTopicName } from "./topic.ts";
+import { violation } from "./violation.ts";
 
 /*
  * CONNECT (MQTT 5.0 §3.1, MQTT 3.1.1 §3.1), fields in this order [MQTT-3.1.3-1] [MQTT3-3.1.3-1]:
@@ -26,8 +26,6 @@ import { validateTopicName } from "./topic.ts";
  */
 
 const PROTOCOL_NAME = "MQTT";
-/** Protocol name, level, flags and keep alive. */
-const FIXED_BYTES = 10;
 
 const USERNAME = 0x80;
 const PASSWORD = 0x40;
@@ -84,7 +82,7 @@ export function decodeConnect(r: ByteReader): Connect {
   const keepAliveSeconds = r.u16();
   const properties = level === 5 ? decodeProperties(r, "connect") : null;
   if (dataWithoutMethod(properties)) {
-    throw new MessagingError("ERR_PROTOCOL_VIOLATION", "CONNECT with authentication data but no method");
+    throw violation("CONNECT with authentication data but no method");
   }
   const clientId = r.string16();
   const will = (flags & WILL) === 0 ? null : readWill(r, flags, level);
@@ -128,53 +126,28 @@ function dataWithoutMethod(properties: ConnectProperties | null): boolean {
 export function encodeConnect(w: ByteWriter, packet: Connect): void {
   const { level, will, username, password } = packet;
   if (level !== 4 && level !== 5) throw new MessagingError("ERR_INVALID_PROTOCOL", `protocol level ${String(level)}`);
-  const block = measureBlock(w.text, packet);
-  const willBlock = will === null ? 0 : measureProperties(w.text, "will", will.properties);
-  const length = FIXED_BYTES + blockBytes(level, block) + measurePayload(w.text, packet, willBlock);
-  writeHeader(w, firstByte(PacketType.CONNECT), length);
-  w.string16(PROTOCOL_NAME);
-  w.u8(level);
-  w.u8(flagsOf(packet));
-  w.u16(packet.keepAliveSeconds);
-  if (level === 5) writeProperties(w, "connect", packet.properties, block);
-  w.string16(packet.clientId);
-  if (will !== null) {
-    if (level === 5) writeProperties(w, "will", will.properties, willBlock);
-    w.string16(will.topic);
-    w.bytes16(will.payload);
-  }
-  if (username !== null) w.string16(username);
-  if (password !== null) w.bytes16(password);
-}
-
-function measureBlock(text: TextCodec, packet: Connect): number {
   checkInteger(packet.keepAliveSeconds, "keepAliveSeconds", 0, 0xffff);
-  if (packet.level === 4) checkNoProperties(packet.properties, "CONNECT");
+  if (will !== null) checkQoS(will.qos);
   if (dataWithoutMethod(packet.properties)) throw invalid("authentication data needs an authentication method");
-  return measureProperties(text, "connect", packet.properties);
-}
-
-function blockBytes(level: ProtocolLevel, block: number): number {
-  return level === 5 ? varintBytes(block) + block : 0;
-}
-
-function measurePayload(text: TextCodec, packet: Connect, willBlock: number): number {
-  const { level, will, username, password } = packet;
-  let bytes = stringBytes(text, packet.clientId, "clientId");
+  if (level === 4 && username === null && password !== null) {
+    throw invalid("a password needs a user name in MQTT 3.1.1");
+  }
+  const body = new ByteWriter(w.text);
+  body.string16(PROTOCOL_NAME);
+  body.u8(level);
+  body.u8(flagsOf(packet));
+  body.u16(packet.keepAliveSeconds);
+  putProperties(body, "connect", packet.properties, level);
+  putString(body, packet.clientId, "clientId");
   if (will !== null) {
-    if (level === 4) checkNoProperties(will.properties, "a will");
-    checkQoS(will.qos);
-    const wrong = validateTopicName(will.topic);
-    if (wrong !== null) throw new MessagingError("ERR_INVALID_TOPIC", `will: ${wrong}`);
-    bytes += blockBytes(level, willBlock) + stringBytes(text, will.topic, "will topic");
-    bytes += binaryBytes(will.payload, "will payload");
+    putProperties(body, "will", will.properties, level);
+    checkTopic(validateTopicName(will.topic), "will");
+    putString(body, will.topic, "will topic");
+    putBinary(body, will.payload, "will payload");
   }
-  if (username !== null) bytes += stringBytes(text, username, "username");
-  if (password !== null) {
-    if (level === 4 && username === null) throw invalid("a password needs a user name in MQTT 3.1.1");
-    bytes += binaryBytes(password, "password");
-  }
-  return bytes;
+  if (username !== null) putString(body, username, "username");
+  if (password !== null) putBinary(body, password, "password");
+  writePacket(w, PacketType.CONNECT, body);
 }
 
 function flagsOf(packet: Connect): number {

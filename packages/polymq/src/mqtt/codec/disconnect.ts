@@ -1,10 +1,8 @@
 import type { ByteReader } from "../../bytes/reader.ts";
-import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
-import { checkNoProperties, invalid } from "./arguments.ts";
-import { expectEnd, firstByte, PacketType, readHeader, writeHeader } from "./header.ts";
+import { ByteWriter } from "../../bytes/writer.ts";
+import { expectEnd, PacketType, readHeader, writePacket } from "./header.ts";
 import type { Disconnect, ProtocolLevel } from "./packets.ts";
-import { decodeProperties, measureProperties, writeProperties } from "./properties.ts";
-import { checkReason, expectReason } from "./reason-codes.ts";
+import { putReason, readReason } from "./reason.ts";
 
 /*
  * DISCONNECT (MQTT 5.0 §3.14, MQTT 3.1.1 §3.14):
@@ -16,18 +14,9 @@ import { checkReason, expectReason } from "./reason-codes.ts";
 
 /** Encodes a DISCONNECT in its shortest form; `ERR_INVALID_ARGUMENT` for a reason code that it may not carry, at level 4 for any but 0. */
 export function encodeDisconnect(w: ByteWriter, packet: Disconnect, level: ProtocolLevel): void {
-  if (level === 4) {
-    checkNoProperties(packet.properties, "DISCONNECT");
-    if (packet.reasonCode !== 0) throw invalid("DISCONNECT has no reason code in MQTT 3.1.1");
-    writeHeader(w, firstByte(PacketType.DISCONNECT), 0);
-    return;
-  }
-  checkReason("disconnect", packet.reasonCode);
-  const block = measureProperties(w.text, "disconnect", packet.properties);
-  const length = block > 0 ? 1 + varintBytes(block) + block : packet.reasonCode === 0 ? 0 : 1;
-  writeHeader(w, firstByte(PacketType.DISCONNECT), length);
-  if (length > 0) w.u8(packet.reasonCode);
-  if (block > 0) writeProperties(w, "disconnect", packet.properties, block);
+  const body = new ByteWriter(w.text);
+  putReason(body, packet, level);
+  writePacket(w, PacketType.DISCONNECT, body);
 }
 
 /**
@@ -37,9 +26,7 @@ export function encodeDisconnect(w: ByteWriter, packet: Disconnect, level: Proto
  */
 export function decodeDisconnect(r: ByteReader, level: ProtocolLevel): Disconnect {
   readHeader(r, PacketType.DISCONNECT, level);
-  const reasonCode = level === 5 && r.left > 0 ? r.u8() : 0;
-  if (level === 5) expectReason("disconnect", reasonCode);
-  const properties = level === 5 && r.left > 0 ? decodeProperties(r, "disconnect") : null;
+  const reason = readReason(r, "disconnect", level);
   expectEnd(r, PacketType.DISCONNECT);
-  return { type: "disconnect", reasonCode, properties };
+  return { type: "disconnect", ...reason };
 }

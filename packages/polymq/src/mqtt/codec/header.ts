@@ -3,6 +3,7 @@ import { MessagingError } from "../../base/errors.ts";
 import { type ByteReader, malformed } from "../../bytes/reader.ts";
 import type { FrameMeasure } from "../../bytes/splitter.ts";
 import { type ByteWriter, VARINT_MAX, varintBytes } from "../../bytes/writer.ts";
+import { checkInteger } from "./arguments.ts";
 import type { ProtocolLevel } from "./packets.ts";
 
 /*
@@ -34,24 +35,7 @@ export const PacketType = {
 /** A packet type's number; see {@link PacketType}. */
 export type PacketTypeNumber = (typeof PacketType)[keyof typeof PacketType];
 
-const NAMES: readonly string[] = [
-  "packet of the reserved type 0",
-  "CONNECT",
-  "CONNACK",
-  "PUBLISH",
-  "PUBACK",
-  "PUBREC",
-  "PUBREL",
-  "PUBCOMP",
-  "SUBSCRIBE",
-  "SUBACK",
-  "UNSUBSCRIBE",
-  "UNSUBACK",
-  "PINGREQ",
-  "PINGRESP",
-  "DISCONNECT",
-  "AUTH",
-];
+const NAMES: readonly string[] = ["packet of the reserved type 0", ...Object.keys(PacketType)];
 
 /** The name of a packet type as the specification writes it. */
 export function packetName(type: number): string {
@@ -146,9 +130,13 @@ export function writeHeader(w: ByteWriter, byte: number, remainingLength: number
   w.varint(remainingLength);
 }
 
+/** Writes a packet whose part behind the fixed header stands in a writer of its own: whole, or with an error not at all. */
+export function writePacket(w: ByteWriter, type: PacketTypeNumber, body: ByteWriter): void {
+  writeHeader(w, firstByte(type), body.at);
+  w.bytes(body.buffer.subarray(0, body.at));
+}
+
 /** Refuses, for an encoder, a packet id outside 1 to 65,535 with `ERR_INVALID_ARGUMENT`. */
 export function checkPacketId(packetId: number): void {
-  if (!(Number.isInteger(packetId) && packetId >= 1 && packetId <= 0xffff)) {
-    throw new MessagingError("ERR_INVALID_ARGUMENT", `packet id ${packetId} is not within 1 to 65535`);
-  }
+  checkInteger(packetId, "packet id", 1, 0xffff);
 }

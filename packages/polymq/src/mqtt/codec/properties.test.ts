@@ -1,15 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { ByteWriter, varintBytes } from "../../bytes/writer.ts";
+import { ByteWriter } from "../../bytes/writer.ts";
 import { codeFrom, readerOf, text } from "./codec.test-support.ts";
 import { packetBytes } from "./packet-bytes.test-support.ts";
 import {
   decodeProperties,
-  measureProperties,
   PROPERTIES,
   PROPERTY_COUNT_MAX,
   type PropertyBlocks,
   type PropertyCarrier,
-  writeProperties,
+  putProperties,
 } from "./properties.ts";
 
 /** MQTT 5.0 §2.2.2.2, table 2-4, typed in from there: identifier, then what may have it. */
@@ -97,9 +96,8 @@ function decode(notation: string, carrier: PropertyCarrier): unknown {
 }
 
 function encode<C extends PropertyCarrier>(carrier: C, properties: PropertyBlocks[C] | null): Uint8Array {
-  const bytes = measureProperties(text, carrier, properties);
-  const w = new ByteWriter(text, varintBytes(bytes) + bytes);
-  writeProperties(w, carrier, properties, bytes);
+  const w = new ByteWriter(text);
+  putProperties(w, carrier, properties, 5);
   return w.copyFrom(0);
 }
 
@@ -272,7 +270,9 @@ describe("writing properties", () => {
   for (const [what, carrier, properties, code = "ERR_INVALID_ARGUMENT"] of refused) {
     test(`${what} is refused before a byte is written`, () => {
       const wrong = properties as PropertyBlocks[typeof carrier];
-      expect(codeFrom(() => measureProperties(text, carrier, wrong))).toBe(code);
+      const w = new ByteWriter(text);
+      expect(codeFrom(() => putProperties(w, carrier, wrong, 5))).toBe(code);
+      expect(w.at).toBe(0);
     });
   }
 

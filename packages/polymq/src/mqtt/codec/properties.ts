@@ -1,23 +1,22 @@
 /** The properties of MQTT 5.0 as one table, and the encoder and decoder that it drives (§2.2.2). */
-import { unreachable } from "../../base/assert.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { type ByteReader, malformed } from "../../bytes/reader.ts";
-import type { TextCodec } from "../../bytes/text.ts";
-import { type ByteWriter, VARINT_MAX, varintBytes } from "../../bytes/writer.ts";
-import { binaryBytes, checkInteger, invalid, stringBytes } from "./arguments.ts";
+import { ByteWriter, VARINT_MAX } from "../../bytes/writer.ts";
+import { checkInteger, checkNoProperties, checkTopic, invalid, putBinary, putString } from "./arguments.ts";
 import type {
   AuthProperties,
   ConnackProperties,
   ConnectProperties,
   DisconnectProperties,
+  ProtocolLevel,
   PublishProperties,
   ReasonProperties,
   SubscribeProperties,
   Unsubscribe,
-  UserProperties,
   WillProperties,
 } from "./packets.ts";
 import { validateTopicName } from "./topic.ts";
+import { violation } from "./violation.ts";
 
 /** The type of each property block; `will` is the one in CONNECT's payload (§3.1.3.2). */
 export interface PropertyBlocks {
@@ -185,14 +184,6 @@ function readValue(r: ByteReader, row: PropertyRow): unknown {
   switch (row.wire) {
     case "boolean":
       return inRange(r.u8(), row) === 1;
-    case "u8":
-      return inRange(r.u8(), row);
-    case "u16":
-      return inRange(r.u16(), row);
-    case "u32":
-      return inRange(r.u32(), row);
-    case "varint":
-      return inRange(r.varint(), row);
     case "string":
       return r.string16();
     case "topic":
@@ -202,7 +193,7 @@ function readValue(r: ByteReader, row: PropertyRow): unknown {
     case "pair":
       return [r.string16(), r.string16()];
     default:
-      return unreachable(row.wire);
+      return inRange(r[row.wire](), row);
   }
 }
 
@@ -220,152 +211,77 @@ function readTopicName(r: ByteReader): string {
   return topic;
 }
 
-/** An `ERR_PROTOCOL_VIOLATION` to throw. */
-function violation(what: string): MessagingError {
-  return new MessagingError("ERR_PROTOCOL_VIOLATION", what);
-}
-
 /**
- * Bytes that a property block takes without its length, 0 for null. It refuses with `ERR_INVALID_ARGUMENT` a field that
- * the carrier does not have, a value of another type or out of range and more than {@link PROPERTY_COUNT_MAX}
- * properties, and a response topic that is no topic name with `ERR_INVALID_TOPIC`: {@link writeProperties} then cannot fail.
+ * Writes a property block with its length in front, making room for it, and returns the bytes of its properties; nothing but
+ * the length 0 when there are none [MQTT-2.2.2-1], and nothing at all at level 4, where no packet has any. It refuses with
+ * `ERR_INVALID_ARGUMENT` a field that the carrier does not have, a value of another type or out of range and more than
+ * {@link PROPERTY_COUNT_MAX} properties, and a response topic that is no topic name with `ERR_INVALID_TOPIC`.
  */
-export function measureProperties<C extends PropertyCarrier>(
-  text: TextCodec,
+export function putProperties<C extends PropertyCarrier>(
+  w: ByteWriter,
   carrier: C,
   properties: PropertyBlocks[C] | null,
+  level: ProtocolLevel,
 ): number {
-  if (properties === null) return 0;
+  if (level === 4) {
+    checkNoProperties(properties, carrier.toUpperCase());
+    return 0;
+  }
+  const block = new ByteWriter(w.text);
+  putPropertyBlock(block, carrier, properties);
+  w.reserve(4 + block.at);
+  w.varint(block.at);
+  w.bytes(block.buffer.subarray(0, block.at));
+  return block.at;
+}
+
+/** Writes properties in the table's order, without their length. Refuses what {@link putProperties} does, with part of them written. */
+export function putPropertyBlock<C extends PropertyCarrier>(
+  w: ByteWriter,
+  carrier: C,
+  properties: PropertyBlocks[C] | null,
+): void {
   const rows = rowsOf(carrier);
-  const fields = properties as Readonly<Record<string, unknown>>;
-  let total = 0;
+  const fields = (properties ?? {}) as Readonly<Record<string, unknown>>;
+  for (const name of Object.keys(fields)) {
+    if (!rows.some((row) => row.name === name)) throw invalid(`${carrier.toUpperCase()} has no property ${name}`);
+  }
   let count = 0;
   for (const row of rows) {
     const value = fields[row.name];
     if (value === undefined) continue;
-    const values = valuesOf(row, value);
-    count += values.length;
-    for (const each of values) total += 1 + measureValue(text, row, each);
+    if (row.repeats && !Array.isArray(value)) throw invalid(`property ${row.name} must be a list`);
+    for (const each of row.repeats ? (value as readonly unknown[]) : [value]) {
+      if (++count > PROPERTY_COUNT_MAX) throw invalid(`more than ${PROPERTY_COUNT_MAX} properties in one packet`);
+      w.reserve(NUMBER_BYTES_MAX);
+      w.u8(row.id);
+      putValue(w, row, each);
+    }
   }
-  for (const name of Object.keys(fields)) {
-    if (rows.every((row) => row.name !== name)) throw invalid(`${carrier.toUpperCase()} has no property ${name}`);
-  }
-  if (count > PROPERTY_COUNT_MAX) throw invalid(`more than ${PROPERTY_COUNT_MAX} properties in one packet`);
-  return total;
 }
 
-function valuesOf(row: PropertyRow, value: unknown): readonly unknown[] {
-  if (!row.repeats) return [value];
-  if (!Array.isArray(value)) throw invalid(`property ${row.name} must be a list`);
-  return value;
-}
+/** Identifier and the largest number. */
+const NUMBER_BYTES_MAX = 5;
 
-function measureValue(text: TextCodec, row: PropertyRow, value: unknown): number {
+function putValue(w: ByteWriter, row: PropertyRow, value: unknown): void {
   const what = `property ${row.name}`;
   switch (row.wire) {
     case "boolean":
       if (typeof value !== "boolean") throw invalid(`${what} must be true or false`);
-      return 1;
-    case "u8":
-      checkInteger(value, what, row.least, row.most);
-      return 1;
-    case "u16":
-      checkInteger(value, what, row.least, row.most);
-      return 2;
-    case "u32":
-      checkInteger(value, what, row.least, row.most);
-      return 4;
-    case "varint":
-      checkInteger(value, what, row.least, row.most);
-      return varintBytes(value as number);
-    case "string":
-      return stringBytes(text, value, what);
+      return w.u8(value ? 1 : 0);
     case "topic":
-      return topicBytes(text, value, what);
-    case "binary":
-      return binaryBytes(value, what);
-    case "pair":
-      return pairBytes(text, value, what);
-    default:
-      return unreachable(row.wire);
-  }
-}
-
-function topicBytes(text: TextCodec, value: unknown, what: string): number {
-  if (typeof value !== "string") throw invalid(`${what} must be a string`);
-  const wrong = validateTopicName(value);
-  if (wrong !== null) throw new MessagingError("ERR_INVALID_TOPIC", `${what}: ${wrong}`);
-  return stringBytes(text, value, what);
-}
-
-/** [MQTT-1.5.7-1] */
-function pairBytes(text: TextCodec, value: unknown, what: string): number {
-  if (!Array.isArray(value) || value.length !== 2) throw invalid(`${what} must be a list of [name, value] pairs`);
-  return stringBytes(text, value[0], what) + stringBytes(text, value[1], what);
-}
-
-/**
- * Writes a property block that {@link measureProperties} measured as `blockBytes`, its length in front; nothing but the
- * length 0 when there are none [MQTT-2.2.2-1]. The caller has made room for `varintBytes(blockBytes) + blockBytes`.
- */
-export function writeProperties<C extends PropertyCarrier>(
-  w: ByteWriter,
-  carrier: C,
-  properties: PropertyBlocks[C] | null,
-  blockBytes: number,
-): void {
-  w.varint(blockBytes);
-  if (blockBytes > 0 && properties !== null) writePropertyBlock(w, carrier, properties);
-}
-
-/** Writes measured properties in the table's order, without their length. */
-export function writePropertyBlock<C extends PropertyCarrier>(
-  w: ByteWriter,
-  carrier: C,
-  properties: PropertyBlocks[C],
-): void {
-  const fields = properties as Readonly<Record<string, unknown>>;
-  for (const row of rowsOf(carrier)) {
-    const value = fields[row.name];
-    if (value === undefined) continue;
-    for (const each of row.repeats ? (value as readonly unknown[]) : [value]) {
-      w.u8(row.id);
-      writeValue(w, row, each);
-    }
-  }
-}
-
-function writeValue(w: ByteWriter, row: PropertyRow, value: unknown): void {
-  switch (row.wire) {
-    case "boolean":
-      w.u8(value === true ? 1 : 0);
-      return;
-    case "u8":
-      w.u8(value as number);
-      return;
-    case "u16":
-      w.u16(value as number);
-      return;
-    case "u32":
-      w.u32(value as number);
-      return;
-    case "varint":
-      w.varint(value as number);
-      return;
+      if (typeof value === "string") checkTopic(validateTopicName(value), what);
+      return putString(w, value, what);
     case "string":
-    case "topic":
-      w.string16(value as string);
-      return;
+      return putString(w, value, what);
     case "binary":
-      w.bytes16(value as Uint8Array);
-      return;
-    case "pair": {
-      const [name, text] = value as UserProperties[number];
-      w.string16(name);
-      w.string16(text);
-      return;
-    }
+      return putBinary(w, value, what);
+    case "pair": // [MQTT-1.5.7-1]
+      if (!Array.isArray(value) || value.length !== 2) throw invalid(`${what} must be a list of [name, value] pairs`);
+      putString(w, value[0], what);
+      return putString(w, value[1], what);
     default:
-      unreachable(row.wire);
+      checkInteger(value, what, row.least, row.most);
+      w[row.wire](value);
   }
 }

@@ -1,11 +1,9 @@
 // Hot path: `writeAck` and `readBareAck` run per message. No closure, promise, spread, iterator or regex here.
 import type { ByteReader } from "../../bytes/reader.ts";
-import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
-import { checkNoProperties, invalid } from "./arguments.ts";
-import { checkPacketId, expectEnd, firstByte, PacketType, readHeader, readPacketId, writeHeader } from "./header.ts";
+import { ByteWriter } from "../../bytes/writer.ts";
+import { checkPacketId, expectEnd, PacketType, readHeader, readPacketId, writePacket } from "./header.ts";
 import type { ProtocolLevel, PublishAck } from "./packets.ts";
-import { decodeProperties, measureProperties, writeProperties } from "./properties.ts";
-import { checkReason, expectReason } from "./reason-codes.ts";
+import { putReason, readReason } from "./reason.ts";
 
 /*
  * PUBACK, PUBREC, PUBREL and PUBCOMP (MQTT 5.0 §3.4 to §3.7, MQTT 3.1.1 §3.4 to §3.7):
@@ -31,6 +29,13 @@ const TYPES: Readonly<Record<PublishAck["type"], AckType>> = {
   pubrec: PacketType.PUBREC,
   pubrel: PacketType.PUBREL,
   pubcomp: PacketType.PUBCOMP,
+};
+
+const NAMES: Readonly<Partial<Record<number, PublishAck["type"]>>> = {
+  4: "puback",
+  5: "pubrec",
+  6: "pubrel",
+  7: "pubcomp",
 };
 
 /** Writes an acknowledgement that says success and nothing else: four bytes, at both levels. The caller knows that the packet id is valid. */
@@ -59,22 +64,10 @@ export function readBareAck(buffer: Uint8Array, start: number, end: number): num
 /** Encodes any acknowledgement in its shortest form; `ERR_INVALID_ARGUMENT` for what may not be sent [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-3.6.2-1] [MQTT-3.7.2-1]. */
 export function encodePublishAck(w: ByteWriter, packet: PublishAck, level: ProtocolLevel): void {
   checkPacketId(packet.packetId);
-  if (level === 4) {
-    checkNoProperties(packet.properties, packet.type.toUpperCase());
-    if (packet.reasonCode !== 0) throw invalid(`${packet.type.toUpperCase()} has no reason code in MQTT 3.1.1`);
-    writeAck(w, TYPES[packet.type], packet.packetId);
-    return;
-  }
-  checkReason(packet.type, packet.reasonCode);
-  const block = measureProperties(w.text, packet.type, packet.properties);
-  if (block === 0 && packet.reasonCode === 0) {
-    writeAck(w, TYPES[packet.type], packet.packetId);
-    return;
-  }
-  writeHeader(w, firstByte(TYPES[packet.type]), block === 0 ? 3 : 3 + varintBytes(block) + block);
-  w.u16(packet.packetId);
-  w.u8(packet.reasonCode);
-  if (block > 0) writeProperties(w, packet.type, packet.properties, block);
+  const body = new ByteWriter(w.text);
+  body.u16(packet.packetId);
+  putReason(body, packet, level);
+  writePacket(w, TYPES[packet.type], body);
 }
 
 /**
@@ -83,26 +76,11 @@ export function encodePublishAck(w: ByteWriter, packet: PublishAck, level: Proto
  */
 export function decodePublishAck(r: ByteReader, level: ProtocolLevel): PublishAck {
   const type = ((r.buffer[r.at] ?? 0) >> 4) as AckType;
-  const name = nameOf(type);
+  // Any other type becomes a PUBACK here and is refused by `readHeader`.
+  const name = NAMES[type] ?? "puback";
   readHeader(r, TYPES[name], level);
   const packetId = readPacketId(r, type);
-  const reasonCode = level === 5 && r.left > 0 ? r.u8() : 0;
-  if (level === 5) expectReason(name, reasonCode);
-  const properties = level === 5 && r.left > 0 ? decodeProperties(r, name) : null;
+  const reason = readReason(r, name, level);
   expectEnd(r, type);
-  return { type: name, packetId, reasonCode, properties };
-}
-
-/** Any other type becomes a PUBACK here and is refused by `readHeader`. */
-function nameOf(type: AckType): PublishAck["type"] {
-  switch (type) {
-    case PacketType.PUBREC:
-      return "pubrec";
-    case PacketType.PUBREL:
-      return "pubrel";
-    case PacketType.PUBCOMP:
-      return "pubcomp";
-    default:
-      return "puback";
-  }
+  return { type: name, packetId, ...reason };
 }

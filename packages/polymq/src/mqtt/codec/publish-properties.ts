@@ -5,9 +5,10 @@ import type { TextCodec } from "../../bytes/text.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
 import { checkInteger, invalid } from "./arguments.ts";
 import type { PublishProperties } from "./packets.ts";
-import { decodePropertyBlock, measureProperties, PROPERTY_COUNT_MAX, writePropertyBlock } from "./properties.ts";
+import { decodePropertyBlock, PROPERTY_COUNT_MAX, putPropertyBlock } from "./properties.ts";
 import type { PublishHead } from "./publish.ts";
 import { scanUtf8 } from "./utf8-scan.ts";
+import { violation } from "./violation.ts";
 
 /*
  * The properties of a PUBLISH (MQTT 5.0 §3.3.2.3), written out by hand beside the table in properties.ts; the tests hold the
@@ -108,10 +109,6 @@ function scanTopicName(r: ByteReader): void {
   }
 }
 
-function violation(what: string): MessagingError {
-  return new MessagingError("ERR_PROTOCOL_VIOLATION", what);
-}
-
 type Building = { -readonly [Field in keyof PublishProperties]: PublishProperties[Field] } & {
   userProperties?: (readonly [string, string])[];
   subscriptionIdentifiers?: number[];
@@ -167,7 +164,7 @@ function buildProperty(r: ByteReader, properties: Building): void {
 
 /**
  * Encodes the properties of a PUBLISH for `writePublish`: a block without its length, `NO_PROPERTIES` for null or none.
- * Refuses what `measureProperties` does.
+ * Refuses what `putProperties` does.
  *
  * @param topicAlias the sender's own topic alias to put in, or 0; with it `properties` must have none
  */
@@ -176,17 +173,15 @@ export function encodePublishProperties(
   properties: PublishProperties | null,
   topicAlias = 0,
 ): Uint8Array {
-  const bytes = measureProperties(text, "publish", properties) + (topicAlias === 0 ? 0 : 3);
-  if (bytes === 0) return NO_PROPERTIES;
-  const w = new ByteWriter(text, bytes);
+  const w = new ByteWriter(text);
   if (topicAlias !== 0) {
     checkInteger(topicAlias, "topicAlias", 1, 0xffff);
     if (properties?.topicAlias !== undefined) throw invalid("a topic alias twice");
     w.u8(TOPIC_ALIAS);
     w.u16(topicAlias);
   }
-  if (properties !== null) writePropertyBlock(w, "publish", properties);
-  return w.buffer;
+  putPropertyBlock(w, "publish", properties);
+  return w.at === 0 ? NO_PROPERTIES : w.copyFrom(0);
 }
 
 /** Decodes a block as {@link encodePublishProperties} makes it, for one that was stored; null when it is empty. Errors as `decodeProperties`. */

@@ -2,7 +2,7 @@
 import { MessagingError } from "../../base/errors.ts";
 import { type ByteReader, malformed } from "../../bytes/reader.ts";
 import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
-import { checkInteger, checkNoProperties, checkQoS, invalid, stringBytes } from "./arguments.ts";
+import { checkInteger, checkNoProperties, checkQoS, checkTopic, invalid } from "./arguments.ts";
 import { PacketType, readPacketId, readRemainingLength, writeHeader } from "./header.ts";
 import type { ProtocolLevel, Publish, QoS } from "./packets.ts";
 import { encodePublishProperties, readPublishProperties, scanPublishProperties } from "./publish-properties.ts";
@@ -151,14 +151,14 @@ function wrongFields(head: PublishFields): MessagingError {
 export function encodePublish(w: ByteWriter, packet: Publish, level: ProtocolLevel): void {
   checkQoS(packet.qos);
   checkInteger(packet.packetId, "packetId", 0, 0xffff);
+  if (typeof packet.topic !== "string") throw invalid("topic must be a string");
   if (!(packet.payload instanceof Uint8Array)) throw invalid("payload must be a Uint8Array");
   if (level === 4) checkNoProperties(packet.properties, "PUBLISH");
   if (packet.topic !== "" || packet.properties?.topicAlias === undefined) {
-    const wrong = validateTopicName(packet.topic);
-    if (wrong !== null) throw new MessagingError("ERR_INVALID_TOPIC", wrong);
+    checkTopic(validateTopicName(packet.topic));
   }
   const properties = level === 4 ? null : encodePublishProperties(w.text, packet.properties);
-  const topic = new Uint8Array(stringBytes(w.text, packet.topic, "topic") - 2);
+  const topic = new Uint8Array(w.text.byteLength(packet.topic));
   w.text.write(topic, 0, packet.topic);
   writePublish(w, packet, topic, packet.payload, properties);
 }

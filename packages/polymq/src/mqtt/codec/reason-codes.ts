@@ -1,5 +1,5 @@
 /** Reason codes of MQTT 5.0 (§2.4), return codes of MQTT 3.1.1 (§3.2.2.3, §3.9.3) and what links them to error codes. */
-import { MessagingError } from "../../base/errors.ts";
+import { type ErrorCode, MessagingError } from "../../base/errors.ts";
 
 /** Every reason code of MQTT 5.0 by name (§2.4, table 2-6). Three names share 0x00. */
 export const ReasonCode = {
@@ -106,14 +106,11 @@ const DISCONNECT_SERVER_ONLY: readonly number[] = [
   0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
 ];
 
+/* Where two names share a code, the first one stands: it is set last. */
 const NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(ReasonCode)
-    .filter(([name]) => name !== "NormalDisconnection" && name !== "GrantedQoS0")
+    .reverse()
     .map(([name, code]) => [code, name]),
-);
-
-const RETURN_NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(ConnectReturnCode).map(([name, code]) => [code, name]),
 );
 
 /** The name of a 5.0 reason code as in {@link ReasonCode} (0x00 is `Success`), or its hexadecimal form when it has none. */
@@ -123,7 +120,7 @@ export function reasonName(code: number): string {
 
 /** The name of a 3.1.1 CONNACK return code as in {@link ConnectReturnCode}, or its hexadecimal form when it has none. */
 export function returnCodeName(code: number): string {
-  return RETURN_NAMES.get(code) ?? hex(code);
+  return Object.keys(ConnectReturnCode)[code] ?? hex(code);
 }
 
 /** True when a packet of this kind may carry the reason code at level 5 (§2.4). */
@@ -159,24 +156,19 @@ export function checkReason(packet: ReasonCodePacket, code: number): void {
   }
 }
 
+/** By return code. */
+const OF_RETURN_CODE: readonly number[] = [
+  ReasonCode.Success,
+  ReasonCode.UnsupportedProtocolVersion,
+  ReasonCode.ClientIdentifierNotValid,
+  ReasonCode.ServerUnavailable,
+  ReasonCode.BadUserNameOrPassword,
+  ReasonCode.NotAuthorized,
+];
+
 /** The 5.0 reason code that says what a 3.1.1 CONNACK return code says; an unknown one becomes 0x80. */
 export function reasonOfReturnCode(returnCode: number): number {
-  switch (returnCode) {
-    case ConnectReturnCode.Accepted:
-      return ReasonCode.Success;
-    case ConnectReturnCode.UnacceptableProtocolVersion:
-      return ReasonCode.UnsupportedProtocolVersion;
-    case ConnectReturnCode.IdentifierRejected:
-      return ReasonCode.ClientIdentifierNotValid;
-    case ConnectReturnCode.ServerUnavailable:
-      return ReasonCode.ServerUnavailable;
-    case ConnectReturnCode.BadUserNameOrPassword:
-      return ReasonCode.BadUserNameOrPassword;
-    case ConnectReturnCode.NotAuthorized:
-      return ReasonCode.NotAuthorized;
-    default:
-      return ReasonCode.UnspecifiedError;
-  }
+  return OF_RETURN_CODE[returnCode] ?? ReasonCode.UnspecifiedError;
 }
 
 /**
@@ -208,35 +200,24 @@ export function returnCodeOfReason(reasonCode: number): number | null {
   }
 }
 
+const OF_ERROR: Readonly<Partial<Record<ErrorCode, number>>> = {
+  ERR_MALFORMED_PACKET: ReasonCode.MalformedPacket,
+  ERR_PROTOCOL_VIOLATION: ReasonCode.ProtocolError,
+  ERR_UNEXPECTED_PACKET: ReasonCode.ProtocolError,
+  ERR_INVALID_PROTOCOL: ReasonCode.UnsupportedProtocolVersion,
+  ERR_PACKET_TOO_LARGE: ReasonCode.PacketTooLarge,
+  ERR_TOPIC_ALIAS_INVALID: ReasonCode.TopicAliasInvalid,
+  ERR_RECEIVE_MAXIMUM_EXCEEDED: ReasonCode.ReceiveMaximumExceeded,
+  ERR_INVALID_TOPIC: ReasonCode.TopicNameInvalid,
+  ERR_INVALID_QOS: ReasonCode.QoSNotSupported,
+  ERR_NOT_SUPPORTED_BY_SERVER: ReasonCode.RetainNotSupported,
+  ERR_AUTH_METHOD_MISMATCH: ReasonCode.BadAuthenticationMethod,
+  ERR_PING_TIMEOUT: ReasonCode.KeepAliveTimeout,
+};
+
 /** The reason code to send in a DISCONNECT or CONNACK because of this error (MQTT 5.0 §4.13); 0x80 where none fits. */
 export function reasonCodeOf(error: MessagingError): number {
-  switch (error.code) {
-    case "ERR_MALFORMED_PACKET":
-      return ReasonCode.MalformedPacket;
-    case "ERR_PROTOCOL_VIOLATION":
-    case "ERR_UNEXPECTED_PACKET":
-      return ReasonCode.ProtocolError;
-    case "ERR_INVALID_PROTOCOL":
-      return ReasonCode.UnsupportedProtocolVersion;
-    case "ERR_PACKET_TOO_LARGE":
-      return ReasonCode.PacketTooLarge;
-    case "ERR_TOPIC_ALIAS_INVALID":
-      return ReasonCode.TopicAliasInvalid;
-    case "ERR_RECEIVE_MAXIMUM_EXCEEDED":
-      return ReasonCode.ReceiveMaximumExceeded;
-    case "ERR_INVALID_TOPIC":
-      return ReasonCode.TopicNameInvalid;
-    case "ERR_INVALID_QOS":
-      return ReasonCode.QoSNotSupported;
-    case "ERR_NOT_SUPPORTED_BY_SERVER":
-      return ReasonCode.RetainNotSupported;
-    case "ERR_AUTH_METHOD_MISMATCH":
-      return ReasonCode.BadAuthenticationMethod;
-    case "ERR_PING_TIMEOUT":
-      return ReasonCode.KeepAliveTimeout;
-    default:
-      return ReasonCode.UnspecifiedError;
-  }
+  return OF_ERROR[error.code] ?? ReasonCode.UnspecifiedError;
 }
 
 function hex(code: number): string {

@@ -1,11 +1,11 @@
-import { MessagingError } from "../../base/errors.ts";
 import type { ByteReader } from "../../bytes/reader.ts";
-import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
-import { checkNoProperties, invalid } from "./arguments.ts";
-import { checkPacketId, expectEnd, firstByte, PacketType, readHeader, readPacketId, writeHeader } from "./header.ts";
+import type { ByteWriter } from "../../bytes/writer.ts";
+import { invalid } from "./arguments.ts";
+import { expectEnd, PacketType, writePacket } from "./header.ts";
+import { beginBody, readBeginning } from "./packet-id.ts";
 import type { ProtocolLevel, Suback } from "./packets.ts";
-import { decodeProperties, measureProperties, writeProperties } from "./properties.ts";
 import { checkReason, expectReason, SUBACK_FAILURE } from "./reason-codes.ts";
+import { violation } from "./violation.ts";
 
 /*
  * SUBACK (MQTT 5.0 §3.9, MQTT 3.1.1 §3.9):
@@ -18,19 +18,15 @@ import { checkReason, expectReason, SUBACK_FAILURE } from "./reason-codes.ts";
 
 /** Encodes a SUBACK; `ERR_INVALID_ARGUMENT` for no code or one that it may not carry [MQTT-3.9.3-2] [MQTT3-3.9.3-2]. */
 export function encodeSuback(w: ByteWriter, packet: Suback, level: ProtocolLevel): void {
-  checkPacketId(packet.packetId);
-  if (level === 4) checkNoProperties(packet.properties, "SUBACK");
   if (packet.reasonCodes.length === 0) throw invalid("SUBACK needs at least one reason code");
   for (const code of packet.reasonCodes) {
     if (level === 5) checkReason("suback", code);
     else if (!isReturnCode(code)) throw invalid(`SUBACK may not carry return code ${code} in MQTT 3.1.1`);
   }
-  const block = measureProperties(w.text, "suback", packet.properties);
-  const length = 2 + (level === 5 ? varintBytes(block) + block : 0) + packet.reasonCodes.length;
-  writeHeader(w, firstByte(PacketType.SUBACK), length);
-  w.u16(packet.packetId);
-  if (level === 5) writeProperties(w, "suback", packet.properties, block);
-  for (const code of packet.reasonCodes) w.u8(code);
+  const body = beginBody(w, packet, level);
+  body.reserve(packet.reasonCodes.length);
+  for (const code of packet.reasonCodes) body.u8(code);
+  writePacket(w, PacketType.SUBACK, body);
 }
 
 /**
@@ -38,9 +34,7 @@ export function encodeSuback(w: ByteWriter, packet: Suback, level: ProtocolLevel
  * `ERR_MALFORMED_PACKET` for packet id 0, `ERR_PROTOCOL_VIOLATION` for no code or one that it may not carry [MQTT-3.9.3-2] [MQTT3-3.9.3-2].
  */
 export function decodeSuback(r: ByteReader, level: ProtocolLevel): Suback {
-  readHeader(r, PacketType.SUBACK, level);
-  const packetId = readPacketId(r, PacketType.SUBACK);
-  const properties = level === 5 ? decodeProperties(r, "suback") : null;
+  const beginning = readBeginning(r, "suback", level);
   const reasonCodes: number[] = [];
   while (r.left > 0) {
     const code = r.u8();
@@ -50,14 +44,10 @@ export function decodeSuback(r: ByteReader, level: ProtocolLevel): Suback {
   }
   if (reasonCodes.length === 0) throw violation("SUBACK without a reason code");
   expectEnd(r, PacketType.SUBACK);
-  return { type: "suback", packetId, reasonCodes, properties };
+  return { ...beginning, reasonCodes };
 }
 
 /** MQTT 3.1.1 §3.9.3 */
 function isReturnCode(code: number): boolean {
   return code === 0 || code === 1 || code === 2 || code === SUBACK_FAILURE;
-}
-
-function violation(what: string): MessagingError {
-  return new MessagingError("ERR_PROTOCOL_VIOLATION", what);
 }

@@ -1,12 +1,12 @@
 import { MessagingError } from "../../base/errors.ts";
 import { type ByteReader, malformed } from "../../bytes/reader.ts";
-import type { TextCodec } from "../../bytes/text.ts";
-import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
-import { checkNoProperties, checkQoS, invalid, stringBytes } from "./arguments.ts";
-import { checkPacketId, expectEnd, firstByte, PacketType, readHeader, readPacketId, writeHeader } from "./header.ts";
+import type { ByteWriter } from "../../bytes/writer.ts";
+import { checkQoS, checkTopic, invalid, putString } from "./arguments.ts";
+import { expectEnd, PacketType, writePacket } from "./header.ts";
+import { beginBody, readBeginning } from "./packet-id.ts";
 import type { ProtocolLevel, QoS, Subscribe, SubscribeFilter } from "./packets.ts";
-import { decodeProperties, measureProperties, writeProperties } from "./properties.ts";
-import { parseSharedFilter, validatePlainTopicFilter, validateTopicFilter } from "./topic.ts";
+import { SHARE_PREFIX, validatePlainTopicFilter, validateTopicFilter } from "./topic.ts";
+import { violation } from "./violation.ts";
 
 /*
  * SUBSCRIBE (MQTT 5.0 §3.8, MQTT 3.1.1 §3.8):
@@ -28,7 +28,6 @@ const RETAIN_HANDLING_SHIFT = 4;
  * `$share/`, exist at level 5 only (MQTT 5.0 §4.8.2).
  */
 export function wrongFilter(filter: string, level: ProtocolLevel): string | null {
-  if (typeof filter !== "string") return "a topic filter must be a string";
   return level === 5 ? validateTopicFilter(filter) : validatePlainTopicFilter(filter);
 }
 
@@ -38,35 +37,32 @@ export function wrongFilter(filter: string, level: ProtocolLevel): string | null
  * filter's options other than QoS are not sent.
  */
 export function encodeSubscribe(w: ByteWriter, packet: Subscribe, level: ProtocolLevel): void {
-  checkPacketId(packet.packetId);
-  if (level === 4) checkNoProperties(packet.properties, "SUBSCRIBE");
   if (packet.filters.length === 0) throw invalid("SUBSCRIBE needs at least one topic filter");
-  const block = measureProperties(w.text, "subscribe", packet.properties);
-  let length = 2 + (level === 5 ? varintBytes(block) + block : 0);
-  for (const each of packet.filters) length += measureFilter(w.text, each, level);
-  writeHeader(w, firstByte(PacketType.SUBSCRIBE), length);
-  w.u16(packet.packetId);
-  if (level === 5) writeProperties(w, "subscribe", packet.properties, block);
+  const body = beginBody(w, packet, level);
   for (const each of packet.filters) {
-    w.string16(each.filter);
-    w.u8(level === 5 ? optionsOf(each) : each.qos);
+    putFilter(body, each.filter, level);
+    checkOptions(each, level);
+    body.reserve(1);
+    body.u8(level === 5 ? optionsOf(each) : each.qos);
   }
+  writePacket(w, PacketType.SUBSCRIBE, body);
 }
 
-function measureFilter(text: TextCodec, each: SubscribeFilter, level: ProtocolLevel): number {
-  checkQoS(each.qos);
-  const wrong = wrongFilter(each.filter, level);
-  if (wrong !== null) throw new MessagingError("ERR_INVALID_TOPIC", wrong);
-  const bytes = stringBytes(text, each.filter, "a topic filter") + 1;
-  if (level === 4) return bytes;
-  const { retainHandling } = each;
+/** Writes a topic filter; one that is none at this level is `ERR_INVALID_TOPIC`. */
+export function putFilter(w: ByteWriter, filter: string, level: ProtocolLevel): void {
+  checkTopic(wrongFilter(filter, level));
+  putString(w, filter, "a topic filter");
+}
+
+function checkOptions({ filter, qos, noLocal, retainHandling }: SubscribeFilter, level: ProtocolLevel): void {
+  checkQoS(qos);
+  if (level === 4) return;
   if (retainHandling !== 0 && retainHandling !== 1 && retainHandling !== 2) {
     throw new MessagingError("ERR_INVALID_SUBSCRIBE_OPTION", `retain handling ${String(retainHandling)}`);
   }
-  if (each.noLocal && parseSharedFilter(each.filter) !== null) {
+  if (noLocal && filter.startsWith(SHARE_PREFIX)) {
     throw new MessagingError("ERR_INVALID_SUBSCRIBE_OPTION", "no local on a shared subscription");
   }
-  return bytes;
 }
 
 function optionsOf(each: SubscribeFilter): number {
@@ -81,9 +77,7 @@ function optionsOf(each: SubscribeFilter): number {
  * (§3.8.3.1) and no local on a shared subscription [MQTT-3.8.3-4].
  */
 export function decodeSubscribe(r: ByteReader, level: ProtocolLevel): Subscribe {
-  readHeader(r, PacketType.SUBSCRIBE, level);
-  const packetId = readPacketId(r, PacketType.SUBSCRIBE);
-  const properties = level === 5 ? decodeProperties(r, "subscribe") : null;
+  const beginning = readBeginning(r, "subscribe", level);
   const filters: SubscribeFilter[] = [];
   while (r.left > 0) {
     const filter = readFilter(r, level);
@@ -91,7 +85,7 @@ export function decodeSubscribe(r: ByteReader, level: ProtocolLevel): Subscribe 
   }
   if (filters.length === 0) throw violation("SUBSCRIBE without a topic filter");
   expectEnd(r, PacketType.SUBSCRIBE);
-  return { type: "subscribe", packetId, filters, properties };
+  return { ...beginning, filters };
 }
 
 /** Reads a topic filter; one that is none at this level is `ERR_MALFORMED_PACKET` [MQTT-3.8.3-1] [MQTT-3.10.3-1]. */
@@ -114,12 +108,7 @@ function readOptions(r: ByteReader, level: ProtocolLevel, filter: string): Subsc
   const retainHandling = options >> RETAIN_HANDLING_SHIFT;
   if (retainHandling === 3) throw violation("SUBSCRIBE with retain handling 3");
   const noLocal = (options & NO_LOCAL) !== 0;
-  if (noLocal && parseSharedFilter(filter) !== null)
-    throw violation("SUBSCRIBE with no local on a shared subscription");
+  if (noLocal && filter.startsWith(SHARE_PREFIX)) throw violation("SUBSCRIBE with no local on a shared subscription");
   const retainAsPublished = (options & RETAIN_AS_PUBLISHED) !== 0;
   return { filter, qos: qos as QoS, noLocal, retainAsPublished, retainHandling: retainHandling as 0 | 1 | 2 };
-}
-
-function violation(what: string): MessagingError {
-  return new MessagingError("ERR_PROTOCOL_VIOLATION", what);
 }

@@ -1,6 +1,6 @@
 // Hot path: runs per published message. No closure, promise, spread, iterator or regex here.
-import { MessagingError } from "../../base/errors.ts";
 import type { TextCodec } from "../../bytes/text.ts";
+import { checkTopic } from "./arguments.ts";
 import { validateTopicName } from "./topic.ts";
 
 /** Topics that a {@link TopicEncoder} keeps unless told otherwise. */
@@ -54,8 +54,7 @@ export class TopicEncoder {
   }
 
   #make(topic: string): Uint8Array {
-    const wrong = typeof topic === "string" ? validateTopicName(topic) : "a topic name must be a string";
-    if (wrong !== null) throw new MessagingError("ERR_INVALID_TOPIC", wrong);
+    checkTopic(validateTopicName(topic));
     const bytes = new Uint8Array(this.#text.byteLength(topic));
     this.#text.write(bytes, 0, topic);
     return bytes;

@@ -114,7 +114,7 @@ describe("validateTopicFilter", () => {
   );
 
   test.each(["$share/", "$share//", "$share//a"])("refuses %s, for its group is empty [MQTT-4.8.2-1]", (filter) => {
-    expect(validateTopicFilter(filter)).toContain("needs a group");
+    expect(validateTopicFilter(filter)).toContain("needs a group and a filter");
   });
 
   test.each(["$share/g+/a", "$share/+/a", "$share/#/a", "$share/g#"])(
@@ -127,7 +127,7 @@ describe("validateTopicFilter", () => {
   test.each(["$share/g", "$share/g/"])(
     "refuses %s, for there is no filter behind its group [MQTT-4.8.2-2]",
     (filter) => {
-      expect(validateTopicFilter(filter)).toContain("needs a filter");
+      expect(validateTopicFilter(filter)).toContain("needs a group and a filter");
     },
   );
 

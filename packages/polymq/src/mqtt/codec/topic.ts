@@ -1,5 +1,7 @@
 /** Topic names, topic filters and how they match (MQTT 5.0 §4.7 and §4.8.2, MQTT 3.1.1 §4.7). Nothing here normalizes [MQTT-4.7.3-4]. */
 
+import { utf8Length } from "../../bytes/text.ts";
+
 const DOLLAR = 0x24;
 const HASH = 0x23;
 const PLUS = 0x2b;
@@ -8,7 +10,10 @@ const SLASH = 0x2f;
 /** Longest topic name or filter in UTF-8 bytes [MQTT-4.7.3-3]. */
 export const TOPIC_BYTES_MAX = 65_535;
 
-const SHARE_PREFIX = "$share/";
+/** What a shared subscription's filter begins with (MQTT 5.0 §4.8.2). */
+export const SHARE_PREFIX = "$share/";
+
+const WILDCARD = /[+#]/;
 
 /**
  * Says what is wrong with a topic name, or null when nothing is: it needs a character [MQTT-4.7.3-1], no U+0000
@@ -18,11 +23,7 @@ const SHARE_PREFIX = "$share/";
 export function validateTopicName(topic: string): string | null {
   const wrong = wrongText(topic, "topic name");
   if (wrong !== null) return wrong;
-  for (let i = 0; i < topic.length; i++) {
-    const unit = topic.charCodeAt(i);
-    if (unit === HASH || unit === PLUS) return "a topic name must not contain the wildcards + and #";
-  }
-  return null;
+  return WILDCARD.test(topic) ? "a topic name must not contain the wildcards + and #" : null;
 }
 
 /**
@@ -31,17 +32,15 @@ export function validateTopicName(topic: string): string | null {
  * behind it [MQTT-4.8.2-2].
  */
 export function validateTopicFilter(filter: string): string | null {
-  if (!filter.startsWith(SHARE_PREFIX)) return validatePlainTopicFilter(filter);
   const wrong = wrongText(filter, "topic filter");
   if (wrong !== null) return wrong;
-  const slash = filter.indexOf("/", SHARE_PREFIX.length);
-  const group = slash < 0 ? filter.slice(SHARE_PREFIX.length) : filter.slice(SHARE_PREFIX.length, slash);
-  if (group === "") return "a shared subscription needs a group: $share/<group>/<filter>";
-  if (group.includes("+") || group.includes("#")) return "the group of a shared subscription must not contain + and #";
-  if (slash < 0 || slash === filter.length - 1) {
-    return "a shared subscription needs a filter behind its group: $share/<group>/<filter>";
-  }
-  return wrongWildcards(filter, slash + 1);
+  if (!filter.startsWith(SHARE_PREFIX)) return wrongWildcards(filter);
+  const [, group = "", ...levels] = filter.split("/");
+  if (WILDCARD.test(group)) return "the group of a shared subscription must not contain + and #";
+  const pattern = levels.join("/");
+  if (group === "" || pattern === "")
+    return "a shared subscription needs a group and a filter: $share/<group>/<filter>";
+  return wrongWildcards(pattern);
 }
 
 /**
@@ -49,39 +48,25 @@ export function validateTopicFilter(filter: string): string | null {
  * name, but `+` may fill a level [MQTT-4.7.1-2] and `#` the last one [MQTT-4.7.1-1].
  */
 export function validatePlainTopicFilter(filter: string): string | null {
-  return wrongText(filter, "topic filter") ?? wrongWildcards(filter, 0);
+  return wrongText(filter, "topic filter") ?? wrongWildcards(filter);
 }
 
 /** What holds for names and filters alike. */
 function wrongText(text: string, what: string): string | null {
-  if (text.length === 0) return `a ${what} needs at least one character`;
-  let bytes = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit === 0) return `a ${what} must not contain U+0000`;
-    if (unit < 0x80) continue;
-    if (unit < 0x800) bytes += 1;
-    else if (unit < 0xd800 || unit > 0xdfff) bytes += 2;
-    else if (unit < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
-      bytes += 2;
-      i++;
-    } else return `a ${what} must not contain a lone surrogate`;
-  }
+  if (typeof text !== "string") return `a ${what} must be a string`;
+  if (text === "") return `a ${what} needs at least one character`;
+  if (text.includes("\0")) return `a ${what} must not contain U+0000`;
+  if (!text.isWellFormed()) return `a ${what} must not contain a lone surrogate`;
+  const bytes = utf8Length(text);
   return bytes > TOPIC_BYTES_MAX ? `a ${what} of ${bytes} bytes, the limit is ${TOPIC_BYTES_MAX}` : null;
 }
 
-function wrongWildcards(filter: string, start: number): string | null {
-  for (let i = start; i < filter.length; i++) {
-    const unit = filter.charCodeAt(i);
-    if (unit !== HASH && unit !== PLUS) continue;
-    if (i > start && filter.charCodeAt(i - 1) !== SLASH)
-      return "a wildcard must fill a whole level of the topic filter";
-    if (unit === HASH && i !== filter.length - 1) return "# must be the last character of the topic filter";
-    if (unit === PLUS && i !== filter.length - 1 && filter.charCodeAt(i + 1) !== SLASH) {
-      return "a wildcard must fill a whole level of the topic filter";
-    }
+function wrongWildcards(filter: string): string | null {
+  const levels = filter.split("/");
+  if (levels.some((level) => level.length > 1 && WILDCARD.test(level))) {
+    return "a wildcard must fill a whole level of the topic filter";
   }
-  return null;
+  return levels.slice(0, -1).includes("#") ? "# must be the last character of the topic filter" : null;
 }
 
 /**

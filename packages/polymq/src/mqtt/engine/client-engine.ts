@@ -1,6 +1,13 @@
 import { MessagingError } from "../../base/errors.ts";
 import type { ByteReader } from "../../bytes/reader.ts";
-import { decodePacket } from "../codec/decode.ts";
+import type { ByteWriter } from "../../bytes/writer.ts";
+import {
+  decodeFromServer,
+  encodeFromClient,
+  type PacketFromClient,
+  type PacketFromServer,
+  unexpected,
+} from "../codec/client-role.ts";
 import type {
   Auth,
   Connack,
@@ -15,6 +22,7 @@ import type {
 } from "../codec/packets.ts";
 import type { PublishHead } from "../codec/publish.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
+import { violation } from "../codec/violation.ts";
 import { Endpoint, type EndpointHandler, type EndpointOptions, sayableCode } from "./endpoint.ts";
 import { ClientKeepAlive } from "./keep-alive.ts";
 import { Phase } from "./outbound-flow.ts";
@@ -193,8 +201,16 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
     if (this.#state.is === "open") this.#state.keepAlive.heard(nowMs);
   }
 
+  protected decode(r: ByteReader): PacketFromServer {
+    return decodeFromServer(r, this.level);
+  }
+
+  protected encode(w: ByteWriter, packet: Packet): void {
+    encodeFromClient(w, packet as PacketFromClient, this.level);
+  }
+
   protected onEarlyFrame(reader: ByteReader): void {
-    this.#onHandshake(decodePacket(reader, this.level));
+    this.#onHandshake(this.decode(reader));
   }
 
   protected sayGoodbye(reasonCode: number, text: string): void {
@@ -230,17 +246,17 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
       case "auth":
         return this.#onAuth(packet);
       default:
-        throw unexpected(packet);
+        throw unexpected(packet.type);
     }
   }
 
-  #onHandshake(packet: Packet): void {
+  #onHandshake(packet: PacketFromServer): void {
     if (packet.type === "auth") return this.#onAuth(packet);
     if (packet.type === "disconnect" && this.level === 5) {
       this.end();
       return this.#clientHandler.onServerDisconnect(packet);
     }
-    if (packet.type !== "connack") throw unexpected(packet);
+    if (packet.type !== "connack") throw unexpected(packet.type);
     if (packet.reasonCode !== 0) {
       if (packet.sessionPresent) throw violation("CONNACK refuses and says session present"); // [MQTT-3.2.2-6]
       this.end();
@@ -298,12 +314,4 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
     if (packet.reasonCode === ReasonCode.ReAuthenticate) throw violation("AUTH re-authenticate from a server");
     this.#clientHandler.onAuth(packet);
   }
-}
-
-function unexpected(packet: Packet): MessagingError {
-  return new MessagingError("ERR_UNEXPECTED_PACKET", `${packet.type.toUpperCase()} is not for a client to receive now`);
-}
-
-function violation(what: string): MessagingError {
-  return new MessagingError("ERR_PROTOCOL_VIOLATION", what);
 }

@@ -4,8 +4,6 @@ import { ByteReader } from "../../bytes/reader.ts";
 import { Splitter } from "../../bytes/splitter.ts";
 import { ByteWriter, VARINT_MAX } from "../../bytes/writer.ts";
 import type { Outbox } from "../../transport/outbox.ts";
-import { decodePacket } from "../codec/decode.ts";
-import { encodePacket } from "../codec/encode.ts";
 import { measurePacket, PacketType } from "../codec/header.ts";
 import type { Packet, ProtocolLevel, PublishAck, PublishProperties, ReasonProperties } from "../codec/packets.ts";
 import { type PublishFields, PublishHead, publishBytes, readPublishHead, writePublish } from "../codec/publish.ts";
@@ -224,7 +222,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
   protected send(packet: Packet): void {
     if (this.#over) return;
     const scratch = new ByteWriter(this.outbox.text, 64);
-    encodePacket(scratch, packet, this.level);
+    this.encode(scratch, packet);
     const lighter = scratch.at > this.#peerMaximumPacketSize ? lighten(packet) : null;
     if (lighter !== null) return this.send(lighter);
     this.#checkSize(scratch.at);
@@ -264,6 +262,10 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     if (!this.#over) this.#onFrame(frame, 0, frame.length);
   }
 
+  /** Decodes any packet that the peer may send, other than PUBLISH. */
+  protected abstract decode(r: ByteReader): Packet;
+  /** Encodes any packet that this side sends, other than PUBLISH. */
+  protected abstract encode(w: ByteWriter, packet: Packet): void;
   /** A packet other than PUBLISH and its acknowledgements, after `agree`. */
   protected abstract onPacket(packet: Packet): void;
   /** A whole frame in the reader's window, before `agree`. */
@@ -284,7 +286,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     else if (type >= PacketType.PUBACK && type <= PacketType.PUBCOMP) this.#onAckFrame(session, buffer, start, end);
     else {
       this.#reader.reset(buffer, start, end);
-      this.onPacket(decodePacket(this.#reader, this.level));
+      this.onPacket(this.decode(this.#reader));
     }
     return !this.#over;
   }
@@ -326,7 +328,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     const packetId = readBareAck(buffer, start, end);
     if (packetId !== 0) return this.#onAck(session, (buffer[start] as number) >> 4, packetId, 0, null);
     this.#reader.reset(buffer, start, end);
-    const packet = decodePacket(this.#reader, this.level) as PublishAck;
+    const packet = this.decode(this.#reader) as PublishAck;
     this.#onAck(session, (buffer[start] as number) >> 4, packet.packetId, packet.reasonCode, packet.properties);
   }
 

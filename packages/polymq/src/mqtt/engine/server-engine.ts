@@ -1,8 +1,10 @@
 import { unreachable } from "../../base/assert.ts";
 import { isMessagingError, MessagingError } from "../../base/errors.ts";
 import type { ByteReader } from "../../bytes/reader.ts";
+import type { ByteWriter } from "../../bytes/writer.ts";
 import { decodeConnect, readConnectLevel } from "../codec/connect.ts";
 import { decodePacket } from "../codec/decode.ts";
+import { encodePacket } from "../codec/encode.ts";
 import { PacketType } from "../codec/header.ts";
 import type {
   Auth,
@@ -227,6 +229,14 @@ export class ServerEngine<Item, Route> extends Endpoint<Item, Route> {
     if (this.#state.is === "open") this.#state.keepAlive.heard(nowMs);
   }
 
+  protected decode(r: ByteReader): Packet {
+    return decodePacket(r, this.level);
+  }
+
+  protected encode(w: ByteWriter, packet: Packet): void {
+    encodePacket(w, packet, this.level);
+  }
+
   protected onEarlyFrame(reader: ByteReader): void {
     if (this.#state.is === "deciding") return this.#onWhileDeciding(reader);
     const at = reader.at;
@@ -293,7 +303,7 @@ export class ServerEngine<Item, Route> extends Endpoint<Item, Route> {
       this.#early.push(reader.buffer.slice(reader.at, reader.end));
       return;
     }
-    const packet = decodePacket(reader, this.level);
+    const packet = this.decode(reader);
     if (packet.type === "auth") this.#onAuth(packet);
     else if (packet.type === "disconnect") this.#onDisconnect(packet);
   }

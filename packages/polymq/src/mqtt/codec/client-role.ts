@@ -1,0 +1,85 @@
+import { MessagingError } from "../../base/errors.ts";
+import { type ByteReader, malformed } from "../../bytes/reader.ts";
+import type { ByteWriter } from "../../bytes/writer.ts";
+import { decodeAuth, encodeAuth } from "./auth.ts";
+import { decodeConnack } from "./connack.ts";
+import { encodeConnect } from "./connect.ts";
+import { decodeDisconnect, encodeDisconnect } from "./disconnect.ts";
+import { PacketType, packetName } from "./header.ts";
+import type {
+  Auth,
+  Connack,
+  Connect,
+  Disconnect,
+  Pingreq,
+  Pingresp,
+  ProtocolLevel,
+  PublishAck,
+  Suback,
+  Subscribe,
+  Unsuback,
+  Unsubscribe,
+} from "./packets.ts";
+import { decodePingresp, encodePing } from "./ping.ts";
+import { decodePublishAck, encodePublishAck } from "./publish-ack.ts";
+import { decodeSuback } from "./suback.ts";
+import { encodeSubscribe } from "./subscribe.ts";
+import { decodeUnsuback } from "./unsuback.ts";
+import { encodeUnsubscribe } from "./unsubscribe.ts";
+
+/*
+ * What a client decodes and encodes beside PUBLISH: `decodePacket` and `encodePacket` without the server's half, which would
+ * be a tenth of what a browser loads.
+ */
+
+/** A packet that a server sends, other than PUBLISH. */
+export type PacketFromServer = Auth | Connack | Disconnect | Pingresp | PublishAck | Suback | Unsuback;
+/** A packet that a client sends, other than PUBLISH. */
+export type PacketFromClient = Auth | Connect | Disconnect | Pingreq | PublishAck | Subscribe | Unsubscribe;
+
+const DECODERS: Readonly<Record<number, (r: ByteReader, level: ProtocolLevel) => PacketFromServer>> = {
+  [PacketType.CONNACK]: decodeConnack,
+  [PacketType.PUBACK]: decodePublishAck,
+  [PacketType.PUBREC]: decodePublishAck,
+  [PacketType.PUBREL]: decodePublishAck,
+  [PacketType.PUBCOMP]: decodePublishAck,
+  [PacketType.SUBACK]: decodeSuback,
+  [PacketType.UNSUBACK]: decodeUnsuback,
+  [PacketType.PINGRESP]: decodePingresp,
+  [PacketType.DISCONNECT]: decodeDisconnect,
+  [PacketType.AUTH]: decodeAuth,
+};
+
+/** As `decodePacket`; `ERR_UNEXPECTED_PACKET` for a packet that is not a server's to send, or a PUBLISH. */
+export function decodeFromServer(r: ByteReader, level: ProtocolLevel): PacketFromServer {
+  const type = (r.buffer[r.at] ?? 0) >> 4;
+  if (type === 0) throw malformed("packet type 0 is reserved");
+  const decode = DECODERS[type];
+  if (decode === undefined) throw unexpected(packetName(type));
+  return decode(r, level);
+}
+
+/** A packet that has no place here or now. */
+export function unexpected(packet: string): MessagingError {
+  return new MessagingError("ERR_UNEXPECTED_PACKET", `${packet.toUpperCase()} is not for a client to receive now`);
+}
+
+/** As `encodePacket`. */
+export function encodeFromClient(w: ByteWriter, packet: PacketFromClient, level: ProtocolLevel): void {
+  switch (packet.type) {
+    case "connect":
+      return encodeConnect(w, packet);
+    case "subscribe":
+      return encodeSubscribe(w, packet, level);
+    case "unsubscribe":
+      return encodeUnsubscribe(w, packet, level);
+    case "pingreq":
+      return encodePing(w, packet);
+    case "disconnect":
+      return encodeDisconnect(w, packet, level);
+    case "auth":
+      return encodeAuth(w, packet, level);
+    default:
+      return encodePublishAck(w, packet, level);
+  }
+}
