@@ -1,6 +1,7 @@
 import type { TextCodec } from "../../bytes/text.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import type { Connect, ConnectProperties, ProtocolLevel, Will, WillProperties } from "../codec/packets.ts";
+import { given } from "./option-rules.ts";
 import type { Credentials, Settings, WillOptions } from "./options.ts";
 import { toUserProperties } from "./user-properties.ts";
 
@@ -30,50 +31,41 @@ export async function connectPacket(settings: Settings, choice: ConnectChoice, t
 
 async function credentialsOf(settings: Settings, endpoint: Endpoint): Promise<Credentials> {
   if (settings.credentials !== null) return await settings.credentials();
-  if (settings.username !== null || settings.password !== null) {
-    return {
-      ...(settings.username === null ? {} : { username: settings.username }),
-      ...(settings.password === null ? {} : { password: settings.password }),
-    };
+  const { username, password } = settings;
+  if (username === null && password === null) {
+    return (
+      given<Credentials>({ username: endpoint.username || undefined, password: endpoint.password || undefined }) ?? {}
+    );
   }
-  return {
-    ...(endpoint.username === "" ? {} : { username: endpoint.username }),
-    ...(endpoint.password === "" ? {} : { password: endpoint.password }),
-  };
+  return given<Credentials>({ username: username ?? undefined, password: password ?? undefined }) ?? {};
 }
 
 async function propertiesOf(settings: Settings): Promise<ConnectProperties | null> {
   const { authentication, connectProperties } = settings;
-  if (authentication === null) return Object.keys(connectProperties).length === 0 ? null : connectProperties;
-  const data = typeof authentication.data === "function" ? await authentication.data() : authentication.data;
-  return {
-    ...connectProperties,
-    authenticationMethod: authentication.method,
-    ...(data === undefined ? {} : { authenticationData: data }),
-  };
+  if (authentication === null) return connectProperties;
+  const { method, data } = authentication;
+  const own = given<ConnectProperties>({
+    authenticationMethod: method,
+    authenticationData: typeof data === "function" ? await data() : data,
+  });
+  return { ...connectProperties, ...own };
 }
 
 function willOf(will: WillOptions, level: ProtocolLevel, text: TextCodec): Will {
-  return {
-    topic: will.topic,
-    payload: toBytes(will.payload ?? new Uint8Array(0), text),
-    qos: will.qos ?? 0,
-    retain: will.retain ?? false,
-    properties: level === 5 ? willProperties(will) : null,
-  };
+  const { topic, payload = "", qos = 0, retain = false } = will;
+  return { topic, payload: toBytes(payload, text), qos, retain, properties: level === 5 ? willProperties(will) : null };
 }
 
 function willProperties(will: WillOptions): WillProperties | null {
-  const properties: WillProperties = {
-    ...(will.delaySeconds === undefined ? {} : { delaySeconds: will.delaySeconds }),
-    ...(will.payloadFormat === undefined ? {} : { payloadFormat: will.payloadFormat }),
-    ...(will.messageExpirySeconds === undefined ? {} : { messageExpirySeconds: will.messageExpirySeconds }),
-    ...(will.contentType === undefined ? {} : { contentType: will.contentType }),
-    ...(will.responseTopic === undefined ? {} : { responseTopic: will.responseTopic }),
-    ...(will.correlationData === undefined ? {} : { correlationData: will.correlationData }),
-    ...(will.userProperties === undefined ? {} : { userProperties: toUserProperties(will.userProperties) }),
-  };
-  return Object.keys(properties).length === 0 ? null : properties;
+  return given<WillProperties>({
+    delaySeconds: will.delaySeconds,
+    payloadFormat: will.payloadFormat,
+    messageExpirySeconds: will.messageExpirySeconds,
+    contentType: will.contentType,
+    responseTopic: will.responseTopic,
+    correlationData: will.correlationData,
+    userProperties: will.userProperties && toUserProperties(will.userProperties),
+  });
 }
 
 /** Text as UTF-8, bytes as they are. */

@@ -184,7 +184,8 @@ export interface Settings {
   readonly maximumPacketSize: number;
   readonly topicAliasMaximum: number;
   readonly outboundTopicAliases: "auto" | "off";
-  readonly connectProperties: ConnectProperties;
+  /** Null when CONNECT says nothing beyond the defaults. */
+  readonly connectProperties: ConnectProperties | null;
   readonly will: WillOptions | null;
   readonly authentication: AuthenticationOptions | null;
   readonly connectTimeoutMs: number;

@@ -30,7 +30,7 @@ describe("defaults", () => {
       receiveMaximum: 65_535,
       outboundTopicAliases: "auto",
       serverRedirect: "follow",
-      connectProperties: {},
+      connectProperties: null,
       keepAliveSeconds: 60,
       connectTimeoutMs: 10_000,
       writeTimeoutMs: 5_000,
@@ -61,7 +61,7 @@ describe("defaults", () => {
       topicAliasMaximum: 0,
       requestProblemInformation: true,
     });
-    expect(settings.connectProperties).toEqual({});
+    expect(settings.connectProperties).toBeNull();
   });
 
   test("reconnect: false turns reconnecting off", () => {

@@ -1,21 +1,47 @@
 import { MessagingError } from "../../base/errors.ts";
+import { checkQoS, checkTopic } from "../codec/arguments.ts";
 import { validateTopicName } from "../codec/topic.ts";
-import type {
-  AuthenticationOptions,
-  MqttClientOptions,
-  ReconnectOptions,
-  Settings,
-  WhenOffline,
-  WillOptions,
-} from "./options.ts";
+import { given, type NumberRule, numbersOf, type OptionSource, wordsOf } from "./option-rules.ts";
+import type { AuthenticationOptions, MqttClientOptions, ReconnectOptions, Settings, WillOptions } from "./options.ts";
 import { toUserProperties } from "./user-properties.ts";
 
 /** The protocol's largest packet: 5 bytes of fixed header and 268,435,455 more. */
 const PACKET_BYTES_MAX = 268_435_460;
-const OFFLINE_POLICIES: readonly WhenOffline[] = ["reject", "block", "dropOldest", "dropNewest"];
 const U16_MAX = 65_535;
 const U32_MAX = 4_294_967_295;
 const TIMER_MAX_MS = 2_147_483_647;
+const CODE = "ERR_INVALID_OPTIONS";
+
+const NUMBERS = {
+  sessionExpirySeconds: [0, U32_MAX, 0],
+  topicAliasMaximum: [0, U16_MAX, 0],
+  receiveMaximum: [1, U16_MAX, U16_MAX],
+  keepAliveSeconds: [0, U16_MAX, 60],
+  connectTimeoutMs: [1, TIMER_MAX_MS, 10_000],
+  writeTimeoutMs: [0, TIMER_MAX_MS, 5_000],
+  ackTimeoutMs: [0, TIMER_MAX_MS, 10_000],
+  pingTimeoutMs: [1, TIMER_MAX_MS, 5_000],
+  maximumPacketSize: [1, U32_MAX, PACKET_BYTES_MAX],
+  maxInflight: [1, U16_MAX, 100],
+  highWaterBytes: [1, U32_MAX, 1_048_576],
+} as const satisfies Readonly<Record<string, NumberRule>>;
+
+const WAITING = {
+  maxMessages: [0, U32_MAX, 10_000],
+  maxBytes: [0, Number.MAX_SAFE_INTEGER, 67_108_864],
+} as const satisfies Readonly<Record<string, NumberRule>>;
+
+const WILL = {
+  delaySeconds: [0, U32_MAX, 0],
+  messageExpirySeconds: [0, U32_MAX, 0],
+  payloadFormat: [0, 1, 0],
+} as const satisfies Readonly<Record<string, NumberRule>>;
+
+const RECONNECT = {
+  initialDelayMs: [0, TIMER_MAX_MS, 1_000],
+  maxDelayMs: [0, TIMER_MAX_MS, 120_000],
+  maxAttempts: [1, U32_MAX, 1],
+} as const satisfies Readonly<Record<string, NumberRule>>;
 
 /**
  * Checks options once, at the door, and fills in defaults.
@@ -33,14 +59,30 @@ export function settingsOf(options: MqttClientOptions): Settings {
   }
   const id = clientId(options);
   if (protocolVersion === 4) checkVersion4(options, id);
+  const source: OptionSource = { code: CODE, options };
+  const { maxMessages, maxBytes } = numbersOf(
+    { code: CODE, options: options.waiting ?? {}, prefix: "waiting." },
+    WAITING,
+  );
   return Object.freeze({
     servers: servers(options),
     clientId: id,
     protocolVersion,
     ...access(options),
-    ...session(options),
-    ...timing(options),
-    ...limits(options),
+    ...numbersOf(source, NUMBERS),
+    ...wordsOf(source, {
+      outboundTopicAliases: ["auto", "off"],
+      serverRedirect: ["follow", "ignore"],
+      whenInflightFull: ["wait", "reject"],
+    }),
+    whenOffline:
+      options.whenOffline === undefined
+        ? null
+        : wordsOf(source, { whenOffline: ["reject", "block", "dropOldest", "dropNewest"] }).whenOffline,
+    waitingMessagesMax: maxMessages,
+    waitingBytesMax: maxBytes,
+    cleanStart: options.cleanStart ?? true,
+    connectProperties: connectProperties(options),
     will: options.will === undefined ? null : checkedWill(options.will),
     reconnect: reconnect(options),
     store: options.store ?? null,
@@ -80,9 +122,7 @@ function access(
   if (options.username !== undefined && typeof options.username !== "string")
     throw invalid("username must be a string");
   const { password, authentication } = options;
-  if (password !== undefined && typeof password !== "string" && !(password instanceof Uint8Array)) {
-    throw invalid("password must be a string or a Uint8Array");
-  }
+  if (password !== undefined && !isText(password)) throw invalid("password must be a string or a Uint8Array");
   if (authentication !== undefined) checkAuthentication(authentication, options.protocolVersion ?? 4);
   return {
     username: options.username ?? null,
@@ -105,116 +145,43 @@ function checkAuthentication(authentication: AuthenticationOptions, protocolVers
   }
 }
 
-function session(
-  options: MqttClientOptions,
-): Pick<
-  Settings,
-  | "cleanStart"
-  | "sessionExpirySeconds"
-  | "outboundTopicAliases"
-  | "connectProperties"
-  | "serverRedirect"
-  | "topicAliasMaximum"
-  | "receiveMaximum"
-> {
-  const sessionExpirySeconds = integer(options.sessionExpirySeconds, "sessionExpirySeconds", 0, U32_MAX, 0);
-  const topicAliasMaximum = integer(options.topicAliasMaximum, "topicAliasMaximum", 0, U16_MAX, 0);
-  const receiveMaximum = integer(options.receiveMaximum, "receiveMaximum", 1, U16_MAX, U16_MAX);
-  const size = options.maximumPacketSize;
-  return {
-    cleanStart: options.cleanStart ?? true,
-    sessionExpirySeconds,
-    topicAliasMaximum,
-    receiveMaximum,
-    outboundTopicAliases: word(options.outboundTopicAliases, "outboundTopicAliases", ["auto", "off"], "auto"),
-    serverRedirect: word(options.serverRedirect, "serverRedirect", ["follow", "ignore"], "follow"),
-    connectProperties: {
-      ...(sessionExpirySeconds > 0 ? { sessionExpirySeconds } : {}),
-      ...(options.receiveMaximum === undefined ? {} : { receiveMaximum }),
-      ...(size === undefined ? {} : { maximumPacketSize: size }),
-      ...(topicAliasMaximum > 0 ? { topicAliasMaximum } : {}),
-      ...(options.requestResponseInformation === true ? { requestResponseInformation: true } : {}),
-      ...(options.requestProblemInformation === false ? { requestProblemInformation: false } : {}),
-      ...(options.userProperties === undefined ? {} : { userProperties: toUserProperties(options.userProperties) }),
-    },
-  };
-}
-
-function timing(
-  options: MqttClientOptions,
-): Pick<Settings, "keepAliveSeconds" | "connectTimeoutMs" | "writeTimeoutMs" | "ackTimeoutMs" | "pingTimeoutMs"> {
-  return {
-    keepAliveSeconds: integer(options.keepAliveSeconds, "keepAliveSeconds", 0, U16_MAX, 60),
-    connectTimeoutMs: integer(options.connectTimeoutMs, "connectTimeoutMs", 1, TIMER_MAX_MS, 10_000),
-    writeTimeoutMs: integer(options.writeTimeoutMs, "writeTimeoutMs", 0, TIMER_MAX_MS, 5_000),
-    ackTimeoutMs: integer(options.ackTimeoutMs, "ackTimeoutMs", 0, TIMER_MAX_MS, 10_000),
-    pingTimeoutMs: integer(options.pingTimeoutMs, "pingTimeoutMs", 1, TIMER_MAX_MS, 5_000),
-  };
-}
-
-function limits(
-  options: MqttClientOptions,
-): Pick<
-  Settings,
-  | "maximumPacketSize"
-  | "maxInflight"
-  | "whenInflightFull"
-  | "whenOffline"
-  | "waitingMessagesMax"
-  | "waitingBytesMax"
-  | "highWaterBytes"
-> {
-  const offline = options.whenOffline;
-  return {
-    maximumPacketSize: integer(options.maximumPacketSize, "maximumPacketSize", 1, U32_MAX, PACKET_BYTES_MAX),
-    maxInflight: integer(options.maxInflight, "maxInflight", 1, U16_MAX, 100),
-    whenInflightFull: word(options.whenInflightFull, "whenInflightFull", ["wait", "reject"], "wait"),
-    whenOffline: offline === undefined ? null : word(offline, "whenOffline", OFFLINE_POLICIES, "reject"),
-    waitingMessagesMax: integer(options.waiting?.maxMessages, "waiting.maxMessages", 0, U32_MAX, 10_000),
-    waitingBytesMax: integer(options.waiting?.maxBytes, "waiting.maxBytes", 0, Number.MAX_SAFE_INTEGER, 67_108_864),
-    highWaterBytes: integer(options.highWaterBytes, "highWaterBytes", 1, U32_MAX, 1_048_576),
-  };
+/** What CONNECT says where it is not the protocol's default. */
+function connectProperties(options: MqttClientOptions): Settings["connectProperties"] {
+  const { userProperties } = options;
+  return given<NonNullable<Settings["connectProperties"]>>({
+    sessionExpirySeconds: options.sessionExpirySeconds || undefined,
+    receiveMaximum: options.receiveMaximum,
+    maximumPacketSize: options.maximumPacketSize,
+    topicAliasMaximum: options.topicAliasMaximum || undefined,
+    requestResponseInformation: options.requestResponseInformation === true ? true : undefined,
+    requestProblemInformation: options.requestProblemInformation === false ? false : undefined,
+    userProperties: userProperties && toUserProperties(userProperties),
+  });
 }
 
 function checkedWill(will: WillOptions): WillOptions {
-  const wrong = validateTopicName(will.topic);
-  if (wrong !== null) throw new MessagingError("ERR_INVALID_TOPIC", `will: ${wrong}`);
-  const qos: number = will.qos ?? 0;
-  if (qos !== 0 && qos !== 1 && qos !== 2)
-    throw new MessagingError("ERR_INVALID_QOS", `will: qos must be 0, 1 or 2, not ${qos}`);
-  const { payload, payloadFormat } = will;
-  if (payload !== undefined && typeof payload !== "string" && !(payload instanceof Uint8Array)) {
-    throw invalid("will: payload must be a string or a Uint8Array");
-  }
-  integer(will.delaySeconds, "will.delaySeconds", 0, U32_MAX, 0);
-  integer(will.messageExpirySeconds, "will.messageExpirySeconds", 0, U32_MAX, 0);
-  integer(payloadFormat, "will.payloadFormat", 0, 1, 0);
+  const { payload } = will;
+  checkTopic(validateTopicName(will.topic), "will");
+  checkQoS(will.qos ?? 0);
+  if (payload !== undefined && !isText(payload)) throw invalid("will.payload must be a string or a Uint8Array");
+  numbersOf({ code: CODE, options: will, prefix: "will." }, WILL);
   return will;
 }
 
 function reconnect(options: MqttClientOptions): ReconnectOptions | null {
-  const given = options.reconnect ?? true;
-  if (given === false) return null;
-  const chosen = given === true ? {} : given;
-  integer(chosen.initialDelayMs, "reconnect.initialDelayMs", 0, TIMER_MAX_MS, 1_000);
-  integer(chosen.maxDelayMs, "reconnect.maxDelayMs", 0, TIMER_MAX_MS, 120_000);
-  integer(chosen.maxAttempts, "reconnect.maxAttempts", 1, U32_MAX, 1);
-  word(chosen.jitter, "reconnect.jitter", ["full", "none"], "full");
+  const wanted = options.reconnect ?? true;
+  if (wanted === false) return null;
+  const chosen = wanted === true ? {} : wanted;
+  const source: OptionSource = { code: CODE, options: chosen, prefix: "reconnect." };
+  numbersOf(source, RECONNECT);
+  wordsOf(source, { jitter: ["full", "none"] });
   return chosen;
 }
 
-function integer(value: number | undefined, name: string, least: number, most: number, standard: number): number {
-  if (value === undefined) return standard;
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw invalid(`${name} must be a whole number from ${least} to ${most}, not ${String(value)}`);
-}
-
-function word<W extends string>(value: W | undefined, name: string, words: readonly W[], standard: W): W {
-  if (value === undefined) return standard;
-  if (words.includes(value)) return value;
-  throw invalid(`${name} must be one of ${words.join(", ")}, not ${String(value)}`);
+function isText(value: unknown): value is string | Uint8Array {
+  return typeof value === "string" || value instanceof Uint8Array;
 }
 
 function invalid(what: string): MessagingError {
-  return new MessagingError("ERR_INVALID_OPTIONS", what);
+  return new MessagingError(CODE, what);
 }

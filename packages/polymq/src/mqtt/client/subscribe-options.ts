@@ -1,6 +1,8 @@
 import { MessagingError } from "../../base/errors.ts";
+import { checkQoS, checkTopic } from "../codec/arguments.ts";
 import type { QoS, SubscribeFilter, UserProperties } from "../codec/packets.ts";
-import { validateTopicFilter } from "../codec/topic.ts";
+import { SHARE_PREFIX, validateTopicFilter } from "../codec/topic.ts";
+import { numbersOf, type OptionSource, wordsOf } from "./option-rules.ts";
 import type { ConsumeSettings, MessageHandler, Overflow } from "./subscription.ts";
 import { toUserProperties, type UserPropertiesInput } from "./user-properties.ts";
 
@@ -56,6 +58,7 @@ export interface CheckedSubscribe {
 }
 
 const IDENTIFIER_MAX = 268_435_455;
+const CODE = "ERR_INVALID_SUBSCRIBE_OPTION";
 
 /**
  * Checks a `subscribe` call.
@@ -64,41 +67,45 @@ const IDENTIFIER_MAX = 268_435_455;
 export function checkSubscribe(input: SubscribeInput, options: SubscribeOptions): CheckedSubscribe {
   const filters = filtersOf(input, options);
   if (filters.length === 0) throw invalid("at least one topic filter is needed");
-  const identifier = options.subscriptionIdentifier ?? null;
-  if (identifier !== null && !within(identifier, 1, IDENTIFIER_MAX)) {
-    throw invalid(`subscriptionIdentifier must be from 1 to ${IDENTIFIER_MAX}`);
-  }
-  const userProperties = options.userProperties === undefined ? null : toUserProperties(options.userProperties);
+  const { handler, userProperties } = options;
+  if (handler !== undefined && typeof handler !== "function") throw invalid("handler must be a function");
+  const source: OptionSource = { code: CODE, options };
+  const { subscriptionIdentifier, concurrency, highWaterMark } = numbersOf(source, {
+    subscriptionIdentifier: [1, IDENTIFIER_MAX, 1],
+    concurrency: [1, 65_535, 1],
+    highWaterMark: [1, 1_000_000, 256],
+  });
+  const { partial, ...words } = wordsOf(source, {
+    partial: ["reject", "allow"],
+    overflow: ["pause", "dropOldest", "dropNewest"],
+    ack: ["auto", "manual"],
+    whenHandlerFails: ["withhold", "ack", "reject"],
+  });
   return {
     filters,
-    identifier,
-    userProperties,
-    consume: consumeOf(options),
-    partial: word(options.partial, "partial", ["reject", "allow"], "reject"),
+    identifier: options.subscriptionIdentifier === undefined ? null : subscriptionIdentifier,
+    userProperties: userProperties === undefined ? null : toUserProperties(userProperties),
+    consume: { handler: handler ?? null, concurrency, highWaterMark, ...words },
+    partial,
   };
 }
 
 function filtersOf(input: SubscribeInput, options: FilterOptions): SubscribeFilter[] {
   if (typeof input === "string") return [filterOf(input, options)];
-  if (Array.isArray(input)) return input.map((filter: unknown) => filterOf(filter, options));
+  if (Array.isArray(input)) return input.map((filter: string) => filterOf(filter, options));
   if (typeof input !== "object" || input === null) throw invalid("filters are a string, a list or a record");
   return Object.entries(input as Readonly<Record<string, QoS | FilterOptions>>).map(([filter, own]) =>
     filterOf(filter, typeof own === "number" ? { ...options, qos: own } : { ...options, ...own }),
   );
 }
 
-function filterOf(filter: unknown, options: FilterOptions): SubscribeFilter {
-  const wrong = typeof filter === "string" ? validateTopicFilter(filter) : "a topic filter must be a string";
-  if (wrong !== null || typeof filter !== "string") throw new MessagingError("ERR_INVALID_TOPIC", wrong ?? "");
-  const qos: number = options.qos ?? 0;
-  if (qos !== 0 && qos !== 1 && qos !== 2)
-    throw new MessagingError("ERR_INVALID_QOS", `qos must be 0, 1 or 2, not ${qos}`);
-  const retainHandling: number = options.retainHandling ?? 0;
-  if (retainHandling !== 0 && retainHandling !== 1 && retainHandling !== 2)
-    throw invalid("retainHandling must be 0, 1 or 2");
-  const noLocal = options.noLocal ?? false;
-  if (noLocal && filter.startsWith("$share/")) throw invalid("noLocal is not allowed on a shared subscription"); // [MQTT-3.8.3-4]
-  return { filter, qos, noLocal, retainAsPublished: options.retainAsPublished ?? false, retainHandling };
+function filterOf(filter: string, options: FilterOptions): SubscribeFilter {
+  checkTopic(validateTopicFilter(filter));
+  const { qos = 0, noLocal = false, retainAsPublished = false } = options;
+  checkQoS(qos);
+  const { retainHandling } = numbersOf({ code: CODE, options }, { retainHandling: [0, 2, 0] });
+  if (noLocal && filter.startsWith(SHARE_PREFIX)) throw invalid("noLocal is not allowed on a shared subscription"); // [MQTT-3.8.3-4]
+  return { filter, qos, noLocal, retainAsPublished, retainHandling: retainHandling as 0 | 1 | 2 };
 }
 
 /** True when something is asked for that only MQTT 5.0 has. */
@@ -106,33 +113,6 @@ export function hasV5Options(filter: SubscribeFilter): boolean {
   return filter.noLocal || filter.retainAsPublished || filter.retainHandling !== 0;
 }
 
-function consumeOf(options: SubscribeOptions): ConsumeSettings {
-  const concurrency = options.concurrency ?? 1;
-  const highWaterMark = options.highWaterMark ?? 256;
-  if (!within(concurrency, 1, 65_535)) throw invalid("concurrency must be from 1 to 65535");
-  if (!within(highWaterMark, 1, 1_000_000)) throw invalid("highWaterMark must be from 1 to 1000000");
-  const handler: unknown = options.handler;
-  if (handler !== undefined && typeof handler !== "function") throw invalid("handler must be a function");
-  return {
-    handler: options.handler ?? null,
-    concurrency,
-    highWaterMark,
-    overflow: word(options.overflow, "overflow", ["pause", "dropOldest", "dropNewest"], "pause"),
-    ack: word(options.ack, "ack", ["auto", "manual"], "auto"),
-    whenHandlerFails: word(options.whenHandlerFails, "whenHandlerFails", ["withhold", "ack", "reject"], "withhold"),
-  };
-}
-
-function word<W extends string>(value: W | undefined, name: string, words: readonly W[], standard: W): W {
-  if (value === undefined) return standard;
-  if (words.includes(value)) return value;
-  throw invalid(`${name} must be one of ${words.join(", ")}`);
-}
-
-function within(value: unknown, least: number, most: number): boolean {
-  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
-}
-
 function invalid(what: string): MessagingError {
-  return new MessagingError("ERR_INVALID_SUBSCRIBE_OPTION", what);
+  return new MessagingError(CODE, what);
 }

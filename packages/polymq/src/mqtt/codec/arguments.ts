@@ -1,6 +1,7 @@
 /** Checks of what a caller asks an encoder to write: everything is refused before the first byte is written. */
 import { MessagingError } from "../../base/errors.ts";
 import type { ByteWriter } from "../../bytes/writer.ts";
+import type { QoS } from "./packets.ts";
 
 /** Largest string or binary field (MQTT 5.0 §1.5.4 and §1.5.6). */
 const FIELD_BYTES_MAX = 65_535;
@@ -43,7 +44,7 @@ export function checkInteger(value: unknown, what: string, least: number, most: 
 }
 
 /** Refuses a QoS other than 0, 1 and 2 with `ERR_INVALID_QOS`. */
-export function checkQoS(value: unknown): void {
+export function checkQoS(value: unknown): asserts value is QoS {
   if (value === 0 || value === 1 || value === 2) return;
   throw new MessagingError("ERR_INVALID_QOS", `QoS must be 0, 1 or 2, not ${String(value)}`);
 }
