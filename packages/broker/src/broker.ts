@@ -74,6 +74,7 @@ class RunningBroker implements Broker {
     const metrics = new BrokerMetrics();
     const { text } = platform;
     const limits = settings.sessions.queue;
+    const inflightBytesMax = settings.mqtt.maxInflightBytes;
     // Before the hub, for it may refuse its settings and a hub has timers.
     const access = new AccessControl({
       settings: settings.auth,
@@ -84,7 +85,8 @@ class RunningBroker implements Broker {
       clock: platform.clock,
       store,
       limits: settings.hub,
-      restoreSession: (restored, into) => MqttSession.restore(restored, { hub: into, limits, metrics, text }),
+      restoreSession: (restored, into) =>
+        MqttSession.restore(restored, { hub: into, limits, inflightBytesMax, metrics, text }),
       onStoreFailed: (error) => this.#onStoreFailed(error),
       onError: () => metrics.internalErrors++,
     });

@@ -114,6 +114,11 @@ export interface MqttOptions {
   readonly receiveMaximum?: number;
   /** Messages of QoS 1 and 2 to a client that may be unacknowledged; its own receive maximum lowers it. Default 1,024. */
   readonly maxInflight?: number;
+  /**
+   * Bytes of the messages of QoS 1 and 2 to a client that may be unacknowledged, about: further ones wait in the session, one message
+   * may always be sent. Default 33,554,432.
+   */
+  readonly maxInflightBytes?: number;
   /** Largest packet taken, in bytes. Default 1,114,112: a payload of 1 MiB, and 64 KiB for all the rest. */
   readonly maximumPacketSize?: number;
   /** Topic aliases that a client may use. Default 32. */

@@ -42,6 +42,7 @@ describe("brokerSettings", () => {
       sharedSubscriptionAvailable: true,
       receiveMaximum: 1_024,
       maxInflight: 1_024,
+      maxInflightBytes: 33_554_432,
       maximumPacketSize: 1_114_112,
       topicAliasMaximum: 32,
       outboundTopicAliasMaximum: 32,

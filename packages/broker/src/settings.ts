@@ -70,6 +70,7 @@ function mqttSettings(reader: OptionReader): MqttSettings {
     sharedSubscriptionAvailable: reader.flag("sharedSubscriptionAvailable", "yes"),
     receiveMaximum: reader.integer("receiveMaximum", { least: 1, most: U16_MAX, otherwise: 1_024 }),
     maxInflight: reader.integer("maxInflight", { least: 1, most: U16_MAX, otherwise: 1_024 }),
+    maxInflightBytes: reader.integer("maxInflightBytes", { least: 1, most: BYTES_MAX, otherwise: 32 * MIB }),
     maximumPacketSize: reader.integer("maximumPacketSize", {
       least: PACKET_BYTES_LEAST,
       most: PACKET_BYTES_MAX,

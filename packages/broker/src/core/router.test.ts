@@ -16,6 +16,17 @@ describe("the router", () => {
     expect(route.version).toBe(router.version);
   });
 
+  test("the route of a very long topic is not kept: a publisher of many such topics must not fill the memory", () => {
+    const router = new Router();
+    const x = new Recorder("x");
+    router.subscribe(x, { filter: "#", guaranteeMax: 1 });
+    const short = "t".repeat(512);
+    const long = "t".repeat(513);
+    expect(router.route(short)).toBe(router.route(short));
+    expect(router.route(long)).not.toBe(router.route(long));
+    expect(subscribersOf(router, long)).toEqual(["x"]);
+  });
+
   test("a subscription and an unsubscription end every route", () => {
     const router = new Router();
     const x = new Recorder("x");

@@ -17,6 +17,9 @@ export interface Subscribed {
   readonly is: "added" | "replaced";
 }
 
+/** Longest topic whose route is kept, in UTF-16 units: with the number of routes it bounds the memory. */
+const KEPT_UNITS_MAX = 512;
+
 /** All subscriptions, and routes from topics to them. Every change makes a new version, which ends all cached routes. */
 export class Router {
   readonly #plain = new TopicTrie<Subscription>();
@@ -160,6 +163,7 @@ export class Router {
     this.#plain.match(topic, found);
     this.#shared.match(topic, groups);
     const route: Route = { version: this.#version, subscriptions: mergeBySubscriber(found), groups };
+    if (topic.length > KEPT_UNITS_MAX) return route;
     if (this.#routes.size >= this.#routesMax) this.#routes = new Map();
     this.#routes.set(topic, route);
     return route;

@@ -89,7 +89,12 @@ export function admit(connect: Connect, identified: Identified, context: MqttCon
       start: resumes ? "resume" : "fresh",
       expiryMs: expirySeconds >= EXPIRY_NEVER ? Number.POSITIVE_INFINITY : expirySeconds * 1000,
       state: MqttSession.stateOf(owner, text),
-      create: () => new MqttSession(clientId, owner, { ...context, limits: sessions.queue }),
+      create: () =>
+        new MqttSession(clientId, owner, {
+          ...context,
+          limits: sessions.queue,
+          inflightBytesMax: context.mqtt.maxInflightBytes,
+        }),
     });
     // What was there was an MQTT session, what is new is one.
     const session = opened.session as MqttSession;

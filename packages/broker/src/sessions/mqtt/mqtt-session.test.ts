@@ -331,7 +331,13 @@ describe("packet identifiers", () => {
   test("that are all in use make the next message wait, and nobody else", () => {
     const { hub, metrics } = new Scene();
     const limits = { messagesMax: 10, bytesMax: 1_000_000, overflow: "dropOldest" } as const;
-    const session = new MqttSession("s", "", { hub, limits, metrics, text: webText() });
+    const session = new MqttSession("s", "", {
+      hub,
+      limits,
+      inflightBytesMax: 1_000_000_000,
+      metrics,
+      text: webText(),
+    });
     hub.openSession({ id: "s", start: "fresh", expiryMs: 0, state: new Uint8Array(0), create: () => session });
     hub.subscribe(session, { filter: "t", guaranteeMax: 2 });
     let sent = 0;

@@ -32,6 +32,8 @@ export interface SessionPort {
 export interface MqttSessionParts {
   readonly hub: Hub;
   readonly limits: MailboxLimits;
+  /** Bytes of messages in flight above which no further one is sent, about. */
+  readonly inflightBytesMax: number;
   readonly metrics: BrokerMetrics;
   readonly text: TextCodec;
 }
@@ -57,6 +59,9 @@ export class MqttSession implements Session {
   #ended = false;
   /** True once what was in flight may be sent again on this connection. */
   #ready = false;
+  readonly #inflightBytesMax: number;
+  /** Bytes of all messages in flight, about. */
+  #inflightBytes = 0;
   /** Messages in flight that wait for their identifier to be stored. */
   #unstored = 0;
   /** Ids still to be sent again on this connection, oldest first. */
@@ -67,6 +72,7 @@ export class MqttSession implements Session {
     this.owner = owner;
     this.#hub = parts.hub;
     this.#metrics = parts.metrics;
+    this.#inflightBytesMax = parts.inflightBytesMax;
     this.#replays = new PendingReplays(parts.hub);
     this.mailbox = new Mailbox<Delivery>(parts.limits, (delivery, reason) => this.#onDropped(delivery, reason));
   }
@@ -81,7 +87,10 @@ export class MqttSession implements Session {
       const { delivery, phase } = decodeDelivery(message, record);
       delivery.stored = stored;
       if (phase === "waiting") session.mailbox.restore(delivery);
-      else inflight.push({ id: delivery.packetId, item: delivery, phase: phaseOf(delivery, phase) });
+      else {
+        inflight.push({ id: delivery.packetId, item: delivery, phase: phaseOf(delivery, phase) });
+        session.#inflightBytes += delivery.message.bytes;
+      }
     }
     session.state.outbound.restore(inflight);
     return session;
@@ -113,7 +122,7 @@ export class MqttSession implements Session {
   /** True when one more message may be in flight. */
   get #hasWindow(): boolean {
     const outbound = this.state.outbound;
-    return outbound.quota > 0 && outbound.inflight < PACKET_IDS;
+    return outbound.quota > 0 && outbound.inflight < PACKET_IDS && this.#inflightBytes < this.#inflightBytesMax;
   }
 
   deliver(message: MessageView, subscription: Subscription, guarantee: Guarantee): DeliverResult {
@@ -169,6 +178,7 @@ export class MqttSession implements Session {
 
   /** PUBACK or PUBCOMP came, or a PUBREC that refuses. */
   onDone(delivery: Delivery): void {
+    this.#inflightBytes -= delivery.message.bytes;
     this.#forget(delivery);
     this.pump();
   }
@@ -267,6 +277,7 @@ export class MqttSession implements Session {
     );
     delivery.packetId = packetId;
     delivery.dup = false;
+    this.#inflightBytes += delivery.message.bytes;
     if (delivery.stored === null) return this.#write(port, delivery);
     this.#hub.persistence?.updateDelivery(delivery.stored, encodeDelivery(delivery, "sent"));
     // QoS 1 may come twice, so it need not wait, but for its turn.
@@ -285,6 +296,7 @@ export class MqttSession implements Session {
     }
     const outbound = this.state.outbound;
     outbound.finish(delivery.packetId, outbound.phase(delivery.packetId));
+    this.#inflightBytes -= delivery.message.bytes;
     this.#metrics.messagesTooLarge++;
     this.#forget(delivery);
     return false;

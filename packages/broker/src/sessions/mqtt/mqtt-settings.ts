@@ -9,6 +9,7 @@ export interface MqttSettings {
   readonly sharedSubscriptionAvailable: boolean;
   readonly receiveMaximum: number;
   readonly maxInflight: number;
+  readonly maxInflightBytes: number;
   readonly maximumPacketSize: number;
   readonly topicAliasMaximum: number;
   readonly outboundTopicAliasMaximum: number;

@@ -236,12 +236,14 @@ export class Scene {
     const text = webText();
     const { metrics } = this;
     const limits = settings.sessions.queue;
+    const inflightBytesMax = settings.mqtt.maxInflightBytes;
     this.clock = parts.clock ?? new VirtualClock();
     this.hub = Hub.open({
       clock: this.clock,
       store: parts.store ?? null,
       limits: settings.hub,
-      restoreSession: (restored, hub) => MqttSession.restore(restored, { hub, limits, metrics, text }),
+      restoreSession: (restored, hub) =>
+        MqttSession.restore(restored, { hub, limits, inflightBytesMax, metrics, text }),
       onStoreFailed: () => this.storeFailures++,
       onError: (error) => this.errors.push(error),
     });
