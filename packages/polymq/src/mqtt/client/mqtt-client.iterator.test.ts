@@ -44,6 +44,19 @@ describe("for await", () => {
     await stage.finish();
   });
 
+  test("messages asked for at the same time are acknowledged one after the other", async () => {
+    const { stage, subscription } = await reading();
+    const iterator = subscription[Symbol.asyncIterator]();
+    const [first, second] = [iterator.next(), iterator.next()];
+    await send(stage, 1, "a", "b", "c");
+    expect((await stage.now(first)).value?.text()).toBe("a");
+    expect((await stage.now(second)).value?.text()).toBe("b");
+    expect(pubacks(stage)).toEqual([1]);
+    expect(await next(stage, iterator)).toBe("c");
+    expect(pubacks(stage)).toEqual([2]);
+    await stage.finish();
+  });
+
   test("waits for a message that has not come yet", async () => {
     const { stage, subscription } = await reading();
     const waiting = subscription[Symbol.asyncIterator]().next();

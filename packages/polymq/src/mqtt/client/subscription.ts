@@ -132,6 +132,8 @@ export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDispos
         finish();
         const result = await this.#read();
         if (result.done === true) return result;
+        // Several may be asked for at a time: the one before this must not be forgotten unacknowledged.
+        finish();
         // The loop was left while its message was on the way: nobody will ask for a next one.
         if (!left) current = result.value;
         else if (this.#consume.ack === "auto") this.#owner.withhold(result.value);
