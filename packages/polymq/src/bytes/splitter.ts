@@ -32,9 +32,9 @@ export class Splitter {
     return this.#have;
   }
 
-  /** Feeds one chunk; returns false when the sink stopped. Throws what `measure` and the sink throw. */
-  push(chunk: Uint8Array): boolean {
-    let at = 0;
+  /** Feeds one chunk from `start` on, 0 while a frame is pending; returns false when the sink stopped. Throws what `measure` and the sink throw. */
+  push(chunk: Uint8Array, start = 0): boolean {
+    let at = start;
     const end = chunk.length;
     if (this.#have > 0) {
       at = this.#resume(chunk);

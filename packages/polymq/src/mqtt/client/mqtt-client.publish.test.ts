@@ -27,6 +27,26 @@ describe.each(LEVELS)("publish at level %i", (protocolVersion) => {
     await stage.finish();
   });
 
+  test("what one message had, a later one has not", async () => {
+    const stage = await connected(options);
+    const properties = protocolVersion === 5 ? { properties: { contentType: "text" } } : {};
+    await stage.now(stage.client.publish("first", "1", { qos: 2, retain: true, ...properties }));
+    await stage.now(stage.client.publish("second", "2", { qos: 1 }));
+    await stage.now(stage.client.publish("third", "3", { qos: 2 }));
+    const sent = stage.link.take("publish").map(({ topic, qos, retain, dup }) => [topic, qos, retain, dup]);
+    expect(sent).toEqual([
+      ["first", 2, true, false],
+      ["second", 1, false, false],
+      ["third", 2, false, false],
+    ]);
+    expect(stage.server.received.map((message) => message.properties?.contentType)).toEqual([
+      protocolVersion === 5 ? "text" : undefined,
+      undefined,
+      undefined,
+    ]);
+    await stage.finish();
+  });
+
   test("at QoS 1 resolves at PUBACK [MQTT-2.2.1-3] [MQTT-4.3.2-1] [MQTT-4.3.2-2] [MQTT3-2.3.1-1] [MQTT3-4.3.2-1]", async () => {
     const stage = await connected({ ...options, server: { onMessage: () => null } });
     const publishing = stage.promises.track(stage.client.publish("a/b", "x", { qos: 1 }));

@@ -51,6 +51,30 @@ describe("what is sent waits for the store", () => {
     await stage.finish();
   });
 
+  test("a repeated PUBREC gets its PUBREL no earlier than the first, and at once when that is stored", async () => {
+    const { stage, store } = await withStore();
+    stage.server.options = { mode: "raw" };
+    const publishing = stage.promises.track(stage.client.publish("t", "x", { qos: 2 }));
+    await stage.clock.settle();
+    stage.link.take();
+    store.hold();
+    const pubrec = { type: "pubrec", packetId: 1, reasonCode: 0, properties: null } as const;
+    stage.link.send(pubrec);
+    await stage.clock.settle();
+    stage.link.send(pubrec);
+    await stage.clock.settle();
+    expect(stage.link.types()).toEqual([]);
+    store.release();
+    await stage.clock.settle();
+    stage.link.send(pubrec);
+    await stage.clock.settle();
+    expect(stage.link.types()).toEqual(["pubrel", "pubrel"]);
+    expect(store.calls.filter((call) => call === "releasePublish")).toHaveLength(1);
+    stage.link.send({ type: "pubcomp", packetId: 1, reasonCode: 0, properties: null });
+    await stage.now(publishing);
+    await stage.finish();
+  });
+
   test("PUBREC leaves after its packet id was stored, PUBCOMP after it was forgotten; PUBACK needs no store", async () => {
     const { stage, store } = await withStore();
     await stage.now(stage.client.subscribe("t", { qos: 2, handler: () => undefined }));

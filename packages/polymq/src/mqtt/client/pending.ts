@@ -82,6 +82,19 @@ export class PendingPublish {
     this.block = block;
   }
 
+  /** Lets go of everything but its memory: the item may stand for another message. Without a store only. */
+  forget(): void {
+    this.topic = "";
+    this.block = null;
+    this.payload = NO_BYTES;
+    this.packetId = 0;
+    this.dup = false;
+    this.attempted = false;
+    this.sentAtMs = -1;
+    this.resolve = ignore;
+    this.reject = ignore;
+  }
+
   /** The payload as it was when `publish` was called. */
   bytes(): Uint8Array {
     return this.chunk === null ? this.payload : this.chunk.bytes.subarray(this.start, this.end);
@@ -137,3 +150,5 @@ export type ClientItem = PendingPublish | PendingRequest;
 function ignore(): void {
   // A publish restored from a store has nobody who waits for it.
 }
+
+const NO_BYTES: Uint8Array = new Uint8Array(0);

