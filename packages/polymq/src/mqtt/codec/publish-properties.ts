@@ -2,12 +2,12 @@
 import { MessagingError } from "../../base/errors.ts";
 import { ByteReader, malformed } from "../../bytes/reader.ts";
 import type { TextCodec } from "../../bytes/text.ts";
+import { scanUtf8 } from "../../bytes/utf8-scan.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
 import { checkInteger, invalid } from "./arguments.ts";
 import type { PublishProperties } from "./packets.ts";
 import { decodePropertyBlock, PROPERTY_COUNT_MAX, putPropertyBlock } from "./properties.ts";
 import type { PublishHead } from "./publish.ts";
-import { scanUtf8 } from "./utf8-scan.ts";
 import { violation } from "./violation.ts";
 
 /*

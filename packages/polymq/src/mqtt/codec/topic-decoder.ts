@@ -1,4 +1,5 @@
 // Hot path: runs per received message. No closure, promise, spread, iterator or regex here.
+import { hashBytes, sameBytes } from "../../bytes/byte-match.ts";
 import { ByteReader, malformed } from "../../bytes/reader.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { validateTopicName } from "./topic.ts";
@@ -44,7 +45,7 @@ export class TopicDecoder<T> {
   decode(buffer: Uint8Array, start: number, end: number): TopicEntry<T> {
     const last = this.#last;
     if (last !== null && sameBytes(last.bytes, buffer, start, end)) return last;
-    const place = hash(buffer, start, end) & this.#mask;
+    const place = hashBytes(buffer, start, end) & this.#mask;
     const entry = this.#entries[place];
     if (entry !== undefined && sameBytes(entry.bytes, buffer, start, end)) {
       this.#last = entry;
@@ -72,21 +73,4 @@ export class TopicDecoder<T> {
     this.#last = entry;
     return entry;
   }
-}
-
-function sameBytes(bytes: Uint8Array, buffer: Uint8Array, start: number, end: number): boolean {
-  const length = end - start;
-  if (bytes.length !== length) return false;
-  // From the end: topics of one system differ there sooner than at the start.
-  for (let i = length - 1; i >= 0; i--) {
-    if (bytes[i] !== buffer[start + i]) return false;
-  }
-  return true;
-}
-
-/** Of the last 64 bytes at most: a long topic's hash must not cost more than reading it. */
-function hash(buffer: Uint8Array, start: number, end: number): number {
-  let value = end - start;
-  for (let i = Math.max(start, end - 64); i < end; i++) value = (Math.imul(value, 31) + (buffer[i] as number)) | 0;
-  return value ^ (value >>> 15);
 }
