@@ -143,6 +143,18 @@ describe("subscribe refuses before anything is sent", () => {
     await stage.finish();
   });
 
+  test("more of them than may wait for a connection with ERR_OFFLINE_FULL", async () => {
+    const stage = await connected({ answer: (_, count) => (count === 1 ? "server" : new Error("down")) });
+    stage.link.cut();
+    await stage.clock.settle();
+    const waiting = Array.from({ length: 10_000 }, (_, i) => stage.client.subscribe(`t/${i}`));
+    await stage.refused(stage.client.subscribe("late"), "ERR_OFFLINE_FULL");
+    await stage.refused(stage.client.unsubscribe("late"), "ERR_OFFLINE_FULL");
+    const ends = Promise.allSettled(waiting);
+    await stage.finish();
+    expect((await ends).every((each) => each.status === "rejected")).toBe(true);
+  });
+
   test("what only 5.0 has also when it was asked for while a reconnect was under way", async () => {
     let up = true;
     const stage = await connected({ protocolVersion: 4, answer: () => (up ? "server" : new Error("down")) });

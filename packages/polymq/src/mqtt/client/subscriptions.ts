@@ -48,7 +48,7 @@ export class Subscriptions {
   readonly #registrations = new Set<Registration>();
   #version = 1;
   #link: Link | null = null;
-  /** Requests that wait for a connection. */
+  /** Requests that wait for a connection: at most {@link WAITING_MAX} new ones, and those that were under way when one was lost. */
   #waiting: PendingRequest[] = [];
   /** Filters of each UNSUBSCRIBE that is not answered yet: their messages may still come. */
   readonly #leaving = new Set<readonly string[]>();
@@ -212,7 +212,8 @@ export class Subscriptions {
     const link = this.#link;
     if (request.abandoned) return;
     if (link === null) {
-      this.#waiting.push(request);
+      if (this.#waiting.length < WAITING_MAX) this.#waiting.push(request);
+      else request.settle.failed(new MessagingError("ERR_OFFLINE_FULL", "too many requests wait for a connection"));
       return;
     }
     try {
@@ -345,6 +346,9 @@ function isRefusal(reasonCode: number | undefined): boolean {
 
 /** Connections on which a SUBSCRIBE or UNSUBSCRIBE may be lost without an answer before its call fails. */
 const LOSSES_MAX = 5;
+
+/** SUBSCRIBE and UNSUBSCRIBE packets that may wait for a connection. */
+const WAITING_MAX = 10_000;
 
 function subscribePacket(call: CheckedSubscribe, filters: readonly SubscribeFilter[]): Omit<Subscribe, "packetId"> {
   const properties =
