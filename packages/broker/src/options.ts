@@ -143,6 +143,8 @@ export interface SessionOptions {
   readonly expirySecondsMax?: number;
   /** Default 10,000. */
   readonly subscriptionsMax?: number;
+  /** Bytes of the filters of one session, about. Default 8,388,608. */
+  readonly subscriptionBytesMax?: number;
   /** Messages that wait in one session, while its client is away or slow. Default 10,000. */
   readonly queuedMessagesMax?: number;
   /** The same in bytes, about. Default 33,554,432. */

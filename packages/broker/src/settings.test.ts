@@ -59,6 +59,7 @@ describe("brokerSettings", () => {
     expect(hub).toEqual({
       sessionsMax: 100_000,
       subscriptionsPerSessionMax: 10_000,
+      filterUnitsPerSessionMax: 8_388_608,
       retainedMax: 1_000_000,
       retainedBytesMax: 268_435_456,
     });

@@ -132,6 +132,11 @@ function sessionSettings(sessions: OptionReader, retained: OptionReader): Pick<B
     hub: Object.freeze({
       sessionsMax: sessions.integer("countMax", { least: 1, most: U32_MAX, otherwise: 100_000 }),
       subscriptionsPerSessionMax: sessions.integer("subscriptionsMax", { least: 1, most: U32_MAX, otherwise: 10_000 }),
+      filterUnitsPerSessionMax: sessions.integer("subscriptionBytesMax", {
+        least: 1,
+        most: BYTES_MAX,
+        otherwise: 8 * MIB,
+      }),
       retainedMax: retained.integer("countMax", { least: 0, most: U32_MAX, otherwise: 1_000_000 }),
       retainedBytesMax: retained.integer("bytesMax", { least: 0, most: BYTES_MAX, otherwise: 256 * MIB }),
     }),

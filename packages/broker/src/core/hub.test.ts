@@ -227,6 +227,19 @@ describe("sessions", () => {
     );
   });
 
+  test("the text of a session's filters is bounded, group names included, and given back", () => {
+    const { hub } = scene({ limits: { filterUnitsPerSessionMax: 20 } });
+    const x = connect(hub, "x");
+    const refused = expect.objectContaining({ code: "ERR_SUBSCRIBE_FAILED" });
+    hub.subscribe(x, { filter: "123456789", guaranteeMax: 0 });
+    hub.subscribe(x, { filter: "123456789", guaranteeMax: 1 });
+    hub.subscribe(x, { filter: "abc", guaranteeMax: 1, group: "group" });
+    expect(() => hub.subscribe(x, { filter: "1", guaranteeMax: 0 })).toThrow(refused);
+    expect(() => hub.subscribe(connect(hub, "y"), { filter: "1".repeat(20), guaranteeMax: 0 })).toThrow(refused);
+    hub.unsubscribe(x, "abc", "group");
+    hub.subscribe(x, { filter: "1", guaranteeMax: 0 });
+  });
+
   test("undelivered messages of a group go to the others when a member ends", async () => {
     const { hub, clock } = scene();
     const x = connect(hub, "x", { expiryMs: 1000 });

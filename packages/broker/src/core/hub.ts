@@ -23,6 +23,8 @@ export interface HubLimits {
   readonly sessionsMax?: number;
   /** Subscriptions of one session; 10,000 by default. */
   readonly subscriptionsPerSessionMax?: number;
+  /** UTF-16 units of the filters and group names of one session; 8 Mi by default. */
+  readonly filterUnitsPerSessionMax?: number;
   /** Topics with a retained message; 1,000,000 by default. */
   readonly retainedMax?: number;
   /** Bytes of all retained messages, about; 256 MiB by default. */
@@ -82,6 +84,7 @@ export class Hub implements MessageStamp {
   readonly #store: Store | null;
   readonly #onError: (error: unknown) => void;
   readonly #subscriptionsPerSessionMax: number;
+  readonly #filterUnitsPerSessionMax: number;
   readonly #sweepIntervalMs: number;
   #sequence = 0;
   #state: "open" | "closed" = "open";
@@ -92,6 +95,7 @@ export class Hub implements MessageStamp {
     this.#store = options.store ?? null;
     this.#onError = options.onError ?? ignore;
     this.#subscriptionsPerSessionMax = limits.subscriptionsPerSessionMax ?? 10_000;
+    this.#filterUnitsPerSessionMax = limits.filterUnitsPerSessionMax ?? 8 * 1024 * 1024;
     this.#sweepIntervalMs = options.sweepIntervalMs ?? 60_000;
     this.turn = new Turn(clock, this.#onError);
     this.committer = new Committer({
@@ -182,12 +186,12 @@ export class Hub implements MessageStamp {
 
   /**
    * Adds a subscription of a session, or replaces the one with the same filter and group, and stores it if the session is stored.
-   * @throws {MessagingError} ERR_INVALID_TOPIC; ERR_SUBSCRIBE_FAILED when the session has as many as allowed
+   * @throws {MessagingError} ERR_INVALID_TOPIC; ERR_SUBSCRIBE_FAILED when the session has as many as allowed, or too much text in their filters
    */
   subscribe(session: Session, terms: SubscriptionTerms): Subscribed {
     const entry = this.#mustLive(session);
-    if (!this.router.mayAdd(session, terms, this.#subscriptionsPerSessionMax)) {
-      const text = `a session may have ${this.#subscriptionsPerSessionMax} subscriptions`;
+    if (!this.router.mayAdd(session, terms, this.#subscriptionsPerSessionMax, this.#filterUnitsPerSessionMax)) {
+      const text = `a session may have ${this.#subscriptionsPerSessionMax} subscriptions, and no more text in their filters`;
       throw new MessagingError("ERR_SUBSCRIBE_FAILED", text);
     }
     const subscribed = this.router.subscribe(session, terms);

@@ -17,6 +17,12 @@ export interface Subscribed {
   readonly is: "added" | "replaced";
 }
 
+/** One subscriber's subscriptions by group and filter, and the length of all these keys. */
+interface Own {
+  readonly byKey: Map<string, Subscription>;
+  filterUnits: number;
+}
+
 /** Longest topic whose route is kept, in UTF-16 units: with the number of routes it bounds the memory. */
 const KEPT_UNITS_MAX = 512;
 
@@ -24,8 +30,7 @@ const KEPT_UNITS_MAX = 512;
 export class Router {
   readonly #plain = new TopicTrie<Subscription>();
   readonly #shared = new TopicTrie<SharedGroup>();
-  /** Each subscriber's subscriptions by group and filter. */
-  readonly #bySubscriber = new Map<Subscriber, Map<string, Subscription>>();
+  readonly #bySubscriber = new Map<Subscriber, Own>();
   #routes = new Map<string, Route>();
   readonly #routesMax: number;
   #version = 1;
@@ -70,8 +75,9 @@ export class Router {
     const subscription = new Subscription(subscriber, terms);
     const own = this.#ownOf(subscriber);
     const key = subscriptionKey(terms.filter, subscription.group);
-    const old = own.get(key);
-    own.set(key, subscription);
+    const old = own.byKey.get(key);
+    own.byKey.set(key, subscription);
+    if (old === undefined) own.filterUnits += key.length;
     if (subscription.group === null) this.#plain.set(terms.filter, subscriber.id, subscription);
     else this.#join(subscription, subscription.group, old);
     if (old === undefined) {
@@ -82,20 +88,27 @@ export class Router {
     return { subscription, is: old === undefined ? "added" : "replaced" };
   }
 
-  /** True when the subscriber has fewer than `countMax` subscriptions, or these terms would replace one. */
-  mayAdd(subscriber: Subscriber, terms: SubscriptionTerms, countMax: number): boolean {
+  /**
+   * True when with these terms the subscriber would have at most `countMax` subscriptions, and `filterUnitsMax` UTF-16 units of filters and group names;
+   * or when they would replace one.
+   */
+  mayAdd(subscriber: Subscriber, terms: SubscriptionTerms, countMax: number, filterUnitsMax: number): boolean {
     const own = this.#bySubscriber.get(subscriber);
-    return own === undefined || own.size < countMax || own.has(subscriptionKey(terms.filter, terms.group ?? null));
+    const key = subscriptionKey(terms.filter, terms.group ?? null);
+    const units = key.length + (own?.filterUnits ?? 0);
+    if ((own?.byKey.size ?? 0) < countMax && units <= filterUnitsMax) return true;
+    return own?.byKey.has(key) === true;
   }
 
   /** Removes a subscription and returns it, or null when there was none. */
   unsubscribe(subscriber: Subscriber, filter: string, group: string | null = null): Subscription | null {
     const own = this.#bySubscriber.get(subscriber);
     const key = subscriptionKey(filter, group);
-    const subscription = own?.get(key);
+    const subscription = own?.byKey.get(key);
     if (own === undefined || subscription === undefined) return null;
-    own.delete(key);
-    if (own.size === 0) this.#bySubscriber.delete(subscriber);
+    own.byKey.delete(key);
+    own.filterUnits -= key.length;
+    if (own.byKey.size === 0) this.#bySubscriber.delete(subscriber);
     this.#remove(subscription);
     return subscription;
   }
@@ -110,7 +123,7 @@ export class Router {
 
   /** A subscriber's subscriptions, oldest first. */
   subscriptionsOf(subscriber: Subscriber): Subscription[] {
-    return Array.from(this.#bySubscriber.get(subscriber)?.values() ?? []);
+    return Array.from(this.#bySubscriber.get(subscriber)?.byKey.values() ?? []);
   }
 
   /** A group with at least one member, or null. */
@@ -118,10 +131,10 @@ export class Router {
     return this.#shared.get(filter, name) ?? null;
   }
 
-  #ownOf(subscriber: Subscriber): Map<string, Subscription> {
+  #ownOf(subscriber: Subscriber): Own {
     let own = this.#bySubscriber.get(subscriber);
     if (own === undefined) {
-      own = new Map();
+      own = { byKey: new Map(), filterUnits: 0 };
       this.#bySubscriber.set(subscriber, own);
     }
     return own;

@@ -263,6 +263,13 @@ describe("what is not available", () => {
 });
 
 describe("limits", () => {
+  test("of the text of a session's filters: 0x97, and a shorter one still fits", async () => {
+    const scene = new Scene({ sessions: { subscriptionBytesMax: 1_000 } });
+    const client = await scene.client("a");
+    expect(await client.subscribe("x".repeat(900), "y".repeat(900))).toEqual([2, 0x97]);
+    expect(await client.subscribe("z")).toEqual([2]);
+  });
+
   test("of subscriptions per session: 0x97, and a replaced one is none more", async () => {
     const scene = new Scene({ sessions: { subscriptionsMax: 3 } });
     const client = await scene.client("a");

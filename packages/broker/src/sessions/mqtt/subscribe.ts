@@ -83,7 +83,7 @@ function subscribeOne(each: SubscribeFilter, request: Request, context: MqttCont
   const { noLocal, retainAsPublished } = each;
   const terms = { filter, guaranteeMax, noLocal, retainAsPublished, identifier, group: shared?.group ?? null };
   // An error for each of a hundred thousand filters too many would keep everybody else waiting.
-  if (request.room === "no" && !hub.router.mayAdd(session, terms, 0)) return ReasonCode.QuotaExceeded;
+  if (request.room === "no" && !hub.router.mayAdd(session, terms, 0, 0)) return ReasonCode.QuotaExceeded;
   try {
     const subscribed = hub.subscribe(session, terms);
     // Shared subscriptions get no retained messages (MQTT 5.0 §4.8.2).
