@@ -13,7 +13,7 @@ export class Delivery {
   stored: StoredDelivery | null = null;
   /** The group that it came by, or null; not known any more after a restart. */
   group: SharedGroup | null = null;
-  /** False while it must not be written yet: see `MqttSession`. */
+  /** False while it, or its PUBREL, must not be written yet: see `MqttSession`. */
   mayGo = true;
   // The fields of a PUBLISH, so that a delivery can be written as it is.
   packetId = 0;

@@ -98,6 +98,22 @@ describe("nothing is acknowledged before it is stored", () => {
     expect(client.one("pubcomp").packetId).toBe(1);
   });
 
+  test("PUBCOMP waits for that on the next connection as well, which repeats PUBREL [MQTT-4.3.3-12]", async () => {
+    const { scene, client, flush } = await held();
+    await flush();
+    await client.publish("t", "x", { qos: 2, packetId: 1 });
+    await flush();
+    await client.ack("pubrel", 1);
+    await client.drop();
+    const again = await scene.keeper("a");
+    again.packets.length = 0;
+    await again.ack("pubrel", 1);
+    await scene.advance(1);
+    expect(again.packets).toEqual([]);
+    await flush();
+    expect(again.one("pubcomp")).toMatchObject({ packetId: 1, reasonCode: 0 });
+  });
+
   test("SUBACK and UNSUBACK of a kept session leave when the change is stored", async () => {
     const { scene, client, flush } = await held();
     await flush();
@@ -111,22 +127,25 @@ describe("nothing is acknowledged before it is stored", () => {
     expect(await passing.subscribe("u")).toEqual([2]);
   });
 
-  test("a QoS 2 message leaves for a kept session when its identifier is stored, a QoS 1 message at once", async () => {
-    const { scene, client, flush } = await held();
-    await client.send(subscribePacket(["u"]));
-    await flush();
-    client.packets.length = 0;
-    const from = await scene.client("from");
-    await from.publish("u", "1", { qos: 1, packetId: 1 });
-    await from.publish("u", "2", { qos: 2, packetId: 2 });
-    expect(client.texts()).toEqual(["1"]);
-    await flush();
-    expect(client.texts()).toEqual(["2"]);
-    await flush();
-    expect(client.texts()).toEqual([]);
-  });
+  test.each([1, 2] as const)(
+    "QoS %i: a message leaves for a kept session when its identifier is stored",
+    async (qos) => {
+      const { scene, client, flush } = await held();
+      await client.send(subscribePacket(["u"]));
+      await flush();
+      client.packets.length = 0;
+      const from = await scene.client("from");
+      await from.publish("u", "1", { qos, packetId: 1 });
+      await from.publish("u", "2", { qos, packetId: 2 });
+      expect(client.texts()).toEqual([]);
+      await flush();
+      expect(client.texts()).toEqual(["1", "2"]);
+      await flush();
+      expect(client.texts()).toEqual([]);
+    },
+  );
 
-  test("a QoS 1 message does not overtake a QoS 2 message that waits for that", async () => {
+  test("messages of QoS 1 and 2 do not overtake each other while they wait for that", async () => {
     const { scene, client, flush } = await held();
     await client.send(subscribePacket(["u"]));
     await flush();
@@ -138,6 +157,7 @@ describe("nothing is acknowledged before it is stored", () => {
     await flush();
     expect(client.texts()).toEqual(["1", "2"]);
     await from.publish("u", "3", { qos: 1, packetId: 3 });
+    await flush();
     expect(client.texts()).toEqual(["3"]);
   });
 
@@ -170,6 +190,21 @@ describe("nothing is acknowledged before it is stored", () => {
     expect(client.take("pubrel")).toEqual([]);
     await flush();
     expect(client.one("pubrel").packetId).toBe(packetId);
+  });
+
+  test("PUBREL waits for that on the next connection as well, and leaves once [MQTT-4.3.3-5]", async () => {
+    const { scene, client, flush } = await held();
+    await client.send(subscribePacket(["u"]));
+    await flush();
+    await client.publish("u", "x", { qos: 2, packetId: 1 });
+    await flush();
+    const { packetId } = client.one("publish");
+    await client.ack("pubrec", packetId);
+    await client.drop();
+    const again = await scene.keeper("a");
+    expect(again.take("pubrel")).toEqual([]);
+    await flush();
+    expect(again.one("pubrel").packetId).toBe(packetId);
   });
 });
 

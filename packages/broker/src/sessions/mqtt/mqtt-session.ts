@@ -62,8 +62,6 @@ export class MqttSession implements Session {
   readonly #inflightBytesMax: number;
   /** Bytes of all messages in flight, about. */
   #inflightBytes = 0;
-  /** Messages in flight that wait for their identifier to be stored. */
-  #unstored = 0;
   /** Ids still to be sent again on this connection, oldest first. */
   readonly #resend = new Deque<number>();
 
@@ -190,6 +188,7 @@ export class MqttSession implements Session {
       return;
     }
     this.#hub.persistence?.updateDelivery(delivery.stored, encodeDelivery(delivery, "released"));
+    delivery.mayGo = false;
     this.#hub.committer.whenDurable(this.#releaser, packetId);
   }
 
@@ -214,7 +213,13 @@ export class MqttSession implements Session {
   /** Sends PUBREL once it is stored that the client has the message. */
   readonly #releaser: CommitListener = {
     onDurable: (packetId) => {
-      if (this.state.outbound.phase(packetId) === Phase.Released) this.#port?.sendPubrel(packetId);
+      const delivery = this.state.outbound.item(packetId);
+      if (delivery === undefined || this.state.outbound.phase(packetId) !== Phase.Released) return;
+      delivery.mayGo = true;
+      const port = this.#port;
+      if (port === null || !this.#ready) return; // `resume` sends it
+      if (this.#awaitsResend(packetId)) this.pump();
+      else port.sendPubrel(packetId);
     },
     onCommitFailed: () => undefined, // the broker is stopping: the client goes on with the next one
   };
@@ -222,7 +227,6 @@ export class MqttSession implements Session {
   /** Sends a message once its identifier is stored. */
   readonly #sender: CommitListener = {
     onDurable: (packetId) => {
-      this.#unstored--;
       const delivery = this.state.outbound.item(packetId);
       if (delivery === undefined || delivery.mayGo) return;
       delivery.mayGo = true;
@@ -267,8 +271,9 @@ export class MqttSession implements Session {
   }
 
   /**
-   * Takes a packet id and sends; false when the client cannot take the message at all. The identifier of a stored QoS 2 message is stored before
-   * it leaves: a broker that lost it would send the message anew under another one, and the client would have it twice.
+   * Takes a packet id and sends; false when the client cannot take the message at all. The identifier of a stored message is stored before it
+   * leaves: a broker that lost it would send the message anew under another one, and, worse, another message under this one, which a
+   * client that is still at work on the first would take for its repetition.
    */
   #begin(port: SessionPort, delivery: Delivery): boolean {
     const packetId = this.state.outbound.beginPublish(
@@ -280,10 +285,7 @@ export class MqttSession implements Session {
     this.#inflightBytes += delivery.message.bytes;
     if (delivery.stored === null) return this.#write(port, delivery);
     this.#hub.persistence?.updateDelivery(delivery.stored, encodeDelivery(delivery, "sent"));
-    // QoS 1 may come twice, so it need not wait, but for its turn.
-    if (delivery.qos === 1 && this.#unstored === 0) return this.#write(port, delivery);
     delivery.mayGo = false;
-    this.#unstored++;
     this.#hub.committer.whenDurable(this.#sender, packetId);
     return true;
   }
@@ -310,16 +312,23 @@ export class MqttSession implements Session {
       this.#resend.shift();
       return true;
     }
+    if (!delivery.mayGo) return false;
     if (outbound.phase(id) === Phase.Released) {
       this.#resend.shift();
       port.sendPubrel(id);
       return true;
     }
-    if (!delivery.mayGo || outbound.quota <= 0 || port.congested) return false;
+    if (outbound.quota <= 0 || port.congested) return false;
     this.#resend.shift();
     outbound.charge();
     if (!this.#write(port, delivery)) this.#hub.statistics.messagesDropped++;
     return true;
+  }
+
+  /** True while the connection has still to repeat what it says about this identifier. */
+  #awaitsResend(packetId: number): boolean {
+    for (let i = 0; i < this.#resend.length; i++) if (this.#resend.at(i) === packetId) return true;
+    return false;
   }
 
   #replay(): void {

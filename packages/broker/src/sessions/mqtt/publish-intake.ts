@@ -45,8 +45,9 @@ export class PublishIntake implements CommitListener {
   readonly #view: TransientMessage;
   #client: IntakeClient | null = null;
   readonly #held = new Deque<Held>();
-  /** Answers PUBREL once the forgotten id is off the store. */
+  /** Answers PUBREL once the forgotten id is off the store; of an id that is not known, nor need be, by {@link #denier}. */
   readonly #releaser: CommitListener;
+  readonly #denier: CommitListener;
 
   constructor(context: MqttContext, engine: ServerEngine<Delivery, TopicRoute>) {
     this.#context = context;
@@ -55,6 +56,10 @@ export class PublishIntake implements CommitListener {
     this.#view.encoding = MQTT_ENCODING;
     this.#releaser = {
       onDurable: (packetId) => this.#engine.sendPubcomp(packetId, true),
+      onCommitFailed: () => undefined,
+    };
+    this.#denier = {
+      onDurable: (packetId) => this.#engine.sendPubcomp(packetId, false),
       onCommitFailed: () => undefined,
     };
   }
@@ -99,15 +104,15 @@ export class PublishIntake implements CommitListener {
   /**
    * PUBREL came: PUBCOMP follows when the id is forgotten for good, for afterwards the client may use it anew. In a resumed session
    * an unknown id is that of a PUBCOMP that got lost, which is no error (MQTT 5.0 §3.7.2.1) and which clients take for one when
-   * told 0x92.
+   * told 0x92. It waits as well: an earlier connection may have released the id just now, and nobody knows yet whether that is stored.
    */
   onReleased(packetId: number, known: boolean): void {
     const stored = this.#client?.session.stored ?? null;
-    if (!known) return this.#engine.sendPubcomp(packetId, this.#client?.resumed === true);
-    if (stored === null) return this.#engine.sendPubcomp(packetId, true);
+    const accepted = known || this.#client?.resumed === true;
+    if (stored === null) return this.#engine.sendPubcomp(packetId, accepted);
     const { hub } = this.#context;
-    hub.persistence?.dropInbound(stored, packetId);
-    hub.committer.whenDurable(this.#releaser, packetId);
+    if (known) hub.persistence?.dropInbound(stored, packetId);
+    hub.committer.whenDurable(accepted ? this.#releaser : this.#denier, packetId);
   }
 
   /** A message is stored as configured: its acknowledgement leaves. The token holds the ticket and whether anybody was interested. */
