@@ -5,7 +5,7 @@ import { AccessControl } from "./auth/access-control.ts";
 import { Hub } from "./core/hub.ts";
 import type { HubInspection } from "./core/inspection.ts";
 import type { ListenerAddress } from "./listeners/listener-address.ts";
-import { type Listeners, openListeners } from "./listeners/listeners.ts";
+import { type Listeners, type ListenersOptions, openListeners } from "./listeners/listeners.ts";
 import { mqttProtocol } from "./listeners/mqtt-protocol.ts";
 import { reservedProtocol } from "./listeners/reserved-protocol.ts";
 import { BrokerMetrics, type MetricsSnapshot } from "./metrics/broker-metrics.ts";
@@ -49,15 +49,24 @@ export interface Broker extends AsyncDisposable {
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   const settings = brokerSettings(options);
-  const running = await RunningBroker.start(settings, nodePlatform());
+  const running = await RunningBroker.start(settings, { platform: nodePlatform(), openStore, openListeners });
   return running;
 }
 
+/** What a broker stands in: the runtime, what keeps its data, and where its connections come from. */
+export interface BrokerSurroundings {
+  readonly platform: Platform;
+  /** Null when all is to be kept in memory. */
+  readonly openStore: (settings: BrokerSettings) => Promise<Store | null>;
+  readonly openListeners: (options: ListenersOptions) => Promise<Listeners>;
+}
+
 /** The composition root: makes the parts, and starts and stops them in order. */
-class RunningBroker implements Broker {
+export class RunningBroker implements Broker {
   readonly closed: Promise<MessagingError | null>;
   readonly #settings: BrokerSettings;
   readonly #clock: Clock;
+  readonly #openListeners: BrokerSurroundings["openListeners"];
   readonly #context: MqttContext;
   readonly #sys: SysTopics;
   #listeners: Listeners | null = null;
@@ -65,9 +74,11 @@ class RunningBroker implements Broker {
   #closing: Promise<void> | null = null;
   #failure: MessagingError | null = null;
 
-  private constructor(settings: BrokerSettings, platform: Platform, store: Store | null) {
+  private constructor(settings: BrokerSettings, surroundings: BrokerSurroundings, store: Store | null) {
+    const { platform } = surroundings;
     this.#settings = settings;
     this.#clock = platform.clock;
+    this.#openListeners = surroundings.openListeners;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -107,11 +118,12 @@ class RunningBroker implements Broker {
     this.#sys = new SysTopics(this.#context, settings.sysIntervalSeconds);
   }
 
-  static async start(settings: BrokerSettings, platform: Platform): Promise<RunningBroker> {
-    const store = await openStore(settings);
+  /** Starts a broker in other surroundings than a process of its own. @throws {MessagingError} as {@link startBroker} */
+  static async start(settings: BrokerSettings, surroundings: BrokerSurroundings): Promise<RunningBroker> {
+    const store = await surroundings.openStore(settings);
     let broker: RunningBroker;
     try {
-      broker = new RunningBroker(settings, platform, store);
+      broker = new RunningBroker(settings, surroundings, store);
     } catch (error) {
       await store?.close();
       throw error;
@@ -137,6 +149,11 @@ class RunningBroker implements Broker {
     return this.addresses[0]?.urls[0] ?? "";
   }
 
+  /** The core, for tests that look inside. */
+  get hub(): Hub {
+    return this.#context.hub;
+  }
+
   inspect(): BrokerInspection {
     const { hub, metrics } = this.#context;
     return { ...hub.inspect(), metrics: metrics.snapshot() };
@@ -153,7 +170,7 @@ class RunningBroker implements Broker {
 
   async #listen(): Promise<void> {
     const { metrics } = this.#context;
-    this.#listeners = await openListeners({
+    this.#listeners = await this.#openListeners({
       listeners: this.#settings.listeners,
       limits: this.#settings.admission,
       protocols: [mqttProtocol(() => new MqttConnection(this.#context)), reservedProtocol("amqp", "AMQP")],

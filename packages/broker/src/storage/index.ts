@@ -1,5 +1,5 @@
 /** `@polymq/broker/storage`: the store port, and the stores behind it. */
-export { StoreBatch } from "./batch.ts";
+export { StoreBatch, type StoreOp } from "./batch.ts";
 export { LmdbStore, type LmdbStoreOptions } from "./lmdb-store.ts";
 export { MemoryMedium, MemoryStore } from "./memory-store.ts";
 export {

@@ -13,7 +13,7 @@ export interface MemoryPairOptions {
   readonly highWaterBytes?: number;
   /** The most bytes of the next chunk, asked for each one; default: each write arrives as one chunk. */
   readonly chunkBytes?: number | (() => number);
-  /** Time from a write to its arrival; default 0, which is the next turn. Order is kept when it varies. */
+  /** Time from a write to the arrival of each of its chunks; default 0, which is the next turn. Order is kept when it varies. */
   readonly delayMs?: number | (() => number);
 }
 
@@ -111,9 +111,9 @@ class MemoryEnd implements MemoryTransport {
   write(bytes: Uint8Array): boolean {
     if (this.#state.is !== "open") return true;
     if (bytes.length === 0) return !this.#owesDrain;
-    const dueMs = this.#dueMs();
     let at = 0;
     while (at < bytes.length) {
+      const dueMs = this.#dueMs();
       const size = Math.max(1, Math.floor(this.#nextChunkBytes()));
       const end = Math.min(bytes.length, at + size);
       this.#sent.push({ bytes: copyOf(bytes.subarray(at, end)), dueMs });

@@ -1,0 +1,4 @@
+/** `@polymq/broker/testing`: a broker without sockets, for tests. */
+export type { Hub } from "../core/hub.ts";
+export type { Attach } from "../listeners/memory-listeners.ts";
+export { type MemoryBroker, type MemoryBrokerParts, memoryBroker } from "./memory-broker.ts";
