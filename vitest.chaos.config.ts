@@ -5,7 +5,7 @@ import { sourceAliases } from "./tidy/lib/source-aliases.ts";
 export default defineConfig({
   resolve: { alias: sourceAliases() },
   test: {
-    include: ["packages/*/src/**/*.chaos.test.ts", "bench/src/**/*.chaos.test.ts"],
+    include: ["packages/*/src/**/*.chaos.test.ts", "bench/src/**/*.chaos.test.ts", "sim/src/**/*.chaos.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     pool: "forks",
     fileParallelism: false,

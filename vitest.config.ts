@@ -11,6 +11,7 @@ export default defineConfig({
       "scripts/**/*.test.ts",
       "bench/src/**/*.test.ts",
       "examples/src/**/*.test.ts",
+      "sim/src/**/*.test.ts",
     ],
     exclude: ["**/node_modules/**", "**/dist/**", "**/*.chaos.test.ts", "**/*.browser.test.ts"],
     // A process per file: native add-ons, open handles and process-wide settings of one file cannot reach another.

@@ -1,0 +1,9 @@
+import type { PlantedFault } from "../world/planted-fault.ts";
+import { earlyAck } from "./early-ack.ts";
+import { pubrelTwice } from "./pubrel-twice.ts";
+import { tornBatch } from "./torn-batch.ts";
+
+/** Every mistake that the seeds of the unit tier must find. */
+export function plantedFaults(): readonly PlantedFault[] {
+  return [earlyAck, pubrelTwice(), tornBatch];
+}

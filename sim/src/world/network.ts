@@ -1,0 +1,71 @@
+import type { Attach } from "@polymq/broker/testing";
+import { MessagingError } from "polymq/internal";
+import type { DialOptions, Transport, TransportHandler } from "polymq/transport";
+import { Link, type LinkShape } from "./link.ts";
+import type { World } from "./world.ts";
+
+/** How dials go. */
+export interface NetworkShape extends LinkShape {
+  /** The probability that a dial is refused although the broker listens. */
+  readonly refuses: number;
+}
+
+/** What lies between clients and the broker: every link of a run goes through here. */
+export class Network {
+  readonly #world: World;
+  readonly #shape: NetworkShape;
+  readonly #links = new Set<Link>();
+  /** Where the broker takes connections, or null while there is none. */
+  #door: ((attach: Attach) => void) | null = null;
+  #count = 0;
+  #refuses: number;
+
+  constructor(world: World, shape: NetworkShape) {
+    this.#world = world;
+    this.#shape = shape;
+    this.#refuses = shape.refuses;
+  }
+
+  /** Links that are not over on both ends. */
+  get links(): Link[] {
+    for (const link of this.#links) if (link.isOver) this.#links.delete(link);
+    return [...this.#links];
+  }
+
+  /** The broker listens, or does not any more. */
+  setDoor(door: ((attach: Attach) => void) | null): void {
+    this.#door = door;
+  }
+
+  /** From now on only a missing broker refuses. */
+  heal(): void {
+    this.#refuses = 0;
+  }
+
+  /** A client's `Platform.dial`: connects after a while, or is refused. */
+  dial(who: string, options: DialOptions, handler: TransportHandler): Promise<Transport> {
+    const { clock, chance } = this.#world;
+    return new Promise((resolve, reject) => {
+      const timer = clock.setTimer(chance.integer(0, this.#shape.delayMsMax), () => {
+        options.signal?.removeEventListener("abort", onAbort);
+        const door = this.#door;
+        if (door === null || chance.happens(this.#refuses)) {
+          reject(new MessagingError("ERR_CONNECT_FAILED", "connection refused"));
+        } else resolve(this.#connect(who, door, handler));
+      });
+      const onAbort = (): void => {
+        timer.cancel();
+        reject(new MessagingError("ERR_ABORTED", "the dial was given up"));
+      };
+      options.signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  #connect(who: string, door: (attach: Attach) => void, handler: TransportHandler): Transport {
+    const link = new Link(`${who}#${this.#count++}`, this.#shape, this.#world);
+    this.#links.add(link);
+    this.#world.trace.note(link.name, "connected");
+    door((server) => link.server.attach(server));
+    return link.client.attach(handler);
+  }
+}

@@ -1,0 +1,58 @@
+import type { BrokerOptions } from "@polymq/broker";
+import type { Chance } from "./chance.ts";
+import type { NetworkShape } from "./network.ts";
+
+/** Kinds of faults that a run can have. */
+export type FaultKind = "cut" | "half open" | "stall" | "crash" | "power loss" | "sync failure";
+
+/** What one run has in it: drawn from its seed, so that no two runs stress the same places. */
+export interface Profile {
+  /** Virtual time in which there is work and trouble. */
+  readonly runMs: number;
+  readonly network: NetworkShape;
+  /** Time between two faults, at most. */
+  readonly faultEveryMs: number;
+  /** How often each kind comes; kinds that a run does not have are at 0. */
+  readonly faults: Readonly<Record<FaultKind, number>>;
+  readonly syncDelayMsMax: number;
+  readonly broker: BrokerOptions;
+  readonly protocolVersions: readonly (4 | 5)[];
+  readonly maxInflight: number;
+  readonly keepAliveSeconds: number;
+}
+
+/** Draws a profile. */
+export function drawProfile(chance: Chance): Profile {
+  const has = (weight: number): number => (chance.happens(0.6) ? weight : 0);
+  const faults = {
+    cut: chance.integer(1, 6),
+    "half open": has(3),
+    stall: has(3),
+    crash: has(3),
+    "power loss": has(2),
+    "sync failure": has(1),
+  };
+  return {
+    runMs: chance.pick([3_000, 10_000, 30_000]),
+    network: {
+      chunkBytesMax: chance.pick([Number.POSITIVE_INFINITY, 200, 20, 3]),
+      delayMsMax: chance.pick([0, 3, 30, 300]),
+      highWaterBytes: chance.pick([65_536, 2_048, 200]),
+      refuses: chance.pick([0, 0.2]),
+    },
+    faultEveryMs: chance.pick([200, 1_000, 5_000]),
+    faults,
+    syncDelayMsMax: chance.pick([0, 2, 20, 200]),
+    broker: {
+      sysIntervalSeconds: 0,
+      mqtt: {
+        receiveMaximum: chance.pick([1, 5, 100, 1_024]),
+        maxInflight: chance.pick([1, 5, 100, 1_024]),
+        connectTimeoutMs: 10_000,
+      },
+    },
+    protocolVersions: chance.pick([[4], [5], [4, 5]] as const),
+    maxInflight: chance.pick([1, 4, 50]),
+    keepAliveSeconds: chance.pick([2, 10, 60]),
+  };
+}
