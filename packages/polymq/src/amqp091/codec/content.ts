@@ -58,6 +58,10 @@ export class Content<Consumer, Route> {
   replyCode = 0;
   /** return */
   replyText = "";
+  /** Of the property block, or -1: 2 is persistent. */
+  deliveryMode = -1;
+  /** Of the property block, or -1. */
+  priority = -1;
   /** The property block lies here, checked. */
   properties: Uint8Array = EMPTY;
   propertiesStart = 0;

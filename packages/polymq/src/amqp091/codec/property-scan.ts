@@ -10,16 +10,24 @@ const PRIORITY = 4;
 const TIMESTAMP = 9;
 const PROPERTIES = 14;
 
+/** Largest block that is compared with the next. */
+const KEPT_BYTES_MAX = 256;
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
 /**
  * Checks property blocks without building anything: what it lets through, `decodeProperties` can decode, and the reverse. One
  * scanner serves one connection. Errors as `decodeProperties`.
  */
 export class PropertyScanner {
-  #buffer: Uint8Array = new Uint8Array(0);
+  #buffer: Uint8Array = NOTHING;
   #at = 0;
   #left = 0;
   #deliveryMode = -1;
   #priority = -1;
+  /** The block scanned last, when it was fine and is not longer: the same again costs a comparison. */
+  readonly #kept: Uint8Array = new Uint8Array(KEPT_BYTES_MAX);
+  #keptBytes = 0;
 
   /** The delivery mode of the block scanned last, or -1. */
   get deliveryMode(): number {
@@ -33,6 +41,8 @@ export class PropertyScanner {
 
   /** Checks the block at `start` up to `end`. */
   scan(buffer: Uint8Array, start: number, end: number): void {
+    if (this.#isKept(buffer, start, end)) return;
+    this.#keptBytes = 0;
     this.#buffer = buffer;
     this.#at = start;
     this.#left = FIELD_COUNT_MAX;
@@ -46,6 +56,25 @@ export class PropertyScanner {
       if ((flags & (0x8000 >>> i)) !== 0) this.#property(i, end);
     }
     if (this.#at < end) throw syntaxError(`${end - this.#at} bytes too many in a property block`);
+    this.#buffer = NOTHING;
+    this.#keep(buffer, start, end);
+  }
+
+  #isKept(buffer: Uint8Array, start: number, end: number): boolean {
+    const length = end - start;
+    if (length !== this.#keptBytes || length === 0) return false;
+    const kept = this.#kept;
+    for (let i = length - 1; i >= 0; i--) {
+      if (kept[i] !== buffer[start + i]) return false;
+    }
+    return true;
+  }
+
+  #keep(buffer: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (length > KEPT_BYTES_MAX) return;
+    for (let i = 0; i < length; i++) this.#kept[i] = buffer[start + i] as number;
+    this.#keptBytes = length;
   }
 
   #property(index: number, end: number): void {
