@@ -20,6 +20,9 @@ import type { Route, Subscriptions, Target } from "./subscriptions.ts";
 /** Messages kept for a subscription that may come: a resumed session sends before the application subscribes. */
 const UNCLAIMED_MAX = 1_000;
 
+/** Bytes of their payloads; a larger one is kept only alone. */
+const UNCLAIMED_BYTES_MAX = 16_777_216;
+
 /** What an inbox needs from its client. */
 export interface InboxOwner {
   readonly canReject: boolean;
@@ -44,6 +47,7 @@ export class Inbox implements Settler, SubscriptionOwner {
   #subscriptions: Subscriptions | null = null;
   readonly #full = new Map<MqttSubscription, Pressure>();
   readonly #unclaimed = new Deque<MqttMessage>();
+  #unclaimedBytes = 0;
   /** Tickets whose acknowledgement waits for the store. */
   readonly #storing = new Set<number>();
   /** Messages that the store failed to note; tried again on the next connection. */
@@ -90,6 +94,7 @@ export class Inbox implements Settler, SubscriptionOwner {
   end(): void {
     this.#fallback?.end();
     this.#unclaimed.clear();
+    this.#unclaimedBytes = 0;
   }
 
   /** One message came in; `properties` are decoded already. */
@@ -115,8 +120,11 @@ export class Inbox implements Settler, SubscriptionOwner {
     for (let left = this.#unclaimed.length; left > 0; left--) {
       const message = this.#unclaimed.shift();
       if (message === undefined) return;
-      if (matches(message.topic)) subscription.deliver(message);
-      else this.#unclaimed.push(message);
+      if (!matches(message.topic)) this.#unclaimed.push(message);
+      else {
+        this.#unclaimedBytes -= message.payload.length;
+        subscription.deliver(message);
+      }
     }
   }
 
@@ -186,8 +194,14 @@ export class Inbox implements Settler, SubscriptionOwner {
     if (this.#fallback !== null) return this.#fallback.deliver(message);
     const comesLate = this.#subscriptions?.isLeaving(message.topic) === true;
     if (this.#resumed && !comesLate) {
-      if (this.#unclaimed.length < UNCLAIMED_MAX) return this.#unclaimed.push(message);
-      // Not acknowledged: the server keeps what is above QoS 0 for a connection on which somebody takes it.
+      const bytes = this.#unclaimedBytes + message.payload.length;
+      const fits = this.#unclaimed.length < UNCLAIMED_MAX && bytes <= UNCLAIMED_BYTES_MAX;
+      if (fits || this.#unclaimed.length === 0) {
+        this.#unclaimedBytes = bytes;
+        return this.#unclaimed.push(message);
+      }
+      // The server keeps what is above QoS 0 for a connection on which somebody takes it.
+      this.withhold(message);
       return this.#owner.dropped(message, "unclaimed");
     }
     // Nobody will ask for it: it must not take a place of the server's window for good [MQTT-4.5.0-2].

@@ -399,6 +399,35 @@ describe("messages that match no subscription", () => {
     await stage.finish();
   });
 
+  test("of a resumed session are bounded in bytes as well", async () => {
+    const stage = await connected({ protocolVersion: 5, cleanStart: false, sessionExpirySeconds: 60 });
+    stage.link.cut();
+    await stage.clock.settle();
+    for (let i = 0; i < 5; i++) stage.link.publish("a", "x".repeat(4_000_000), { qos: 0 });
+    await stage.clock.settle();
+    expect(stage.of("messageDropped")).toHaveLength(1);
+    await stage.finish();
+  });
+
+  test("that a resumed session had no room for come again on the next connection, and hold back no acknowledgement", async () => {
+    const stage = await connected({ protocolVersion: 5, cleanStart: false, sessionExpirySeconds: 60 });
+    stage.link.cut();
+    await stage.clock.settle();
+    for (let i = 1; i <= 1_001; i++) stage.link.publish("a", `${i}`, { qos: 1 });
+    await stage.clock.settle();
+    const got: string[] = [];
+    await stage.now(stage.client.subscribe("a", { qos: 1, handler: (message) => void got.push(message.text()) }));
+    expect(got).toHaveLength(1_000);
+    stage.link.publish("a", "later", { qos: 1 });
+    await stage.clock.settle();
+    expect(pubacks(stage)).toHaveLength(1_001);
+    stage.link.cut();
+    await stage.clock.advance(5_000);
+    expect(got.slice(1_000)).toEqual(["later", "1001"]);
+    expect(pubacks(stage)).toEqual([1_001]);
+    await stage.finish();
+  });
+
   test("of a new session are acknowledged and told, for nobody will ask for them [MQTT-4.5.0-2] [MQTT3-4.5.0-2]", async () => {
     const stage = await connected({ protocolVersion: 5 });
     stage.link.publish("a", "x", { qos: 1 });
