@@ -125,3 +125,9 @@ export class MessagingError extends Error {
 export function isMessagingError(value: unknown): value is MessagingError {
   return typeof value === "object" && value !== null && BRAND in value;
 }
+
+/** The error itself where it is typed already, else one of this code that has it as its cause. */
+export function asMessagingError(error: unknown, code: ErrorCode): MessagingError {
+  if (isMessagingError(error)) return error;
+  return new MessagingError(code, error instanceof Error ? error.message : String(error), { cause: error });
+}

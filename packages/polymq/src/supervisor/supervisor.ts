@@ -2,7 +2,7 @@ import { onAbort } from "../base/abort.ts";
 import { unreachable } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
-import { isMessagingError, MessagingError } from "../base/errors.ts";
+import { asMessagingError, isMessagingError, MessagingError } from "../base/errors.ts";
 import type { Backoff } from "./backoff.ts";
 
 /** A connection that lived this long starts the delays anew when it is lost; a shorter one goes on with them. */
@@ -150,7 +150,7 @@ export class Supervisor {
       await this.#options.connect(serverIndex, run.abort.signal);
       return null;
     } catch (error) {
-      return error instanceof Error ? error : new MessagingError("ERR_CONNECT_FAILED", String(error), { cause: error });
+      return error instanceof Error ? error : asMessagingError(error, "ERR_CONNECT_FAILED");
     }
   }
 

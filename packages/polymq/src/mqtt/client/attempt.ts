@@ -4,9 +4,10 @@ import { isMessagingError, MessagingError } from "../../base/errors.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import type { DialOptions, Platform } from "../../transport/platform.ts";
 import type { Connack, Connect, ProtocolLevel } from "../codec/packets.ts";
-import { ReasonCode, reasonName, returnCodeName } from "../codec/reason-codes.ts";
+import { ReasonCode, returnCodeName } from "../codec/reason-codes.ts";
 import { Connection, type ConnectionOwner, type ConnectionParts } from "./connection.ts";
 import type { Settings } from "./options.ts";
+import { refusedByServer } from "./refusals.ts";
 import { dialKind } from "./server-addresses.ts";
 
 /** One attempt: dials, sends CONNECT, waits for CONNACK. */
@@ -80,7 +81,9 @@ class Handshake implements ConnectionOwner {
   }
 
   onRefused(connack: Connack): void {
-    this.#outcome.reject(refusal(connack, this.#level));
+    this.#owner.onRefused(connack);
+    const name = this.#level === 4 ? returnCodeName(connack.reasonCode) : undefined;
+    this.#outcome.reject(refusedByServer("ERR_CONNECT_REJECTED", "refused the connection", connack, name));
   }
 
   onOver(connection: Connection): void {
@@ -107,40 +110,15 @@ class Handshake implements ConnectionOwner {
   }
 }
 
-/** True when the server said that it does not speak the version. */
-export function isVersionRefusal(error: unknown): boolean {
-  if (!isMessagingError(error) || error.code !== "ERR_CONNECT_REJECTED") return false;
-  return error.peer?.code === ReasonCode.UnsupportedProtocolVersion || error.peer?.code === 1;
-}
-
-/** True when an attempt with MQTT 5.0 failed in a way in which a server without it fails. */
-export function looksLikeVersionRefusal(error: unknown): boolean {
-  if (!isMessagingError(error)) return false;
-  switch (error.code) {
-    case "ERR_CONNECT_REJECTED":
-      return isVersionRefusal(error);
-    case "ERR_CONNECTION_LOST":
-    case "ERR_MALFORMED_PACKET":
-    case "ERR_PROTOCOL_VIOLATION":
-      return true;
-    default:
-      return false;
+/**
+ * True when the server refuses this protocol level, which it may say with a code (`sure`); some servers that do not know 5.0
+ * just close, or answer with bytes that are none of it.
+ */
+export function refusesVersion(error: MessagingError, sure: boolean): boolean {
+  if (error.code === "ERR_CONNECT_REJECTED") {
+    return error.peer?.code === ReasonCode.UnsupportedProtocolVersion || error.peer?.code === 1;
   }
-}
-
-function refusal(connack: Connack, level: ProtocolLevel): MessagingError {
-  const text = connack.properties?.reasonString ?? "";
-  const name = level === 5 ? reasonName(connack.reasonCode) : returnCodeName(connack.reasonCode);
-  return new RefusedError(`the server refused the connection: ${name}${text === "" ? "" : `, ${text}`}`, connack, text);
-}
-
-/** A refusal with its CONNACK, for redirection. */
-export class RefusedError extends MessagingError {
-  readonly connack: Connack;
-  constructor(message: string, connack: Connack, text: string) {
-    super("ERR_CONNECT_REJECTED", message, { peer: { protocol: "mqtt", code: connack.reasonCode, text } });
-    this.connack = connack;
-  }
+  return !sure && ["ERR_CONNECTION_LOST", "ERR_MALFORMED_PACKET", "ERR_PROTOCOL_VIOLATION"].includes(error.code);
 }
 
 function dialOptions(settings: Settings, endpoint: Endpoint, signal: AbortSignal): DialOptions {

@@ -32,26 +32,32 @@ export interface Requested {
   readonly keepAliveSeconds: number;
 }
 
+const DEFAULTS = {
+  receiveMaximum: 65_535,
+  maximumQoS: 2,
+  retainAvailable: true,
+  maximumPacketSize: Number.POSITIVE_INFINITY,
+  assignedClientId: "",
+  topicAliasMaximum: 0,
+  reasonString: "",
+  userProperties: [],
+  wildcardSubscriptionAvailable: true,
+  subscriptionIdentifiersAvailable: true,
+  sharedSubscriptionAvailable: true,
+  responseInformation: "",
+  serverReference: "",
+  authenticationMethod: "",
+} as const;
+
 /** Reads capabilities out of a CONNACK; level 4 has none and gets the defaults. */
 export function serverCapabilities(connack: Connack, asked: Requested): ServerCapabilities {
-  const p = connack.properties ?? {};
+  const { sessionExpirySeconds, keepAliveSeconds } = asked;
+  const { serverKeepAliveSeconds, authenticationData, ...said } = connack.properties ?? {};
   return {
-    sessionExpirySeconds: p.sessionExpirySeconds ?? asked.sessionExpirySeconds,
-    receiveMaximum: p.receiveMaximum ?? 65_535,
-    maximumQoS: p.maximumQoS ?? 2,
-    retainAvailable: p.retainAvailable ?? true,
-    maximumPacketSize: p.maximumPacketSize ?? Number.POSITIVE_INFINITY,
-    assignedClientId: p.assignedClientId ?? "",
-    topicAliasMaximum: p.topicAliasMaximum ?? 0,
-    reasonString: p.reasonString ?? "",
-    userProperties: p.userProperties ?? [],
-    wildcardSubscriptionAvailable: p.wildcardSubscriptionAvailable ?? true,
-    subscriptionIdentifiersAvailable: p.subscriptionIdentifiersAvailable ?? true,
-    sharedSubscriptionAvailable: p.sharedSubscriptionAvailable ?? true,
-    keepAliveSeconds: p.serverKeepAliveSeconds ?? asked.keepAliveSeconds,
-    responseInformation: p.responseInformation ?? "",
-    serverReference: p.serverReference ?? "",
-    authenticationMethod: p.authenticationMethod ?? "",
-    authenticationData: p.authenticationData?.slice() ?? null,
+    ...DEFAULTS,
+    sessionExpirySeconds,
+    ...said,
+    keepAliveSeconds: serverKeepAliveSeconds ?? keepAliveSeconds,
+    authenticationData: authenticationData?.slice() ?? null,
   };
 }

@@ -2,7 +2,7 @@ import { onAbort, raceAbort } from "../../base/abort.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
 import { type Diagnostics, diagnostics } from "../../base/diagnostics.ts";
 import { Emitter } from "../../base/emitter.ts";
-import { MessagingError } from "../../base/errors.ts";
+import { asMessagingError, MessagingError } from "../../base/errors.ts";
 import type { Supervisor } from "../../supervisor/supervisor.ts";
 import { ChunkPool } from "../../transport/outbox.ts";
 import type { Platform } from "../../transport/platform.ts";
@@ -15,7 +15,7 @@ import type { Availability } from "./admission.ts";
 import { Authenticator, type AuthPort } from "./authenticator.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
 import type { Connection, ConnectionParts } from "./connection.ts";
-import { asMessagingError, Connector, type ConnectorOwner } from "./connector.ts";
+import { Connector, type ConnectorOwner } from "./connector.ts";
 import type { DropReason, MqttClientEvent, MqttClientState } from "./events.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import type { MqttMessage } from "./message.ts";
@@ -158,7 +158,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
       await raceAbort(this.#restore(), call.signal);
       await this.#supervisor.start(call.signal);
     } catch (cause) {
-      const error = asMessagingError(cause);
+      const error = asMessagingError(cause, "ERR_CONNECT_FAILED");
       if (this.#connecting === call && this.state === "connecting") {
         this.#enter("disconnected");
         this.#failAll(error);
@@ -246,8 +246,8 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     });
   }
 
-  onRefused(): void {
-    // The attempt rejects with the refusal.
+  onRefused(connack: Connack): void {
+    this.#connector.noteRedirect(connack.reasonCode, connack.properties?.serverReference);
   }
 
   onAuth(packet: Auth, connection: Connection): void {

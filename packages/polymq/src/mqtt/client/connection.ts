@@ -25,6 +25,7 @@ import type { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
 import { type ClientItem, PendingPublish, PendingRequest } from "./pending.ts";
 import type { Publisher } from "./publisher.ts";
+import { missingAtServer, missingInVersion4, refusedByServer } from "./refusals.ts";
 import type { Route } from "./subscriptions.ts";
 
 /** How often acknowledgement deadlines are looked at, as a share of the timeout. */
@@ -132,11 +133,9 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
 
   check(qos: QoS, retain: boolean, block: Uint8Array | null): void {
     const server = this.capabilities;
-    if (qos > server.maximumQoS) throw missing(`QoS ${qos}`); // [MQTT-3.2.2-11]
-    if (retain && !server.retainAvailable) throw missing("retained messages"); // [MQTT-3.2.2-14]
-    if (block !== null && this.engine.protocolLevel === 4) {
-      throw new MessagingError("ERR_UNSUPPORTED", "MQTT 3.1.1 has no publish properties");
-    }
+    if (qos > server.maximumQoS) throw missingAtServer(`QoS ${qos}`); // [MQTT-3.2.2-11]
+    if (retain && !server.retainAvailable) throw missingAtServer("retained messages"); // [MQTT-3.2.2-14]
+    if (block !== null && this.engine.protocolLevel === 4) throw missingInVersion4("publish properties");
   }
 
   fail(error: MessagingError): void {
@@ -252,13 +251,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
 
   onServerDisconnect(packet: Disconnect): void {
     this.#owner.onServerDisconnect(packet);
-    const text = packet.properties?.reasonString ?? "";
-    const peer = { protocol: "mqtt", code: packet.reasonCode, text } as const;
-    this.#reason ??= new MessagingError(
-      "ERR_SERVER_DISCONNECT",
-      `the server ended the connection (${packet.reasonCode})`,
-      { peer },
-    );
+    this.#reason ??= refusedByServer("ERR_SERVER_DISCONNECT", "ended the connection", packet);
     this.#owner.onOver(this);
     this.#closeInOrder();
   }
@@ -376,7 +369,3 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
 const CLOSING_MS = 1_000;
 
 const NO_CONNACK: Connack = { type: "connack", sessionPresent: false, reasonCode: 0, properties: null };
-
-function missing(what: string): MessagingError {
-  return new MessagingError("ERR_NOT_SUPPORTED_BY_SERVER", `the server has no ${what}`);
-}

@@ -1,16 +1,10 @@
-import { isMessagingError, MessagingError } from "../../base/errors.ts";
+import { asMessagingError, MessagingError } from "../../base/errors.ts";
 import { connectAttempt } from "../../transport/connect-attempt.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import type { Platform } from "../../transport/platform.ts";
 import type { Connect, ProtocolLevel } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
-import {
-  type AttemptOwner,
-  attemptConnection,
-  isVersionRefusal,
-  looksLikeVersionRefusal,
-  RefusedError,
-} from "./attempt.ts";
+import { type AttemptOwner, attemptConnection, refusesVersion } from "./attempt.ts";
 import { type ConnectChoice, connectPacket } from "./connect-packet.ts";
 import type { ConnectionParts } from "./connection.ts";
 import { mqttEndpoint, referencedEndpoints } from "./server-addresses.ts";
@@ -66,15 +60,15 @@ export class Connector {
   async connect(index: number, signal: AbortSignal): Promise<void> {
     const configured = this.#endpoints[index];
     if (configured === undefined) throw new MessagingError("ERR_NO_SERVERS", "no server address given");
-    let endpoint = this.#redirect?.endpoint ?? configured;
-    if (this.#redirect?.permanent === false) this.#redirect = null;
+    let endpoint = this.#takeRedirect() ?? configured;
     for (let hops = 0; ; hops++) {
+      const before = this.#redirect;
       try {
         return await this.#connectAtBestLevel(endpoint, signal);
       } catch (cause) {
-        const error = asMessagingError(cause);
+        const error = asMessagingError(cause, "ERR_CONNECT_FAILED");
         this.#owner.attemptFailed(error);
-        const next = hops < REDIRECTS_MAX ? this.#redirection(cause) : null;
+        const next = this.#redirect === before || hops === REDIRECTS_MAX ? null : this.#takeRedirect();
         if (next === null) {
           this.#redirect = null;
           throw error;
@@ -84,16 +78,21 @@ export class Connector {
     }
   }
 
-  /** Takes note of where a server wants its clients to go; null when it does not say, or is not to be followed. */
-  noteRedirect(reasonCode: number, reference: string): Endpoint | null {
+  /** Takes note of where a server wants its clients to go, if it says so and is to be followed. */
+  noteRedirect(reasonCode: number, reference: string | undefined): void {
     const permanent = reasonCode === ReasonCode.ServerMoved;
     const from = this.#current;
-    if (this.#parts.settings.serverRedirect === "ignore" || from === undefined) return null;
-    if (!permanent && reasonCode !== ReasonCode.UseAnotherServer) return null;
-    const endpoint = referencedEndpoints(reference, from)[0];
-    if (endpoint === undefined) return null;
-    this.#redirect = { endpoint, permanent };
-    return endpoint;
+    if (this.#parts.settings.serverRedirect === "ignore" || from === undefined) return;
+    if (!permanent && reasonCode !== ReasonCode.UseAnotherServer) return;
+    const endpoint = referencedEndpoints(reference ?? "", from)[0];
+    if (endpoint !== undefined) this.#redirect = { endpoint, permanent };
+  }
+
+  /** One that is not for ever is followed once. */
+  #takeRedirect(): Endpoint | null {
+    const redirect = this.#redirect;
+    if (redirect?.permanent === false) this.#redirect = null;
+    return redirect?.endpoint ?? null;
   }
 
   /**
@@ -107,8 +106,9 @@ export class Connector {
     try {
       await this.#connectAt(endpoint, first, signal);
       this.#level = first;
-    } catch (error) {
-      const refused = this.#level === null ? looksLikeVersionRefusal(error) : isVersionRefusal(error);
+    } catch (cause) {
+      const error = asMessagingError(cause, "ERR_CONNECT_FAILED");
+      const refused = refusesVersion(error, this.#level !== null);
       // MQTT 3.1.1 has no enhanced authentication: going on without it would be no fallback.
       if (!refused || authentication !== null) throw error;
       const second = first === 5 ? 4 : 5;
@@ -134,21 +134,6 @@ export class Connector {
       return ignore;
     });
   }
-
-  #redirection(error: unknown): Endpoint | null {
-    if (!(error instanceof RefusedError)) return null;
-    const endpoint = this.noteRedirect(error.connack.reasonCode, error.connack.properties?.serverReference ?? "");
-    if (this.#redirect?.permanent === false) this.#redirect = null;
-    return endpoint;
-  }
-}
-
-/** Any failure of an attempt as a typed error. */
-export function asMessagingError(error: unknown): MessagingError {
-  if (isMessagingError(error)) return error;
-  return new MessagingError("ERR_CONNECT_FAILED", error instanceof Error ? error.message : String(error), {
-    cause: error,
-  });
 }
 
 function ignore(): void {

@@ -1,7 +1,9 @@
+import { abortedError } from "../../base/abort.ts";
 import type { EventOf, EventStream } from "../../base/emitter.ts";
 import { MessagingError } from "../../base/errors.ts";
 import type { Platform } from "../../transport/platform.ts";
-import type { PublishProperties, QoS } from "../codec/packets.ts";
+import { checkQoS, checkTopic } from "../codec/arguments.ts";
+import type { DisconnectProperties, PublishProperties, QoS } from "../codec/packets.ts";
 import { encodePublishProperties } from "../codec/publish-properties.ts";
 import { parseSharedFilter, topicMatches, validateTopicFilter } from "../codec/topic.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
@@ -9,8 +11,10 @@ import { authPort, ClientCore } from "./client-core.ts";
 import { toBytes } from "./connect-packet.ts";
 import type { MqttClientEvent, MqttClientState } from "./events.ts";
 import type { MqttMessage } from "./message.ts";
+import { given } from "./option-rules.ts";
 import type { MqttClientOptions } from "./options.ts";
 import type { PublishResult } from "./pending.ts";
+import { missingInVersion4 } from "./refusals.ts";
 import { Requester } from "./requester.ts";
 import { settingsOf } from "./settings.ts";
 import { checkSubscribe, type SubscribeInput, type SubscribeOptions } from "./subscribe-options.ts";
@@ -188,10 +192,7 @@ export class MqttClientBase implements AsyncDisposable {
   async unsubscribe(filters: string | readonly string[]): Promise<readonly number[]> {
     const list = typeof filters === "string" ? [filters] : [...filters];
     if (list.length === 0) throw new MessagingError("ERR_INVALID_TOPIC", "at least one topic filter is needed");
-    for (const filter of list) {
-      const wrong = typeof filter === "string" ? validateTopicFilter(filter) : "a topic filter must be a string";
-      if (wrong !== null) throw new MessagingError("ERR_INVALID_TOPIC", wrong);
-    }
+    for (const filter of list) checkTopic(validateTopicFilter(filter));
     this.#checkUsable(undefined);
     return await this.#core.subscriptions.removeFilters(list);
   }
@@ -203,7 +204,7 @@ export class MqttClientBase implements AsyncDisposable {
    */
   async request(topic: string, payload: Payload, options: RequestOptions = {}): Promise<MqttMessage> {
     this.#checkUsable(options.signal);
-    if (this.#core.level === 4) throw new MessagingError("ERR_UNSUPPORTED", "MQTT 3.1.1 has no request and response");
+    if (this.#core.level === 4) throw missingInVersion4("request and response");
     const { timeoutMs = REQUEST_TIMEOUT_MS, signal, properties, ...rest } = options;
     if (!(timeoutMs >= 1 && timeoutMs <= TIMER_MAX_MS)) {
       throw new MessagingError("ERR_INVALID_ARGUMENT", `timeoutMs must be from 1 to ${TIMER_MAX_MS}`);
@@ -232,7 +233,7 @@ export class MqttClientBase implements AsyncDisposable {
   async reauthenticate(): Promise<void> {
     const connection = this.#core.connection;
     if (connection === null) throw new MessagingError("ERR_NOT_CONNECTED", "the client is not connected");
-    if (connection.engine.protocolLevel !== 5) throw new MessagingError("ERR_AUTH_NOT_V5", "MQTT 3.1.1 has no AUTH");
+    if (connection.engine.protocolLevel !== 5) throw missingInVersion4("AUTH", "ERR_AUTH_NOT_V5");
     const authenticator = this.#core.authenticator;
     if (authenticator === null) throw new MessagingError("ERR_AUTH_NO_HANDLER", "no authentication option was given");
     await authenticator.again(authPort(connection));
@@ -244,12 +245,12 @@ export class MqttClientBase implements AsyncDisposable {
    */
   async disconnect(options: DisconnectOptions = {}): Promise<void> {
     const { reasonCode = 0, sessionExpirySeconds, reasonString, userProperties } = options;
-    const properties = {
-      ...(sessionExpirySeconds === undefined ? {} : { sessionExpirySeconds }),
-      ...(reasonString === undefined ? {} : { reasonString }),
-      ...(userProperties === undefined ? {} : { userProperties: toUserProperties(userProperties) }),
-    };
-    await this.#core.disconnect(reasonCode, Object.keys(properties).length === 0 ? null : properties);
+    const properties = given<DisconnectProperties>({
+      sessionExpirySeconds,
+      reasonString,
+      userProperties: userProperties && toUserProperties(userProperties),
+    });
+    await this.#core.disconnect(reasonCode, properties);
     this.#requester.failAll(new MessagingError("ERR_NOT_CONNECTED", "the client was disconnected"));
   }
 
@@ -299,7 +300,7 @@ export class MqttClientBase implements AsyncDisposable {
     const bytes = payload instanceof Uint8Array ? payload : this.#encode(payload);
     if (options === undefined) return core.publisher.publish(topic, bytes, 0, false, null, undefined);
     const qos = options.qos ?? 0;
-    if (qos !== 0 && qos !== 1 && qos !== 2) throw invalidQoS(qos);
+    checkQoS(qos);
     const block = options.properties === undefined ? null : this.#encodeProperties(options.properties);
     return core.publisher.publish(topic, bytes, qos, options.retain === true, block, options.signal);
   }
@@ -313,15 +314,13 @@ export class MqttClientBase implements AsyncDisposable {
     if (typeof properties !== "object" || properties === null) throw invalidMessage("properties must be an object");
     // What only its sender may have chosen is left out, so that a received message's properties may be passed on [MQTT-3.3.4-6].
     const { userProperties, topicAlias: _, subscriptionIdentifiers: __, ...rest } = properties as PublishProperties;
-    const all = userProperties === undefined ? rest : { ...rest, userProperties: toUserProperties(userProperties) };
-    const block = encodePublishProperties(this.#core.platform.text, all);
+    const all = { ...rest, userProperties: userProperties && toUserProperties(userProperties) };
+    const block = encodePublishProperties(this.#core.platform.text, all as PublishProperties);
     return block.length === 0 ? null : block;
   }
 
   #checkUsable(signal: AbortSignal | undefined): void {
-    if (signal?.aborted === true) {
-      throw new MessagingError("ERR_ABORTED", "the operation was aborted", { cause: signal.reason });
-    }
+    if (signal?.aborted === true) throw abortedError(signal);
     switch (this.#core.availability()) {
       case "online":
       case "offline":
@@ -347,8 +346,4 @@ const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
 
 function invalidMessage(what: string): MessagingError {
   return new MessagingError("ERR_INVALID_MESSAGE", what);
-}
-
-function invalidQoS(qos: unknown): MessagingError {
-  return new MessagingError("ERR_INVALID_QOS", `qos must be 0, 1 or 2, not ${String(qos)}`);
 }

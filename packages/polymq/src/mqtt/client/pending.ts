@@ -1,4 +1,4 @@
-import { MessagingError } from "../../base/errors.ts";
+import type { MessagingError } from "../../base/errors.ts";
 import type { Chunk } from "../../transport/outbox.ts";
 import type {
   QoS,
@@ -9,8 +9,8 @@ import type {
   Unsubscribe,
   UserProperties,
 } from "../codec/packets.ts";
-import { reasonName } from "../codec/reason-codes.ts";
 import type { Phase } from "../engine/outbound-flow.ts";
+import { refusedByServer } from "./refusals.ts";
 
 /** How a publish ended well. */
 export interface PublishResult {
@@ -39,9 +39,7 @@ export function publishRejected(
   reasonCode: number,
   properties: ReasonProperties | null,
 ): MessagingError {
-  const text = properties?.reasonString ?? "";
-  const message = `the server refused the message on ${topic}: ${reasonName(reasonCode)}${text === "" ? "" : `, ${text}`}`;
-  return new MessagingError("ERR_PUBLISH_REJECTED", message, { peer: { protocol: "mqtt", code: reasonCode, text } });
+  return refusedByServer("ERR_PUBLISH_REJECTED", `refused the message on ${topic}`, { reasonCode, properties });
 }
 
 /**

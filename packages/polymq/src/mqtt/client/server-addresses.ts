@@ -13,15 +13,7 @@ const PORTS: Readonly<Record<string, number>> = {
   wss: 443,
 };
 
-const KINDS: ReadonlyMap<string, DialKind> = new Map([
-  ["mqtt", "tcp"],
-  ["tcp", "tcp"],
-  ["mqtts", "tls"],
-  ["ssl", "tls"],
-  ["tls", "tls"],
-  ["ws", "ws"],
-  ["wss", "wss"],
-]);
+const KINDS: Readonly<Partial<Record<number, DialKind>>> = { 1883: "tcp", 8883: "tls", 80: "ws", 443: "wss" };
 
 /** Parses one server address; a bare `host:port` is `mqtt://`. @throws {MessagingError} ERR_INVALID_OPTIONS */
 export function mqttEndpoint(address: string): Endpoint {
@@ -30,7 +22,7 @@ export function mqttEndpoint(address: string): Endpoint {
 
 /** How an endpoint is dialled. */
 export function dialKind(endpoint: Endpoint): DialKind {
-  const kind = KINDS.get(endpoint.scheme);
+  const kind = KINDS[PORTS[endpoint.scheme] ?? 0];
   if (kind === undefined) throw new MessagingError("ERR_INVALID_OPTIONS", `unknown scheme: ${endpoint.scheme}`);
   return kind;
 }

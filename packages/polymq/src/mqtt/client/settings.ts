@@ -3,6 +3,7 @@ import { checkQoS, checkTopic } from "../codec/arguments.ts";
 import { validateTopicName } from "../codec/topic.ts";
 import { given, type NumberRule, numbersOf, type OptionSource, wordsOf } from "./option-rules.ts";
 import type { AuthenticationOptions, MqttClientOptions, ReconnectOptions, Settings, WillOptions } from "./options.ts";
+import { missingInVersion4 } from "./refusals.ts";
 import { toUserProperties } from "./user-properties.ts";
 
 /** The protocol's largest packet: 5 bytes of fixed header and 268,435,455 more. */
@@ -136,7 +137,7 @@ function access(
 }
 
 function checkAuthentication(authentication: AuthenticationOptions, protocolVersion: unknown): void {
-  if (protocolVersion === 4) throw new MessagingError("ERR_AUTH_NOT_V5", "MQTT 3.1.1 has no enhanced authentication");
+  if (protocolVersion === 4) throw missingInVersion4("enhanced authentication", "ERR_AUTH_NOT_V5");
   if (typeof authentication.method !== "string" || authentication.method === "") {
     throw new MessagingError("ERR_AUTH_METHOD_MISSING", "authentication needs the name of its method");
   }

@@ -1,14 +1,15 @@
 // Hot path: `route` runs per message. No closure, iterator or regex on its usual way.
 import { abortedError, onAbort } from "../../base/abort.ts";
-import { isMessagingError, MessagingError } from "../../base/errors.ts";
-import type { Suback, Subscribe, SubscribeFilter, Unsuback } from "../codec/packets.ts";
-import { reasonName } from "../codec/reason-codes.ts";
+import { asMessagingError, isMessagingError, MessagingError } from "../../base/errors.ts";
+import type { Suback, Subscribe, SubscribeFilter, SubscribeProperties, Unsuback } from "../codec/packets.ts";
 import { parseSharedFilter, topicMatches } from "../codec/topic.ts";
 import type { TopicEntry } from "../codec/topic-decoder.ts";
 import type { OutboundFlow } from "../engine/outbound-flow.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
 import type { Link } from "./link.ts";
+import { given } from "./option-rules.ts";
 import { type ClientItem, PendingRequest, type RequestPacket, type RequestSettler } from "./pending.ts";
+import { missingAtServer, missingInVersion4, refusedByServer } from "./refusals.ts";
 import { type CheckedSubscribe, hasV5Options } from "./subscribe-options.ts";
 import type { MqttSubscription } from "./subscription.ts";
 
@@ -222,7 +223,7 @@ export class Subscriptions {
       request.sentAtMs = link.nowMs();
       this.#owner.awaitingChanged();
     } catch (error) {
-      request.settle.failed(asMessagingError(error));
+      request.settle.failed(asMessagingError(error, "ERR_SUBSCRIBE_FAILED"));
     }
   }
 
@@ -243,7 +244,7 @@ export class Subscriptions {
     const granted = registration.patterns.map((each) => each.filter);
     registration.patterns = [];
     this.#unsubscribe(granted).catch(ignore);
-    return subscribeFailed(refused, reasonCodes, packet.properties?.reasonString ?? "");
+    return subscribeFailed(refused, packet);
   }
 
   /** Asks anew for what of a subscription was granted before; filters that are refused now are lost. */
@@ -259,13 +260,13 @@ export class Subscriptions {
       registration.subscription.granted(asked, reasonCodes);
       const refused = asked.filter((_, i) => isRefusal(reasonCodes[i]));
       if (refused.length === 0) return;
-      this.#onLost(registration, refused, subscribeFailed(refused, reasonCodes, packet.properties?.reasonString ?? ""));
+      this.#onLost(registration, refused, subscribeFailed(refused, packet));
     };
     const failed = (error: Error): void => {
       registration.phase = "granted";
       // The client was disconnected meanwhile, and its next connection restores it; or the answer is late and may still come.
       if (this.#link === null || (isMessagingError(error) && error.code === "ERR_TIMEOUT")) return;
-      this.#onLost(registration, asked, asMessagingError(error));
+      this.#onLost(registration, asked, asMessagingError(error, "ERR_SUBSCRIBE_FAILED"));
     };
     registration.phase = "restoring";
     // What was granted is asked for until it is there again.
@@ -327,9 +328,7 @@ export class Subscriptions {
           return reject(this.#miscounted("UNSUBACK"));
         const refused = reasonCodes.find(isRefusal);
         if (refused === undefined) return resolve(reasonCodes);
-        const text = packet.properties?.reasonString ?? "";
-        const peer = { protocol: "mqtt", code: refused, text } as const;
-        reject(new MessagingError("ERR_UNSUBSCRIBE_FAILED", `the server refused: ${reasonName(refused)}`, { peer }));
+        reject(refusedByServer("ERR_UNSUBSCRIBE_FAILED", "refused", { ...packet, reasonCode: refused }));
       };
       this.#request(this.#pending({ type: "unsubscribe", filters, properties: null }, { answered, failed }));
     });
@@ -351,26 +350,19 @@ const LOSSES_MAX = 5;
 const WAITING_MAX = 10_000;
 
 function subscribePacket(call: CheckedSubscribe, filters: readonly SubscribeFilter[]): Omit<Subscribe, "packetId"> {
-  const properties =
-    call.identifier === null && call.userProperties === null
-      ? null
-      : {
-          ...(call.identifier === null ? {} : { subscriptionIdentifier: call.identifier }),
-          ...(call.userProperties === null ? {} : { userProperties: call.userProperties }),
-        };
+  const properties = given<SubscribeProperties>({
+    subscriptionIdentifier: call.identifier ?? undefined,
+    userProperties: call.userProperties ?? undefined,
+  });
   return { type: "subscribe", filters, properties };
 }
 
-/** Refuses what the server said it cannot do, before it is asked (MQTT 5.0 §3.2.2.3.11 to §3.2.2.3.13). */
 function checkAgainst(packet: Omit<Subscribe, "packetId">, link: Link): void {
   if (link.engine.protocolLevel === 4 && (packet.properties !== null || packet.filters.some(hasV5Options))) {
-    throw new MessagingError(
-      "ERR_UNSUPPORTED",
-      "MQTT 3.1.1 has no subscription options, identifiers and user properties",
-    );
+    throw missingInVersion4("subscription options, identifiers and user properties");
   }
   const missing = missingFeature(packet, link.capabilities);
-  if (missing !== null) throw new MessagingError("ERR_NOT_SUPPORTED_BY_SERVER", `the server has no ${missing}`);
+  if (missing !== null) throw missingAtServer(missing);
 }
 
 function missingFeature(packet: Omit<Subscribe, "packetId">, server: ServerCapabilities): string | null {
@@ -386,19 +378,10 @@ function missingFeature(packet: Omit<Subscribe, "packetId">, server: ServerCapab
   return null;
 }
 
-function subscribeFailed(
-  refused: readonly SubscribeFilter[],
-  reasonCodes: readonly number[],
-  text: string,
-): MessagingError {
-  const code = reasonCodes.find((each) => each >= 0x80) ?? 0x80;
+function subscribeFailed(refused: readonly SubscribeFilter[], packet: Suback | Unsuback): MessagingError {
+  const reasonCode = packet.reasonCodes.find(isRefusal) ?? 0x80;
   const names = refused.map((each) => each.filter).join(", ");
-  const message = `the server refused ${names}: ${reasonName(code)}${text === "" ? "" : `, ${text}`}`;
-  return new MessagingError("ERR_SUBSCRIBE_FAILED", message, { peer: { protocol: "mqtt", code, text } });
-}
-
-function asMessagingError(error: unknown): MessagingError {
-  return isMessagingError(error) ? error : new MessagingError("ERR_SUBSCRIBE_FAILED", String(error), { cause: error });
+  return refusedByServer("ERR_SUBSCRIBE_FAILED", `refused ${names}`, { ...packet, reasonCode });
 }
 
 function ignore(): void {

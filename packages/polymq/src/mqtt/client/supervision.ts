@@ -1,8 +1,8 @@
-import type { MessagingError } from "../../base/errors.ts";
+import { asMessagingError, type MessagingError } from "../../base/errors.ts";
 import { backoff } from "../../supervisor/backoff.ts";
 import { Supervisor } from "../../supervisor/supervisor.ts";
 import type { Platform } from "../../transport/platform.ts";
-import { asMessagingError, type Connector } from "./connector.ts";
+import type { Connector } from "./connector.ts";
 import type { Settings } from "./options.ts";
 
 /** What a client is told of its attempts. */
@@ -31,7 +31,10 @@ export function makeSupervisor(
         initialDelayMs: rules.initialDelayMs,
         maxDelayMs: rules.maxDelayMs,
         jitter: rules.jitter,
-        delay: delay === undefined ? undefined : (attempt, error) => delay(attempt, asMessagingError(error)),
+        delay:
+          delay === undefined
+            ? undefined
+            : (attempt, error) => delay(attempt, asMessagingError(error, "ERR_CONNECT_FAILED")),
       },
       () => platform.random(),
     ),
@@ -41,7 +44,7 @@ export function makeSupervisor(
     handler: {
       onAttempt: (attempt, index) => owner.onAttempt(attempt, index),
       onWaiting: () => undefined,
-      onGaveUp: (error) => owner.onGaveUp(asMessagingError(error)),
+      onGaveUp: (error) => owner.onGaveUp(asMessagingError(error, "ERR_CONNECT_FAILED")),
     },
   });
 }
@@ -49,7 +52,7 @@ export function makeSupervisor(
 function predicate(settings: Settings): (error: Error, attempt: number) => boolean {
   if (settings.reconnect === null) return () => false;
   const shouldReconnect = settings.reconnect.shouldReconnect ?? mayHelp;
-  return (error, attempt) => shouldReconnect(asMessagingError(error), attempt);
+  return (error, attempt) => shouldReconnect(asMessagingError(error, "ERR_CONNECT_FAILED"), attempt);
 }
 
 /** Another connection may go well whatever the last one was lost for; another attempt, unless what it failed with is wrong by itself. */
