@@ -222,7 +222,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
   }
 
   onPublish(topic: TopicEntry<Route>, head: PublishHead, buffer: Uint8Array, ticket: number): void {
-    this.#parts.inbox.onPublish(topic, head, buffer, ticket, this.engine.readProperties(head));
+    this.#parts.inbox.onPublish(topic, head, buffer, ticket, head.properties);
   }
 
   onPublishDone(item: ClientItem, packetId: number, reasonCode: number, properties: ReasonProperties | null): void {

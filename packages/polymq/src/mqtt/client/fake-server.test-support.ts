@@ -31,7 +31,7 @@ import type {
   Unsubscribe,
 } from "../codec/packets.ts";
 import type { PublishHead } from "../codec/publish.ts";
-import { encodePublishProperties } from "../codec/publish-properties.ts";
+import { encodePublishProperties, readPublishProperties } from "../codec/publish-properties.ts";
 import { parseSharedFilter, topicMatches } from "../codec/topic.ts";
 import { TopicDecoder, type TopicEntry } from "../codec/topic-decoder.ts";
 import { Phase } from "../engine/outbound-flow.ts";
@@ -331,7 +331,7 @@ export class FakeConnection implements TransportHandler, ServerHandler<OutgoingM
   onPublish(topic: TopicEntry<undefined>, head: PublishHead, buffer: Uint8Array, ticket: number): void {
     const payload = buffer.slice(head.payloadStart, head.payloadEnd);
     const { qos, retain, dup, packetId } = head;
-    const properties = this.engine.readProperties(head);
+    const properties = head.properties ?? readPublishProperties(new ByteReader(webText(), buffer), head);
     const text = new TextDecoder().decode(payload);
     const message = { topic: topic.topic, payload: text, qos, retain, dup, packetId, properties, ticket };
     this.server.received.push(message);

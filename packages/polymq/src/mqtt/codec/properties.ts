@@ -204,7 +204,7 @@ function inRange(value: number, row: PropertyRow): number {
 }
 
 /** A string that must be a topic name [MQTT-3.3.2-14]. */
-function readTopicName(r: ByteReader): string {
+export function readTopicName(r: ByteReader): string {
   const topic = r.string16();
   const wrong = validateTopicName(topic);
   if (wrong !== null) throw malformed(wrong);

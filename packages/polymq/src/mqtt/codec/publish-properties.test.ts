@@ -14,8 +14,8 @@ import {
   encodePublishProperties,
   NO_PROPERTIES,
   readPublishProperties,
-  scanPublishProperties,
 } from "./publish-properties.ts";
+import { scanPublishProperties } from "./publish-property-scan.ts";
 
 /** The hand-written twin on a block with its length in front. */
 function byHand(block: Uint8Array): unknown {

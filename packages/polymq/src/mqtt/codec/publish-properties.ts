@@ -2,37 +2,63 @@
 import { MessagingError } from "../../base/errors.ts";
 import { ByteReader, malformed } from "../../bytes/reader.ts";
 import type { TextCodec } from "../../bytes/text.ts";
-import { scanUtf8 } from "../../bytes/utf8-scan.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
 import { checkInteger, invalid } from "./arguments.ts";
 import type { PublishProperties } from "./packets.ts";
-import { decodePropertyBlock, PROPERTY_COUNT_MAX, putPropertyBlock } from "./properties.ts";
+import { decodePropertyBlock, PROPERTY_COUNT_MAX, putPropertyBlock, readTopicName } from "./properties.ts";
 import type { PublishHead } from "./publish.ts";
 import { violation } from "./violation.ts";
 
 /*
  * The properties of a PUBLISH (MQTT 5.0 §3.3.2.3), written out by hand beside the table in properties.ts; the tests hold the
- * two equal. Checking and building are apart: a broker that passes a message on checks it and copies the block, without
- * making a string or an object.
+ * two equal. A client builds them as it checks them; a broker that passes a message on only checks them, in
+ * publish-property-scan.ts, and copies the block without making a string or an object.
  */
 
-const PAYLOAD_FORMAT = 0x01;
-const MESSAGE_EXPIRY = 0x02;
-const CONTENT_TYPE = 0x03;
-const RESPONSE_TOPIC = 0x08;
-const CORRELATION_DATA = 0x09;
-const SUBSCRIPTION_IDENTIFIER = 0x0b;
-const TOPIC_ALIAS = 0x23;
-const USER_PROPERTY = 0x26;
+/** Identifiers of the properties that a PUBLISH may have (§2.2.2.2). */
+export const PropertyId = {
+  PayloadFormat: 0x01,
+  MessageExpiry: 0x02,
+  ContentType: 0x03,
+  ResponseTopic: 0x08,
+  CorrelationData: 0x09,
+  SubscriptionIdentifier: 0x0b,
+  TopicAlias: 0x23,
+  UserProperty: 0x26,
+} as const;
 
 /** An empty property block: level 5, no properties. */
 export const NO_PROPERTIES: Uint8Array = new Uint8Array(0);
 
+type Building = { -readonly [Field in keyof PublishProperties]: PublishProperties[Field] } & {
+  userProperties?: (readonly [string, string])[];
+  subscriptionIdentifiers?: number[];
+};
+
 /**
- * Checks a property block with its length in front against every rule, notes in `out` where it is and what a receiver needs
- * of it at once, and leaves the reader behind it. Errors as `decodeProperties`.
+ * Reads the property block of a PUBLISH, its length in front, and leaves the reader behind it: checks it against every rule and
+ * notes in `out` where it is and what a receiver needs of it at once. Errors as `decodeProperties`.
  */
-export function scanPublishProperties(r: ByteReader, out: PublishHead): void {
+export type PublishBlockReader = (r: ByteReader, out: PublishHead) => void;
+
+/** A {@link PublishBlockReader} that builds the properties at once: for a receiver that hands them on as values. */
+export function buildPublishProperties(r: ByteReader, out: PublishHead): void {
+  const properties: Building = {};
+  readBlock(r, out, properties, buildProperty);
+  if (out.propertiesStart === out.propertiesEnd) return;
+  out.properties = properties;
+  out.topicAlias = properties.topicAlias ?? 0;
+  out.messageExpirySeconds = properties.messageExpirySeconds ?? -1;
+  out.subscriptionIdentifiers = properties.subscriptionIdentifiers?.length ?? 0;
+}
+
+/** Reads each property of a block with `readOne`, which checks it and returns its bit among those that must not repeat, or 0. */
+export function readBlock<Target>(
+  r: ByteReader,
+  out: PublishHead,
+  target: Target,
+  readOne: (r: ByteReader, target: Target) => number,
+): void {
   const length = r.varint();
   if (length > r.left) throw malformed(`property length is ${length}, the packet has ${r.left} bytes more`);
   const outerEnd = r.end;
@@ -42,77 +68,69 @@ export function scanPublishProperties(r: ByteReader, out: PublishHead): void {
   let seen = 0;
   for (let count = 1; r.at < r.end; count++) {
     if (count > PROPERTY_COUNT_MAX) throw malformed(`more than ${PROPERTY_COUNT_MAX} properties in one packet`);
-    const bit = scanProperty(r, out);
+    const bit = readOne(r, target);
     if ((seen & bit) !== 0) throw violation("a property twice in one packet");
     seen |= bit;
   }
   r.end = outerEnd;
 }
 
-/** Checks one property; returns its bit among those that must not repeat, or 0. Identifiers above 127 are all unknown. */
-function scanProperty(r: ByteReader, out: PublishHead): number {
+/** Identifiers above 127 are all unknown. */
+function buildProperty(r: ByteReader, properties: Building): number {
   const id = r.u8();
   switch (id) {
-    case PAYLOAD_FORMAT:
-      if (r.u8() > 1) throw violation("property payloadFormat must be 0 or 1");
+    case PropertyId.PayloadFormat:
+      properties.payloadFormat = checkPayloadFormat(r.u8());
       return 1;
-    case MESSAGE_EXPIRY:
-      out.messageExpirySeconds = r.u32();
+    case PropertyId.MessageExpiry:
+      properties.messageExpirySeconds = r.u32();
       return 2;
-    case CONTENT_TYPE:
-      scanString(r);
+    case PropertyId.ContentType:
+      properties.contentType = r.string16();
       return 4;
-    case RESPONSE_TOPIC:
-      scanTopicName(r);
+    case PropertyId.ResponseTopic:
+      properties.responseTopic = readTopicName(r);
       return 8;
-    case CORRELATION_DATA:
-      skip(r, r.u16());
+    case PropertyId.CorrelationData:
+      properties.correlationData = r.bytes16();
       return 16;
-    case SUBSCRIPTION_IDENTIFIER:
-      if (r.varint() === 0) throw violation("property subscriptionIdentifiers must not be 0");
-      out.subscriptionIdentifiers++;
+    case PropertyId.SubscriptionIdentifier: {
+      const identifier = checkIdentifier(r.varint());
+      if (properties.subscriptionIdentifiers === undefined) properties.subscriptionIdentifiers = [identifier];
+      else properties.subscriptionIdentifiers.push(identifier);
       return 0;
-    case TOPIC_ALIAS:
-      out.topicAlias = r.u16();
-      if (out.topicAlias === 0) throw new MessagingError("ERR_TOPIC_ALIAS_INVALID", "topic alias 0");
+    }
+    case PropertyId.TopicAlias:
+      properties.topicAlias = checkAlias(r.u16());
       return 32;
-    case USER_PROPERTY:
-      scanString(r);
-      scanString(r);
+    case PropertyId.UserProperty:
+      if (properties.userProperties === undefined) properties.userProperties = [[r.string16(), r.string16()]];
+      else properties.userProperties.push([r.string16(), r.string16()]);
       return 0;
     default:
-      throw malformed(`property ${id} is not one of PUBLISH`);
+      throw unknownProperty(id);
   }
 }
 
-function skip(r: ByteReader, length: number): void {
-  if (length > r.left) throw malformed(`packet ends early: ${length} bytes needed, ${r.left} left`);
-  r.at += length;
+export function checkPayloadFormat(value: number): 0 | 1 {
+  if (value > 1) throw violation("property payloadFormat must be 0 or 1");
+  return value as 0 | 1;
 }
 
-function scanString(r: ByteReader): void {
-  const length = r.u16();
-  const start = r.at;
-  skip(r, length);
-  const fault = scanUtf8(r.buffer, start, r.at);
-  if (fault !== "none") throw malformed(fault === "ill-formed" ? "ill-formed UTF-8 in a string" : "U+0000 in a string");
+export function checkIdentifier(value: number): number {
+  if (value === 0) throw violation("property subscriptionIdentifiers must not be 0");
+  return value;
 }
 
-/** [MQTT-3.3.2-13] [MQTT-3.3.2-14] */
-function scanTopicName(r: ByteReader): void {
-  const start = r.at + 2;
-  scanString(r);
-  if (r.at === start) throw malformed("a topic name needs at least one character");
-  for (let i = start; i < r.at; i++) {
-    const byte = r.buffer[i] as number;
-    if (byte === 0x23 || byte === 0x2b) throw malformed("a topic name must not contain the wildcards + and #");
-  }
+/** [MQTT-3.3.2-8] */
+export function checkAlias(value: number): number {
+  if (value === 0) throw new MessagingError("ERR_TOPIC_ALIAS_INVALID", "topic alias 0");
+  return value;
 }
 
-type Building = { -readonly [Field in keyof PublishProperties]: PublishProperties[Field] } & {
-  userProperties?: (readonly [string, string])[];
-  subscriptionIdentifiers?: number[];
-};
+export function unknownProperty(id: number): MessagingError {
+  return malformed(`property ${id} is not one of PUBLISH`);
+}
 
 /**
  * Builds the properties of a PUBLISH that `readPublishHead` has read, null when there are none. The reader must still
@@ -131,37 +149,6 @@ export function readPublishProperties(r: ByteReader, head: PublishHead): Publish
   return properties;
 }
 
-/** Every check was made by {@link scanPublishProperties}. */
-function buildProperty(r: ByteReader, properties: Building): void {
-  switch (r.u8()) {
-    case PAYLOAD_FORMAT:
-      properties.payloadFormat = r.u8() as 0 | 1;
-      return;
-    case MESSAGE_EXPIRY:
-      properties.messageExpirySeconds = r.u32();
-      return;
-    case CONTENT_TYPE:
-      properties.contentType = r.string16();
-      return;
-    case RESPONSE_TOPIC:
-      properties.responseTopic = r.string16();
-      return;
-    case CORRELATION_DATA:
-      properties.correlationData = r.bytes16();
-      return;
-    case SUBSCRIPTION_IDENTIFIER:
-      if (properties.subscriptionIdentifiers === undefined) properties.subscriptionIdentifiers = [r.varint()];
-      else properties.subscriptionIdentifiers.push(r.varint());
-      return;
-    case TOPIC_ALIAS:
-      properties.topicAlias = r.u16();
-      return;
-    default:
-      if (properties.userProperties === undefined) properties.userProperties = [[r.string16(), r.string16()]];
-      else properties.userProperties.push([r.string16(), r.string16()]);
-  }
-}
-
 /**
  * Encodes the properties of a PUBLISH for `writePublish`: a block without its length, `NO_PROPERTIES` for null or none.
  * Refuses what `putProperties` does.
@@ -177,7 +164,7 @@ export function encodePublishProperties(
   if (topicAlias !== 0) {
     checkInteger(topicAlias, "topicAlias", 1, 0xffff);
     if (properties?.topicAlias !== undefined) throw invalid("a topic alias twice");
-    w.u8(TOPIC_ALIAS);
+    w.u8(PropertyId.TopicAlias);
     w.u16(topicAlias);
   }
   putPropertyBlock(w, "publish", properties);

@@ -4,8 +4,9 @@ import { type ByteReader, malformed } from "../../bytes/reader.ts";
 import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
 import { checkInteger, checkNoProperties, checkQoS, checkTopic, invalid } from "./arguments.ts";
 import { PacketType, readPacketId, readRemainingLength, writeHeader } from "./header.ts";
-import type { ProtocolLevel, Publish, QoS } from "./packets.ts";
-import { encodePublishProperties, readPublishProperties, scanPublishProperties } from "./publish-properties.ts";
+import type { ProtocolLevel, Publish, PublishProperties, QoS } from "./packets.ts";
+import { encodePublishProperties, type PublishBlockReader, readPublishProperties } from "./publish-properties.ts";
+import { scanPublishProperties } from "./publish-property-scan.ts";
 import { validateTopicName } from "./topic.ts";
 
 /*
@@ -44,6 +45,8 @@ export class PublishHead {
   messageExpirySeconds = -1;
   /** How many Subscription Identifier properties there are: a server takes none from a client [MQTT-3.3.4-6]. */
   subscriptionIdentifiers = 0;
+  /** The properties as values, where they were built in passing; else null, and `readPublishProperties` builds them. */
+  properties: PublishProperties | null = null;
 }
 
 /** The fields of a PUBLISH that are not bytes; a {@link PublishHead} and a {@link Publish} have them. */
@@ -64,6 +67,16 @@ export interface PublishFields {
  * empty topic without an alias (MQTT 5.0 §3.3.2.1); properties as `decodeProperties`.
  */
 export function readPublishHead(r: ByteReader, level: ProtocolLevel, out: PublishHead): void {
+  readPublish(r, level, out, scanPublishProperties);
+}
+
+/** As {@link readPublishHead}, with a reader of the property block to choose. */
+export function readPublish(
+  r: ByteReader,
+  level: ProtocolLevel,
+  out: PublishHead,
+  readProperties: PublishBlockReader,
+): void {
   const byte = r.u8();
   const qos = (byte >> 1) & 3;
   if (byte >> 4 !== PacketType.PUBLISH) throw malformed(`packet type ${byte >> 4} where PUBLISH was to be decoded`);
@@ -84,7 +97,8 @@ export function readPublishHead(r: ByteReader, level: ProtocolLevel, out: Publis
   out.subscriptionIdentifiers = 0;
   out.propertiesStart = r.at;
   out.propertiesEnd = r.at;
-  if (level === 5) scanPublishProperties(r, out);
+  out.properties = null;
+  if (level === 5) readProperties(r, out);
   if (topicBytes === 0 && out.topicAlias === 0) throw emptyTopic(level);
   out.payloadStart = r.at;
   out.payloadEnd = r.end;

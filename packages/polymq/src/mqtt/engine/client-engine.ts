@@ -21,6 +21,7 @@ import type {
   Unsubscribe,
 } from "../codec/packets.ts";
 import type { PublishHead } from "../codec/publish.ts";
+import { buildPublishProperties, type PublishBlockReader } from "../codec/publish-properties.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
 import { violation } from "../codec/violation.ts";
 import { Endpoint, type EndpointHandler, type EndpointOptions, sayableCode } from "./endpoint.ts";
@@ -73,6 +74,8 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
   readonly #clientHandler: ClientHandler<Item, Route>;
   readonly #session: SessionState<Item>;
   #state: State = { is: "connecting" };
+
+  protected readonly readProperties: PublishBlockReader = buildPublishProperties;
 
   constructor(options: ClientEngineOptions<Item, Route>) {
     super(options);

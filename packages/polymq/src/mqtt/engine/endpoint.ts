@@ -5,10 +5,10 @@ import { Splitter } from "../../bytes/splitter.ts";
 import { ByteWriter, VARINT_MAX } from "../../bytes/writer.ts";
 import type { Outbox } from "../../transport/outbox.ts";
 import { measurePacket, PacketType } from "../codec/header.ts";
-import type { Packet, ProtocolLevel, PublishAck, PublishProperties, ReasonProperties } from "../codec/packets.ts";
-import { type PublishFields, PublishHead, publishBytes, readPublishHead, writePublish } from "../codec/publish.ts";
+import type { Packet, ProtocolLevel, PublishAck, ReasonProperties } from "../codec/packets.ts";
+import { type PublishFields, PublishHead, publishBytes, readPublish, writePublish } from "../codec/publish.ts";
 import { BARE_ACK_BYTES, readBareAck, writeAck } from "../codec/publish-ack.ts";
-import { NO_PROPERTIES, readPublishProperties } from "../codec/publish-properties.ts";
+import { NO_PROPERTIES, type PublishBlockReader } from "../codec/publish-properties.ts";
 import { mayCarryReason, ReasonCode, reasonCodeOf, reasonSender } from "../codec/reason-codes.ts";
 import type { TopicDecoder, TopicEntry } from "../codec/topic-decoder.ts";
 import { type AckSink, Arrival } from "./inbound-flow.ts";
@@ -157,12 +157,6 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     return this.#session.inbound.settle(ticket, code);
   }
 
-  /** Properties of the message that is being told by `onPublish`; only valid inside that call. */
-  readProperties(head: PublishHead): PublishProperties | null {
-    if (head.propertiesStart === head.propertiesEnd) return null;
-    return readPublishProperties(this.#reader, head);
-  }
-
   /**
    * Encodes one PUBLISH into the outbox and returns its bytes; it stands at `outbox.at - <bytes>`. With an error thrown
    * nothing was written; 0 when the connection is over. Five plain parameters, for an object per message to hold them
@@ -264,6 +258,8 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     if (!this.#over) this.#onFrame(frame, 0, frame.length);
   }
 
+  /** How the properties of a PUBLISH are read: a client hands them on, a broker passes their bytes on. */
+  protected abstract readonly readProperties: PublishBlockReader;
   /** Decodes any packet that the peer may send, other than PUBLISH. */
   protected abstract decode(r: ByteReader): Packet;
   /** Encodes any packet that this side sends, other than PUBLISH. */
@@ -311,7 +307,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
   #onPublish(session: SessionState<Item>, buffer: Uint8Array, start: number, end: number): void {
     const head = this.#head;
     this.#reader.reset(buffer, start, end);
-    readPublishHead(this.#reader, this.level, head);
+    readPublish(this.#reader, this.level, head, this.readProperties);
     const topic = this.#resolveTopic(buffer, head);
     this.checkPublish(head);
     let ticket = NO_TICKET;

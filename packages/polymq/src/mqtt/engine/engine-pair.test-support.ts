@@ -1,5 +1,6 @@
 /** Engines without a network for the tests beside this file: bytes in by hand, bytes out as hex, what the owner was told as lines. */
 import type { MessagingError } from "../../base/errors.ts";
+import { ByteReader } from "../../bytes/reader.ts";
 import { webText } from "../../bytes/text.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
 import { ChunkPool, Outbox } from "../../transport/outbox.ts";
@@ -22,6 +23,7 @@ import type {
   Unsubscribe,
 } from "../codec/packets.ts";
 import type { PublishFields, PublishHead } from "../codec/publish.ts";
+import { readPublishProperties } from "../codec/publish-properties.ts";
 import { TopicDecoder, type TopicEntry } from "../codec/topic-decoder.ts";
 import { ClientEngine, type ClientEngineOptions, type ClientHandler } from "./client-engine.ts";
 import type { Endpoint, EndpointHandler } from "./endpoint.ts";
@@ -179,7 +181,7 @@ export abstract class Driven<E extends Endpoint<string, unknown>> implements End
 
   onPublish(topic: TopicEntry<unknown>, head: PublishHead, buffer: Uint8Array, ticket: number): void {
     const payload = new TextDecoder().decode(buffer.subarray(head.payloadStart, head.payloadEnd));
-    const properties = this.engine.readProperties(head);
+    const properties = head.properties ?? readPublishProperties(new ByteReader(webText(), buffer), head);
     const extra = properties === null ? "" : ` ${JSON.stringify(properties)}`;
     const flags = `${head.dup ? " dup" : ""}${head.retain ? " retain" : ""}`;
     this.lines.push(`publish ${topic.topic} q${head.qos}${flags} ${payload}${extra}`.trimEnd());

@@ -23,6 +23,8 @@ import type {
   Unsubscribe,
 } from "../codec/packets.ts";
 import type { PublishHead } from "../codec/publish.ts";
+import type { PublishBlockReader } from "../codec/publish-properties.ts";
+import { scanPublishProperties } from "../codec/publish-property-scan.ts";
 import { ReasonCode, reasonSender, returnCodeOfReason } from "../codec/reason-codes.ts";
 import { asMessagingError, Endpoint, type EndpointHandler, type EndpointOptions, sayableCode } from "./endpoint.ts";
 import { ServerKeepAlive } from "./keep-alive.ts";
@@ -88,6 +90,8 @@ export class ServerEngine<Item, Route> extends Endpoint<Item, Route> {
   /** Frames that came between CONNECT and our answer. */
   #early: Uint8Array[] = [];
   #earlyBytes = 0;
+
+  protected readonly readProperties: PublishBlockReader = scanPublishProperties;
 
   constructor(options: ServerEngineOptions<Item, Route>) {
     super(options);
