@@ -21,16 +21,14 @@ import type { Method, MethodOf } from "./method-types.ts";
 import { encodeProperties, NO_PROPERTIES } from "./properties.ts";
 import { RouteDecoder } from "./route-decoder.ts";
 import { RouteEncoder } from "./route-encoder.ts";
-import { writeShortString } from "./strings.ts";
+import { shortStringBytes } from "./strings.ts";
 
 function content(): Content<string, string> {
   return new Content({ text: TEXT, routes: new RouteDecoder(TEXT) });
 }
 
 function shortString(text: string): Uint8Array {
-  const w = new ByteWriter(TEXT, 300);
-  writeShortString(w, text, "text");
-  return w.copyFrom(0);
+  return shortStringBytes(TEXT, text, "text");
 }
 
 /** A message as the method table and plain arithmetic give it. */

@@ -92,3 +92,4 @@ export {
   saslExternal,
   saslPlain,
 } from "./sasl.ts";
+export { SHORT_STRING_BYTES_MAX, shortStringBytes } from "./strings.ts";

@@ -1,5 +1,6 @@
 import type { ByteReader } from "../../bytes/reader.ts";
-import type { ByteWriter } from "../../bytes/writer.ts";
+import type { TextCodec } from "../../bytes/text.ts";
+import { ByteWriter } from "../../bytes/writer.ts";
 import { invalid } from "./failures.ts";
 
 /** The longest short string, in bytes (§4.2.5.3). */
@@ -24,6 +25,13 @@ export function writeShortString(w: ByteWriter, value: unknown, name: string): v
   const length = w.utf8(value);
   if (length > SHORT_STRING_BYTES_MAX) throw tooLong(name);
   w.buffer[start] = length;
+}
+
+/** A short string as bytes with its length octet, as `ContentWriter` takes consumer tags and reply texts. Refusals as {@link writeShortString}. */
+export function shortStringBytes(text: TextCodec, value: string, name: string): Uint8Array {
+  const w = new ByteWriter(text, 16);
+  writeShortString(w, value, name);
+  return w.copyFrom(0);
 }
 
 function tooLong(name: string): Error {

@@ -87,6 +87,14 @@ describe("messages to a client", () => {
     expect([client.engine.ack(channel, 1, false), client.engine.nack(channel, 1, false, true)]).toEqual([false, false]);
   });
 
+  test("acknowledged before a request are so on the wire, as tx.commit needs it", () => {
+    const [client, channel] = clientWithChannel();
+    client.feed(deliver(1), contentFrames(1, []));
+    client.engine.ack(channel, 1, false);
+    client.engine.request(channel, { method: "tx.commit" }, "commit");
+    expect(client.sent()).toEqual(['1 basic.ack {"deliveryTag":1,"multiple":false}', "1 tx.commit {}"]);
+  });
+
   test("forgotten before basic.recover are acknowledged up to then and no more", () => {
     const [client, channel] = clientWithChannel();
     for (let tag = 1; tag <= 2; tag++) client.feed(deliver(tag), contentFrames(1, []));

@@ -153,6 +153,8 @@ export class ClientEngine<T extends EngineTypes>
     if (methodRow(name).replies.length === 0 || name === "channel.open" || name === "channel.close") {
       throw new MessagingError("ERR_INVALID_ARGUMENT", `${name} is not for request() to send`);
     }
+    // What was acknowledged before counts before: tx.commit and basic.cancel depend on it.
+    if (channel.owed.due) channel.owed.flush(channel.id, this.writer);
     this.write(channel.id, method);
     if (name === "confirm.select") channel.confirming = true;
     if (!("noWait" in method) || !method.noWait) channel.requests.push({ method: name, request });

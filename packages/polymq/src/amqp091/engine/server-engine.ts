@@ -159,7 +159,7 @@ export class ServerEngine<T extends EngineTypes>
 
   /**
    * Sends a message to a consumer; returns its delivery tag. Plain parameters, for an object per message to hold them would be garbage.
-   * @param consumerTag as a short string with its length octet
+   * @param consumerTag from `shortStringBytes`
    * @param route exchange and routing key as two short strings, as `RouteEntry.bytes`
    * @param message comes back in `onSettled`; null for a consumer that acknowledges nothing
    * @throws {MessagingError} ERR_NOT_CONNECTED, ERR_CHANNEL_CLOSED, ERR_PACKET_TOO_LARGE for properties that fill more than a frame; with an
@@ -198,7 +198,7 @@ export class ServerEngine<T extends EngineTypes>
 
   /**
    * Sends a message back that could not be routed (`basic.return`); its confirm must follow.
-   * @param reply the text as a short string with its length octet
+   * @param reply the text from `shortStringBytes`
    */
   returnMessage(
     channel: ServerChannel<T>,
