@@ -96,6 +96,10 @@ export class RunningBroker implements Broker {
       clock: platform.clock,
       store,
       limits: settings.hub,
+      queues: settings.queues,
+      autoCreateQueues: settings.autoCreateQueues,
+      queueLimits: settings.queueLimits,
+      text,
       restoreSession: (restored, into) =>
         MqttSession.restore(restored, { hub: into, limits, inflightBytesMax, metrics, text }),
       onStoreFailed: (error) => this.#onStoreFailed(error),

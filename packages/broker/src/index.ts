@@ -14,6 +14,19 @@ export type {
 export { hashPassword } from "./auth/password-hash.ts";
 export { type Broker, type BrokerInspection, startBroker } from "./broker.ts";
 export type { HubInspection, SessionInspection } from "./core/inspection.ts";
+export type { AutoCreate } from "./core/queues/queue-directory.ts";
+export type { QueueGroupInspection, QueueInspection } from "./core/queues/queue-inspection.ts";
+export type { GroupMode } from "./core/queues/queue-port.ts";
+export type {
+  DeadLetterDefinition,
+  QueueDefinition,
+  QueueKind,
+  QueueLifetime,
+  QueueSettings,
+  RetentionDefinition,
+  RetryDefinition,
+} from "./core/queues/queue-settings.ts";
+export type { QueueStatistics } from "./core/queues/queue-statistics.ts";
 export type { ListenerAddress } from "./listeners/listener-address.ts";
 export type { MetricName, MetricsSnapshot } from "./metrics/broker-metrics.ts";
 export type {
@@ -25,6 +38,7 @@ export type {
   MqttOptions,
   PermissionOptions,
   ProtocolName,
+  QueueLimitOptions,
   RetainedOptions,
   SessionOptions,
   UserOptions,

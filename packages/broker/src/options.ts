@@ -1,5 +1,7 @@
 import type { TlsMaterial } from "polymq/transport";
 import type { AuthHooks } from "./auth/auth-hooks.ts";
+import type { AutoCreate } from "./core/queues/queue-directory.ts";
+import type { QueueDefinition } from "./core/queues/queue-settings.ts";
 import type { Durability } from "./storage/store.ts";
 
 /** Protocols by the names that options use. */
@@ -163,6 +165,20 @@ export interface RetainedOptions {
   readonly bytesMax?: number;
 }
 
+/** Limits on queues. */
+export interface QueueLimitOptions {
+  /** Queues. Default 10,000. */
+  readonly countMax?: number;
+  /** Groups of one queue. Default 1,000. */
+  readonly groupsMax?: number;
+  /** Consumers in one group. Default 10,000. */
+  readonly consumersMax?: number;
+  /** Bytes of messages that are kept in memory although the store has them. Default 67,108,864. */
+  readonly cacheBytesMax?: number;
+  /** Bytes of messages in queues that live in memory; beyond them publishers are refused. Default 268,435,456. */
+  readonly memoryBytesMax?: number;
+}
+
 /** Options of `startBroker`. All have defaults; an unknown one is refused. */
 export interface BrokerOptions {
   /** Default 127.0.0.1: nobody but this machine. */
@@ -190,6 +206,11 @@ export interface BrokerOptions {
   readonly mqtt?: MqttOptions;
   readonly sessions?: SessionOptions;
   readonly retained?: RetainedOptions;
+  /** Queues that are to be there; those that exist are changed accordingly. Default: none. */
+  readonly queues?: readonly QueueDefinition[];
+  /** What happens when somebody publishes to, or consumes from, a queue that does not exist. Default: `durable` with `dataDir`, else `ephemeral`. */
+  readonly autoCreateQueues?: AutoCreate;
+  readonly queueLimits?: QueueLimitOptions;
   /** How often statistics are published below `$SYS`. Default 10; 0 turns them off. */
   readonly sysIntervalSeconds?: number;
   /** Time that `close()` gives clients to take what is on its way to them. Default 5,000. */

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import type { AuthSettings } from "./auth/auth-settings.ts";
 import type { HubLimits } from "./core/hub.ts";
+import type { AutoCreate, QueueLimits } from "./core/queues/queue-directory.ts";
+import type { QueueSettings } from "./core/queues/queue-settings.ts";
 import { FILTER_LEVELS_MAX } from "./core/topic-trie.ts";
 import type { AdmissionSettings, ListenerSettings } from "./listeners/listener-settings.ts";
 import { OptionReader } from "./option-reader.ts";
@@ -8,6 +10,7 @@ import type { BrokerOptions } from "./options.ts";
 import type { MqttSettings, SessionSettings } from "./sessions/mqtt/mqtt-settings.ts";
 import { authSettings } from "./settings-auth.ts";
 import { listenerSettings } from "./settings-listeners.ts";
+import { queueDefinitions, queueLimits } from "./settings-queues.ts";
 import type { Durability } from "./storage/store.ts";
 
 /** {@link BrokerOptions} after the door: complete, checked, frozen. */
@@ -22,6 +25,10 @@ export interface BrokerSettings {
   readonly sessions: SessionSettings;
   /** Limits of the core. */
   readonly hub: Required<HubLimits>;
+  /** Queues that are to be there. */
+  readonly queues: readonly QueueSettings[];
+  readonly autoCreateQueues: AutoCreate;
+  readonly queueLimits: Required<QueueLimits>;
   /** 0: no statistics. */
   readonly sysIntervalSeconds: number;
   readonly drainTimeoutMs: number;
@@ -47,13 +54,21 @@ const OUTBOUND_ALIASES_MAX = 1_024;
 export function brokerSettings(options: BrokerOptions = {}): BrokerSettings {
   const reader = new OptionReader(options, "");
   const mqtt = mqttSettings(reader.nested("mqtt"));
+  const storage = storageSettings(reader);
   const settings: BrokerSettings = {
     listeners: listenerSettings(reader, mqtt.maximumPacketSize),
     admission: admissionSettings(reader.nested("connections")),
     auth: authSettings(reader),
-    ...storageSettings(reader),
+    ...storage,
     mqtt,
     ...sessionSettings(reader.nested("sessions"), reader.nested("retained")),
+    queues: queueDefinitions(reader),
+    autoCreateQueues: reader.oneOf(
+      "autoCreateQueues",
+      ["durable", "ephemeral", "refuse"],
+      storage.dataDir === null ? "ephemeral" : "durable",
+    ),
+    queueLimits: queueLimits(reader.nested("queueLimits")),
     sysIntervalSeconds: reader.integer("sysIntervalSeconds", { least: 0, most: 86_400, otherwise: 10 }),
     drainTimeoutMs: reader.integer("drainTimeoutMs", { least: 0, most: TIMER_MS_MAX, otherwise: 5_000 }),
   };

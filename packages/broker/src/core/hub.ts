@@ -1,5 +1,5 @@
 // Hot path: `publish` runs per message. No closure, promise, spread, iterator or regex in it.
-import { type Clock, MessagingError } from "polymq/internal";
+import { type Clock, MessagingError, type TextCodec } from "polymq/internal";
 import { Committer } from "../storage/committer.ts";
 import type { Durability, Store } from "../storage/store.ts";
 import { DelayedPublications } from "./delayed-publications.ts";
@@ -7,6 +7,9 @@ import { type HubInspection, inspectHub } from "./inspection.ts";
 import type { Message, MessageStamp, MessageView } from "./message.ts";
 import { type MessageParts, makeMessage, messageBytes, TransientMessage } from "./message.ts";
 import { Persistence, type StoredSession } from "./persistence.ts";
+import type { AutoCreate, QueueLimits } from "./queues/queue-directory.ts";
+import type { QueueDefinition } from "./queues/queue-settings.ts";
+import { Queues } from "./queues/queues.ts";
 import { type RestoredSession, restore } from "./restore.ts";
 import { RetainedMessages, RetainedReplay } from "./retained.ts";
 import { type Route, Router, type Subscribed } from "./router.ts";
@@ -37,6 +40,13 @@ export interface HubOptions {
   /** Where sessions and messages survive a restart; null (the default) keeps all in memory. The hub closes it. */
   readonly store?: Store | null;
   readonly limits?: HubLimits;
+  /** What happens when somebody uses a queue that does not exist. Default: `durable` with a store, else `ephemeral`. */
+  readonly autoCreateQueues?: AutoCreate;
+  readonly queueLimits?: QueueLimits;
+  /** Queues that are to be there; those that exist are changed accordingly. */
+  readonly queues?: readonly QueueDefinition[];
+  /** Default: the one that every runtime has. */
+  readonly text?: TextCodec;
   /** How often expired messages are looked for; a minute by default. None is ever delivered, swept or not. */
   readonly sweepIntervalMs?: number;
   /** Makes the session layer's object for a session that was stored; required with a store. Deliveries and inbound ids are in `restored`. */
@@ -78,6 +88,7 @@ export class Hub implements MessageStamp {
   readonly sessions: SessionDirectory;
   readonly schedule: Schedule;
   readonly delayed: DelayedPublications;
+  readonly queues: Queues;
   readonly statistics: Statistics = new Statistics();
   /** Saves deliveries and inbound ids; null without a store. */
   readonly persistence: Persistence | null;
@@ -115,16 +126,29 @@ export class Hub implements MessageStamp {
     this.sessions = new SessionDirectory(limits.sessionsMax ?? 100_000);
     this.schedule = new Schedule(clock, this.#onError);
     this.delayed = new DelayedPublications(this.schedule, this.persistence, (message) => this.publish(message));
+    this.queues = new Queues({
+      clock,
+      schedule: this.schedule,
+      committer: this.committer,
+      router: this.router,
+      store: this.#store,
+      onError: this.#onError,
+      autoCreate: options.autoCreateQueues ?? (this.#store === null ? "ephemeral" : "durable"),
+      ...(options.queueLimits === undefined ? {} : { limits: options.queueLimits }),
+      ...(options.text === undefined ? {} : { text: options.text }),
+    });
   }
 
   /**
    * Opens a hub and takes up everything stored. Sessions whose time ran out while it was closed are ended, publications that fell due are made.
-   * @throws {MessagingError} ERR_STORE_CORRUPT, ERR_STORE_FAILED, ERR_INVALID_OPTIONS for stored sessions without `restoreSession`
+   * @throws {MessagingError} ERR_STORE_CORRUPT, ERR_STORE_FAILED, ERR_INVALID_OPTIONS for stored sessions without `restoreSession`, and for
+   * queues whatever `Queues.declare` throws
    */
   static open(options: HubOptions): Hub {
     const hub = new Hub(options);
     try {
       hub.#restore(options);
+      for (const definition of options.queues ?? []) hub.queues.declare(definition, { ifExists: "update" });
     } catch (error) {
       hub.schedule.close(); // or what was restored so far would keep its timers
       throw error;
@@ -157,17 +181,22 @@ export class Hub implements MessageStamp {
   }
 
   /**
-   * Routes a message to everybody who is to get it, and retains it when it says so. Returns how many subscriptions and groups matched: 0 means
-   * that nobody is interested. Whoever must acknowledge it calls `committer.whenDurable` afterwards.
+   * Routes a message to everybody who is to get it, and retains it when it says so. Returns how many subscriptions, groups and queues matched: 0 means
+   * that nobody is interested. A message to a queue address is enqueued, never retained, and 0 when it is refused; who wants to know why calls
+   * `queues.publish`. Whoever must acknowledge it calls `committer.whenDurable` afterwards.
    * @param route the topic's route, when the caller has one whose version is still `router.version`
    */
   publish(message: MessageView, route: Route = this.router.route(message.topic)): number {
     const statistics = this.statistics;
     statistics.messagesIn++;
     statistics.bytesIn += message.payload.length;
-    if (message.retain) this.#retain(message);
-    const { subscriptions, groups } = route;
-    let matched = 0;
+    const { subscriptions, groups, queues } = route;
+    let matched = queues.length;
+    if (route.address !== null) matched = this.queues.publish(message, null, route) === null ? 1 : 0;
+    else {
+      if (message.retain) this.#retain(message);
+      if (matched > 0) this.queues.capture(message, queues);
+    }
     for (let i = 0; i < subscriptions.length; i++) {
       const subscription = subscriptions[i] as Subscription;
       const own = subscription.noLocal && subscription.subscriber.id === message.publisherId;
@@ -386,6 +415,7 @@ export class Hub implements MessageStamp {
       throw new MessagingError("ERR_INVALID_OPTIONS", "the store has sessions, but nobody takes them up");
     }
     for (const message of restored.retained) this.retained.restore(message);
+    this.queues.restore(); // before publications that fell due are made
     for (const one of restored.sessions) {
       const session = options.restoreSession?.(one, this);
       if (session !== undefined) this.#restoreSession(session, one);
@@ -411,6 +441,7 @@ export class Hub implements MessageStamp {
     this.schedule.after(this.#sweepIntervalMs, () => {
       const nowMs = this.clock.epochMs();
       this.retained.sweep(nowMs);
+      this.queues.sweep(nowMs);
       for (const entry of this.sessions.list()) entry.session.sweep(nowMs);
       this.#armSweep();
     });

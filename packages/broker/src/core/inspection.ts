@@ -1,4 +1,5 @@
 import type { Hub } from "./hub.ts";
+import type { QueueInspection } from "./queues/queue-inspection.ts";
 
 /** One session in a {@link HubInspection}. */
 export interface SessionInspection {
@@ -27,6 +28,7 @@ export interface HubInspection {
   readonly retainedBytes: number;
   readonly retainedRefusedCount: number;
   readonly delayedCount: number;
+  readonly queues: readonly QueueInspection[];
   readonly durability: "none" | "fsync" | "buffered" | "memory";
   readonly commits: number;
   readonly storeFailure: string | null;
@@ -56,6 +58,7 @@ export function inspectHub(hub: Hub): HubInspection {
     retainedBytes: hub.retained.bytes,
     retainedRefusedCount: hub.retained.refusedCount,
     delayedCount: hub.delayed.count,
+    queues: hub.queues.list(),
     durability: hub.durability,
     commits: hub.committer.commits,
     storeFailure: hub.committer.failure?.message ?? null,

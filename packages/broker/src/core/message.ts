@@ -16,6 +16,10 @@ export interface MessageView {
   /** Says whose encoding `properties` has; numbers are given out by the session layer. */
   readonly encoding: number;
   readonly publisherId: string;
+  /** The word for the protocol by which it came, as the session layer says it, or "". */
+  readonly origin: string;
+  /** What the application's access control calls the publisher, or "". */
+  readonly externalId: string;
   /** When it expires, in milliseconds since 1970, or Infinity. */
   readonly expiresAtMs: number;
   /** An owned copy that may be kept; the same one for every call while the message is being published. */
@@ -31,6 +35,8 @@ export interface MessageParts {
   readonly properties?: Uint8Array | null;
   readonly encoding?: number;
   readonly publisherId?: string;
+  readonly origin?: string;
+  readonly externalId?: string;
   readonly expiresAtMs?: number;
 }
 
@@ -49,6 +55,8 @@ export class Message implements MessageView {
   readonly properties: Uint8Array | null;
   readonly encoding: number;
   readonly publisherId: string;
+  readonly origin: string;
+  readonly externalId: string;
   readonly expiresAtMs: number;
   /** When the broker took it, in milliseconds since 1970. */
   readonly createdAtMs: number;
@@ -65,6 +73,8 @@ export class Message implements MessageView {
     this.properties = parts.properties;
     this.encoding = parts.encoding;
     this.publisherId = parts.publisherId;
+    this.origin = parts.origin;
+    this.externalId = parts.externalId;
     this.expiresAtMs = parts.expiresAtMs;
     this.createdAtMs = createdAtMs;
     this.sequence = sequence;
@@ -97,6 +107,8 @@ export function makeMessage(parts: MessageParts, stamp: MessageStamp): Message {
     properties: parts.properties ?? null,
     encoding: parts.encoding ?? 0,
     publisherId: parts.publisherId ?? "",
+    origin: parts.origin ?? "",
+    externalId: parts.externalId ?? "",
     expiresAtMs: parts.expiresAtMs ?? Number.POSITIVE_INFINITY,
   };
   return new Message(full, stamp.epochMs(), stamp.nextSequence());
@@ -114,6 +126,8 @@ export class TransientMessage implements MessageView {
   properties: Uint8Array | null = null;
   encoding = 0;
   publisherId = "";
+  origin = "";
+  externalId = "";
   expiresAtMs: number = Number.POSITIVE_INFINITY;
   readonly #stamp: MessageStamp;
   #kept: Message | null = null;
@@ -122,7 +136,7 @@ export class TransientMessage implements MessageView {
     this.#stamp = stamp;
   }
 
-  /** Starts the next message; every other field but `publisherId` and `encoding` goes back to its default. */
+  /** Starts the next message; every other field but `publisherId`, `origin`, `externalId` and `encoding` goes back to its default. */
   begin(topic: string, payload: Uint8Array): void {
     this.topic = topic;
     this.payload = payload;
@@ -156,6 +170,8 @@ export class TransientMessage implements MessageView {
       properties: properties === null ? null : copy.subarray(length),
       encoding: this.encoding,
       publisherId: this.publisherId,
+      origin: this.origin,
+      externalId: this.externalId,
       expiresAtMs: this.expiresAtMs,
     };
     this.#kept = new Message(parts, this.#stamp.epochMs(), this.#stamp.nextSequence());

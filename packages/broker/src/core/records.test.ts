@@ -19,6 +19,8 @@ const messages = fc
     properties: fc.option(bytes, { nil: null }),
     encoding: fc.nat(0xffff_ffff),
     publisherId: text,
+    origin: text,
+    externalId: text,
     expiresAtMs: times,
   })
   .map((parts) => new Message(parts, 1_700_000_000_000, 9));
@@ -34,7 +36,15 @@ describe("records read back as they were written", () => {
 
   test("a message larger than any before", () => {
     const parts = { topic: "t".repeat(65_535), payload: new Uint8Array(1 << 20).fill(7) };
-    const rest = { guarantee: 2, retain: false, encoding: 5, publisherId: "", expiresAtMs: 1 } as const;
+    const rest = {
+      guarantee: 2,
+      retain: false,
+      encoding: 5,
+      publisherId: "",
+      origin: "",
+      externalId: "",
+      expiresAtMs: 1,
+    } as const;
     const message = new Message({ ...parts, ...rest, properties: new Uint8Array(70_000).fill(3) }, 1, 2);
     const read = codec.decodeMessage(2, codec.encodeMessage(message));
     expect([read.topic.length, read.payload.length, read.properties?.length]).toEqual([65_535, 1 << 20, 70_000]);
@@ -105,6 +115,8 @@ describe("a value that does not read back", () => {
         properties: new Uint8Array(3),
         encoding: 1,
         publisherId: "p",
+        origin: "o",
+        externalId: "e",
         expiresAtMs: 5,
       },
       1,

@@ -11,6 +11,7 @@ import type { SubscriptionTerms } from "./subscription.ts";
  *   i session id          an inbound id of an exactly-once publication under way
  *   r sequence            a message that is retained
  *   w number              a delayed publication
+ * Those of queues are described in `queues/queue-keys.ts`.
  */
 
 /** The kinds of records, as the first byte of their keys. */
@@ -22,6 +23,11 @@ export const KIND = {
   inbound: 0x69,
   retained: 0x72,
   delayed: 0x77,
+  queue: 0x51,
+  queueGroup: 0x47,
+  queuePage: 0x50,
+  queueCount: 0x43,
+  queueDelayed: 0x45,
 } as const;
 
 /** A kind of record. */
@@ -89,12 +95,19 @@ export class RecordCodec {
     const w = this.#start();
     const { payload, properties } = message;
     w.room(64 + payload.length + (properties?.length ?? 0));
-    w.u8(message.guarantee | (message.retain ? RETAIN : 0) | (properties === null ? 0 : PROPERTIES));
+    const named = message.origin !== "" || message.externalId !== "";
+    w.u8(
+      message.guarantee | (message.retain ? RETAIN : 0) | (properties === null ? 0 : PROPERTIES) | (named ? NAMED : 0),
+    );
     w.u32(message.encoding);
     w.time(message.createdAtMs);
     w.time(message.expiresAtMs);
     w.text32(message.topic);
     w.text32(message.publisherId);
+    if (named) {
+      w.text32(message.origin);
+      w.text32(message.externalId);
+    }
     if (properties !== null) w.bytes32(properties);
     w.room(payload.length);
     w.bytes(payload);
@@ -110,8 +123,19 @@ export class RecordCodec {
       const expiresAtMs = time(r);
       const topic = this.#text32(r);
       const publisherId = this.#text32(r);
+      const origin = (flags & NAMED) === 0 ? "" : this.#text32(r);
+      const externalId = (flags & NAMED) === 0 ? "" : this.#text32(r);
       const properties = (flags & PROPERTIES) === 0 ? null : r.view(r.u32());
-      const parts = { topic, publisherId, encoding, expiresAtMs, properties, payload: r.view(r.left) };
+      const parts = {
+        topic,
+        publisherId,
+        origin,
+        externalId,
+        encoding,
+        expiresAtMs,
+        properties,
+        payload: r.view(r.left),
+      };
       const retain = (flags & RETAIN) !== 0;
       return new Message({ ...parts, guarantee: guarantee(flags), retain }, createdAtMs, sequence);
     });
@@ -271,6 +295,7 @@ function getNumber(from: Uint8Array, at: number): number {
 
 const RETAIN = 0x04;
 const PROPERTIES = 0x08;
+const NAMED = 0x10;
 const NO_LOCAL = 0x04;
 const AS_PUBLISHED = 0x08;
 const GROUP = 0x10;

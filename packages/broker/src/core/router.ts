@@ -1,4 +1,6 @@
 // Hot path: runs per message. No closure, promise, spread, iterator or regex here; building a route may.
+import type { Queue } from "./queues/queue.ts";
+import { parseQueueAddress, type QueueAddress } from "./queues/queue-address.ts";
 import { SharedGroup } from "./shared-group.ts";
 import { type Subscriber, Subscription, type SubscriptionTerms } from "./subscription.ts";
 import { checkFilter, TopicTrie } from "./topic-trie.ts";
@@ -9,6 +11,10 @@ export interface Route {
   /** One per subscriber, overlapping ones merged. */
   readonly subscriptions: readonly Subscription[];
   readonly groups: readonly SharedGroup[];
+  /** Queues that take the topic, each once. */
+  readonly queues: readonly Queue[];
+  /** What the topic asks of a queue; null for topics outside `$queue/`. */
+  readonly address: QueueAddress | null;
 }
 
 /** A subscription that was made, and whether it is new or took the place of one with the same filter and group. */
@@ -26,10 +32,11 @@ interface Own {
 /** Longest topic whose route is kept, in UTF-16 units: with the number of routes it bounds the memory. */
 const KEPT_UNITS_MAX = 512;
 
-/** All subscriptions, and routes from topics to them. Every change makes a new version, which ends all cached routes. */
+/** All subscriptions and what queues take, and routes from topics to them. Every change makes a new version, which ends all cached routes. */
 export class Router {
   readonly #plain = new TopicTrie<Subscription>();
   readonly #shared = new TopicTrie<SharedGroup>();
+  readonly #captures = new TopicTrie<Queue>();
   readonly #bySubscriber = new Map<Subscriber, Own>();
   #routes = new Map<string, Route>();
   readonly #routesMax: number;
@@ -126,6 +133,18 @@ export class Router {
     return Array.from(this.#bySubscriber.get(subscriber)?.byKey.values() ?? []);
   }
 
+  /** Has a queue take the topics of these filters. */
+  capture(queue: Queue, filters: readonly string[]): void {
+    for (const filter of filters) this.#captures.set(filter, queue.name, queue);
+    this.#version++;
+  }
+
+  /** Ends what {@link capture} began. */
+  uncapture(queue: Queue, filters: readonly string[]): void {
+    for (const filter of filters) this.#captures.remove(filter, queue.name);
+    this.#version++;
+  }
+
   /** A group with at least one member, or null. */
   group(name: string, filter: string): SharedGroup | null {
     return this.#shared.get(filter, name) ?? null;
@@ -175,7 +194,15 @@ export class Router {
     const groups: SharedGroup[] = [];
     this.#plain.match(topic, found);
     this.#shared.match(topic, groups);
-    const route: Route = { version: this.#version, subscriptions: mergeBySubscriber(found), groups };
+    const queues: Queue[] = [];
+    this.#captures.match(topic, queues);
+    const route: Route = {
+      version: this.#version,
+      subscriptions: mergeBySubscriber(found),
+      groups,
+      queues: queues.length < 2 ? queues : Array.from(new Set(queues)),
+      address: parseQueueAddress(topic),
+    };
     if (topic.length > KEPT_UNITS_MAX) return route;
     if (this.#routes.size >= this.#routesMax) this.#routes = new Map();
     this.#routes.set(topic, route);

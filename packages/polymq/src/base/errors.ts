@@ -76,6 +76,13 @@ export const ERRORS = {
   ERR_STORE_IN_USE: "call later",
   ERR_QUEUE_ACK_REQUIRES_V5: "call never",
   ERR_QUEUE_ACK_MISSING_GROUP: "call never",
+  ERR_QUEUE_NOT_FOUND: "call later",
+  ERR_QUEUE_EXISTS: "call never",
+  ERR_QUEUE_IN_USE: "call later",
+  ERR_QUEUE_MODE_MISMATCH: "call never",
+  ERR_QUEUE_LIMIT: "call later",
+  ERR_QUEUE_FULL: "message later",
+  ERR_MESSAGE_TOO_LARGE: "message never",
   ERR_LISTEN_FAILED: "call later",
 } as const;
 

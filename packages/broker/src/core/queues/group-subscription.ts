@@ -1,0 +1,39 @@
+import type { Group } from "./group.ts";
+import type { Member } from "./members.ts";
+import type { GroupMode, QueueSubscription, SettleOutcome, SettleResult } from "./queue-port.ts";
+
+/** A member of a group, as its session holds it. */
+export class GroupSubscription implements QueueSubscription {
+  readonly queue: string;
+  readonly groupId: string;
+  readonly mode: GroupMode;
+  readonly #group: Group;
+  readonly #member: Member;
+  readonly #onLeft: () => void;
+
+  /** @param onLeft told once the member has left */
+  constructor(queue: string, group: Group, member: Member, onLeft: () => void) {
+    this.queue = queue;
+    this.groupId = group.id;
+    this.mode = group.mode;
+    this.#group = group;
+    this.#member = member;
+    this.#onLeft = onLeft;
+  }
+
+  wake(): void {
+    if (this.#member.isGone) return;
+    this.#member.isAwake = true;
+    this.#group.pump();
+  }
+
+  settle(offset: number, outcome: SettleOutcome): SettleResult {
+    return this.#group.settle(offset, outcome);
+  }
+
+  close(): void {
+    if (this.#member.isGone) return;
+    this.#group.leave(this.#member);
+    this.#onLeft();
+  }
+}

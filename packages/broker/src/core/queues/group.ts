@@ -1,0 +1,76 @@
+import type { Clock } from "polymq/internal";
+import type { Schedule } from "../schedule.ts";
+import type { KeyFilter } from "./key-filter.ts";
+import type { Member, Members } from "./members.ts";
+import type { PriorityLanes } from "./priority-lanes.ts";
+import type { QueueLog } from "./queue-log.ts";
+import type { DeadLetterReason, QueueMessage } from "./queue-message.ts";
+import type { GroupMode, SettleOutcome, SettleResult } from "./queue-port.ts";
+import type { QueueSettings } from "./queue-settings.ts";
+import type { QueueStatistics } from "./queue-statistics.ts";
+import type { SettledPages } from "./settled-pages.ts";
+
+/** Why, where and how often a message failed. */
+export interface Death {
+  readonly reason: DeadLetterReason;
+  readonly group: string;
+  readonly count: number;
+  readonly detail: string;
+}
+
+/** What a group is part of; the queue is one. */
+export interface GroupHost {
+  readonly name: string;
+  readonly settings: QueueSettings;
+  readonly log: QueueLog;
+  readonly lanes: PriorityLanes | null;
+  /** Offsets that nobody gets any more. */
+  readonly removed: SettledPages;
+  readonly statistics: QueueStatistics;
+  readonly clock: Clock;
+  readonly schedule: Schedule;
+  readonly onError: (error: unknown) => void;
+  /** The group's records changed: they go with the next batch. `soon` makes one; `lazy` leaves that to somebody else for a while. */
+  touch(when: "soon" | "lazy"): void;
+  /** A message has expired: nobody gets it any more. */
+  expire(message: QueueMessage): void;
+  /** A message died in a group. */
+  bury(message: QueueMessage, death: Death): void;
+  /** How far the primary group is; null when there is none. */
+  primaryProgress(filter: string): { readonly group: string; readonly committed: number } | null;
+}
+
+/** What a group was made as; stored with it. */
+export interface GroupFacts {
+  /** Its number among the queue's groups. */
+  readonly number: number;
+  /** The effective id. */
+  readonly id: string;
+  readonly name: string;
+  readonly filter: KeyFilter;
+  readonly commit: "auto" | "manual";
+  readonly lifetime: "lasting" | "members";
+}
+
+/** A group of consumers of one queue. */
+export interface Group extends GroupFacts {
+  readonly mode: GroupMode;
+  readonly members: Members;
+  /** True while its records are not what the store has. */
+  isDirty: boolean;
+  /** Everything before it is done with. */
+  readonly committed: number;
+  /** Messages that are not settled, in stream mode not committed. */
+  readonly depth: number;
+  join(member: Member): void;
+  leave(member: Member): void;
+  /** Delivers what can be delivered now. */
+  pump(): void;
+  settle(offset: number, outcome: SettleOutcome): SettleResult;
+  /** A message was taken out of the queue. */
+  onRemoved(offset: number): void;
+  /** The log begins at `first` now. */
+  onTruncated(first: number): void;
+  /** Stops timers; nothing is delivered any more. */
+  close(): void;
+}

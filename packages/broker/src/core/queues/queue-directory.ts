@@ -1,0 +1,247 @@
+import { MessagingError } from "polymq/internal";
+import type { Store } from "../../storage/store.ts";
+import type { Router } from "../router.ts";
+import type { Group, GroupFacts } from "./group.ts";
+import { KeyFilter } from "./key-filter.ts";
+import { Queue, type QueueContext } from "./queue.ts";
+import { groupIdOf, ownFilter } from "./queue-address.ts";
+import { QueueLog } from "./queue-log.ts";
+import type { QueuePersistence } from "./queue-persistence.ts";
+import type { GroupMode } from "./queue-port.ts";
+import type { QueueRestorer } from "./queue-restore.ts";
+import { type QueueDefinition, type QueueSettings, queueSettings, settingsDifference } from "./queue-settings.ts";
+import type { GroupRecord } from "./queue-state.ts";
+import { StreamGroup } from "./stream-group.ts";
+import { WorkGroup } from "./work-group.ts";
+
+/** What happens when somebody uses a queue that does not exist. */
+export type AutoCreate = "durable" | "ephemeral" | "refuse";
+
+/** Bounds of what queues take. */
+export interface QueueLimits {
+  /** Queues; 10,000 by default. */
+  readonly queuesMax?: number;
+  /** Groups of one queue; 1,000 by default. */
+  readonly groupsPerQueueMax?: number;
+  /** Consumers in one group; 10,000 by default. */
+  readonly membersPerGroupMax?: number;
+  /** Bytes of bodies that are kept in memory although the store has them; 64 MiB by default. */
+  readonly cacheBytesMax?: number;
+  /** Bytes of bodies of queues in memory; 256 MiB by default. */
+  readonly memoryBytesMax?: number;
+}
+
+/** What the directory works with. */
+export interface QueueDirectoryOptions {
+  readonly context: QueueContext;
+  readonly router: Router;
+  readonly store: Store | null;
+  readonly persistence: QueuePersistence;
+  readonly autoCreate: AutoCreate;
+  readonly limits: Required<QueueLimits>;
+}
+
+/** A group to find or to make. */
+export interface GroupRequest {
+  readonly name: string;
+  readonly filter: string;
+  readonly mode: GroupMode;
+  readonly commit: "auto" | "manual";
+  readonly lifetime: "lasting" | "members";
+}
+
+/** All queues by name, the topics they take, and their groups. Deletes ephemeral queues that nobody uses and that hold nothing. */
+export class QueueDirectory implements QueueRestorer {
+  readonly #context: QueueContext;
+  readonly #router: Router;
+  readonly #store: Store | null;
+  readonly #persistence: QueuePersistence;
+  readonly #autoCreate: AutoCreate;
+  readonly #limits: Required<QueueLimits>;
+  readonly #queues = new Map<string, Queue>();
+  #nextNumber = 1;
+
+  constructor(options: QueueDirectoryOptions) {
+    this.#context = options.context;
+    this.#router = options.router;
+    this.#store = options.store;
+    this.#persistence = options.persistence;
+    this.#autoCreate = options.autoCreate;
+    this.#limits = options.limits;
+  }
+
+  get size(): number {
+    return this.#queues.size;
+  }
+
+  get(name: string): Queue | undefined {
+    return this.#queues.get(name);
+  }
+
+  /** All queues, oldest first. */
+  list(): Queue[] {
+    return Array.from(this.#queues.values());
+  }
+
+  /** The queue of this name. @throws {MessagingError} ERR_QUEUE_NOT_FOUND */
+  mustHave(name: string): Queue {
+    const queue = this.#queues.get(name);
+    if (queue === undefined) throw new MessagingError("ERR_QUEUE_NOT_FOUND", `there is no queue ${name}`);
+    return queue;
+  }
+
+  /** The queue of this name, made as the broker's settings say when there is none. @throws {MessagingError} ERR_QUEUE_NOT_FOUND, ERR_QUEUE_LIMIT */
+  findOrCreate(name: string): Queue {
+    const existing = this.#queues.get(name);
+    if (existing !== undefined) return existing;
+    if (this.#autoCreate === "refuse") throw new MessagingError("ERR_QUEUE_NOT_FOUND", `there is no queue ${name}`);
+    return this.#create(queueSettings({ name, lifetime: this.#autoCreate }));
+  }
+
+  /** The queue for the dead letters of another; one that is made takes after it, and loses its oldest when it is full. Null when there can be no further one. */
+  findDeadLetters(name: string, source: Queue): Queue | null {
+    const existing = this.#queues.get(name);
+    if (existing !== undefined) return existing;
+    if (this.#queues.size >= this.#limits.queuesMax) return null;
+    const { lifetime, maxDepth, maxMessageBytes, priorityMax } = source.settings;
+    const deadLetter = { enabled: false };
+    const definition = { name, lifetime, maxDepth, maxMessageBytes, priorityMax, deadLetter, ttlMs: 0 };
+    return this.#create(queueSettings({ ...definition, overflow: "drop-head" }));
+  }
+
+  /**
+   * Makes a queue, or compares it with the one that exists, or changes that one's settings.
+   * @throws {MessagingError} ERR_INVALID_ARGUMENT; ERR_QUEUE_EXISTS when it exists and is otherwise, or cannot be changed that way; ERR_QUEUE_LIMIT
+   */
+  declare(
+    definition: QueueDefinition,
+    ifExists: "check" | "update",
+  ): { readonly queue: Queue; readonly isNew: boolean } {
+    const settings = queueSettings(definition);
+    const existing = this.#queues.get(settings.name);
+    if (existing === undefined) return { queue: this.#create(settings), isNew: true };
+    const difference = settingsDifference(existing.settings, settings);
+    if (difference === null) return { queue: existing, isNew: false };
+    const isFixed = ["kind", "lifetime", "priorityMax"].some((field) => field === difference);
+    if (ifExists === "check" || isFixed) {
+      throw new MessagingError("ERR_QUEUE_EXISTS", `queue ${settings.name} exists with another ${difference}`);
+    }
+    this.#update(existing, settings);
+    return { queue: existing, isNew: false };
+  }
+
+  /** Deletes a queue with its messages and groups; consumers are told. */
+  delete(queue: Queue): void {
+    this.#queues.delete(queue.name);
+    this.#router.uncapture(queue, filtersOf(queue.settings));
+    queue.close("queue-deleted");
+    this.#persistence.dropQueue(queue);
+  }
+
+  /** A queue's group, made when it is not there. @throws {MessagingError} ERR_QUEUE_MODE_MISMATCH, ERR_QUEUE_LIMIT, ERR_INVALID_TOPIC */
+  findOrCreateGroup(queue: Queue, request: GroupRequest): Group {
+    const { name, mode, commit, lifetime } = request;
+    const id = groupIdOf(name, request.filter);
+    const existing = queue.groups.get(id);
+    if (existing !== undefined) {
+      if (existing.mode === mode) return existing;
+      throw new MessagingError(
+        "ERR_QUEUE_MODE_MISMATCH",
+        `group ${id} of queue ${queue.name} is in ${existing.mode} mode`,
+      );
+    }
+    if (mode === "stream" && queue.settings.kind !== "stream") {
+      throw new MessagingError("ERR_QUEUE_MODE_MISMATCH", `queue ${queue.name} is no stream`);
+    }
+    if (queue.groups.size >= this.#limits.groupsPerQueueMax) {
+      throw new MessagingError("ERR_QUEUE_LIMIT", `queue ${queue.name} has ${queue.groups.size} groups`);
+    }
+    const filter = new KeyFilter(request.filter);
+    return this.#addGroup(queue, mode, { number: queue.nextGroupNumber++, id, name, filter, commit, lifetime });
+  }
+
+  /** True when a group may have one member more. */
+  hasRoomIn(group: Group): boolean {
+    return group.members.list.length < this.#limits.membersPerGroupMax;
+  }
+
+  /** Deletes a group; its members are told. */
+  deleteGroup(queue: Queue, group: Group): void {
+    queue.groups.delete(group.id);
+    const members = group.members.list.slice();
+    group.close();
+    for (const member of members) member.consumer.onCancelled("group-deleted");
+    this.#persistence.dropGroup(queue, group);
+    queue.touch("soon"); // it may have held the head back
+    if (members.length > 0) this.watch(queue);
+  }
+
+  /** Has an ephemeral queue deleted once it was unused and empty for long enough. To be called when its last consumer left. */
+  watch(queue: Queue): void {
+    if (queue.settings.lifetime !== "ephemeral" || queue.isUsed) return;
+    this.#context.schedule.after(queue.settings.expiresAfterMs, () => {
+      if (this.#queues.get(queue.name) !== queue || queue.isUsed) return;
+      if (queue.depth === 0 && queue.delayed.count === 0) this.delete(queue);
+      else this.watch(queue);
+    });
+  }
+
+  makeQueue(number: number, settings: QueueSettings): Queue {
+    this.#nextNumber = Math.max(this.#nextNumber, number + 1);
+    return this.#add(number, settings);
+  }
+
+  makeGroup(queue: Queue, number: number, record: GroupRecord): Group {
+    queue.nextGroupNumber = Math.max(queue.nextGroupNumber, number + 1);
+    const { name, commit, mode } = record;
+    const filter = new KeyFilter(record.filter);
+    const id = groupIdOf(name, record.filter);
+    const group = this.#addGroup(queue, mode, { number, id, name, filter, commit, lifetime: "lasting" });
+    group.isDirty = false;
+    return group;
+  }
+
+  #create(settings: QueueSettings): Queue {
+    if (this.#queues.size >= this.#limits.queuesMax) {
+      throw new MessagingError("ERR_QUEUE_LIMIT", `there are ${this.#queues.size} queues`);
+    }
+    const queue = this.#add(this.#nextNumber++, settings);
+    this.#persistence.saveQueue(queue);
+    this.watch(queue);
+    return queue;
+  }
+
+  #add(number: number, settings: QueueSettings): Queue {
+    const { codec, cache } = this.#context;
+    const store = settings.lifetime === "durable" ? this.#store : null;
+    const log = new QueueLog({ number, store, codec, cache });
+    const queue = new Queue(this.#context, settings, log, store !== null);
+    this.#queues.set(queue.name, queue);
+    this.#router.capture(queue, filtersOf(settings));
+    return queue;
+  }
+
+  #addGroup(queue: Queue, mode: GroupMode, facts: GroupFacts): Group {
+    const { first, next } = queue.log;
+    const group = mode === "stream" ? new StreamGroup(queue, facts, first) : new WorkGroup(queue, facts, first);
+    queue.groups.set(facts.id, group);
+    if (queue.removed.countAbove > 0 || queue.removed.base > first) {
+      for (let offset = first; offset < next; offset++) if (queue.removed.has(offset)) group.onRemoved(offset);
+    }
+    queue.touch("soon");
+    return group;
+  }
+
+  #update(queue: Queue, settings: QueueSettings): void {
+    this.#router.uncapture(queue, filtersOf(queue.settings));
+    queue.settings = settings;
+    this.#router.capture(queue, filtersOf(settings));
+    this.#persistence.saveQueue(queue);
+    queue.pump();
+  }
+}
+
+/** All filters of topics whose messages a queue takes. */
+function filtersOf(settings: QueueSettings): string[] {
+  return [ownFilter(settings.name), ...settings.topics];
+}

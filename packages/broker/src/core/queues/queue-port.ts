@@ -1,0 +1,113 @@
+import type { QueueMessage } from "./queue-message.ts";
+
+/** How members of a group share its messages: `work` each message is settled by one, `stream` a shared position in the log. */
+export type GroupMode = "work" | "stream";
+
+/** Why a consumer gets nothing more. */
+export type CancelReason = "queue-deleted" | "group-deleted";
+
+/** Takes messages of a queue; a protocol session's consumer. */
+export interface QueueConsumer {
+  /** The client's identity, for inspection. */
+  readonly id: string;
+  /** How many more messages it takes now; asked before each delivery. When it rises again, the session calls {@link QueueSubscription.wake}. */
+  readonly credit: number;
+  /** Takes a delivery, whose bytes may be kept. Must not throw. May settle inside this call. */
+  deliver(delivery: QueueDelivery): void;
+  /** The subscription has ended by itself; its unsettled deliveries cannot be settled any more. */
+  onCancelled(reason: CancelReason): void;
+}
+
+/** One delivery of one message. */
+export interface QueueDelivery {
+  readonly queue: string;
+  /** The group's effective id: `group`, or `group@filter`. Settlements name it. */
+  readonly group: string;
+  readonly offset: number;
+  readonly message: QueueMessage;
+  /** Earlier deliveries of it to this group: 0 the first time. */
+  readonly deliveryCount: number;
+  /** Only of groups in stream mode. */
+  readonly stream: StreamFacts | null;
+}
+
+/** What a stream delivery says besides. */
+export interface StreamFacts {
+  /** When it was appended, in milliseconds since 1970. */
+  readonly timestampMs: number;
+  /** The queue's primary group, when it has one and that exists: its id, and the offset below which it has settled everything. */
+  readonly work: { readonly group: string; readonly committed: number } | null;
+}
+
+/** Where a stream group goes on reading. */
+export type StreamPosition =
+  /** Where the group is; a group without members goes back to what it has committed. A new group starts at the first message there is. */
+  | { readonly at: "resume" }
+  | { readonly at: "first" }
+  /** At the last message there is. */
+  | { readonly at: "last" }
+  /** At the next message that comes. */
+  | { readonly at: "next" }
+  /** An offset before the first or behind the last message means the first or the next one. */
+  | { readonly at: "offset"; readonly offset: number }
+  /** The first message that was appended at this time or later. */
+  | { readonly at: "timestamp"; readonly epochMs: number };
+
+/** What a consumer asks for. */
+export interface QueueSubscribeRequest {
+  readonly consumer: QueueConsumer;
+  readonly group: string;
+  /** Routing keys that the group sees, as a filter; "" (the default) for all. A filter other than "" makes a group of its own. */
+  readonly filter?: string;
+  /** Default: `stream` on a stream, else `work`. Fixed when the group is made. */
+  readonly mode?: GroupMode;
+  /** Stream mode: moves the whole group unless it is `resume`, which is the default. */
+  readonly from?: StreamPosition;
+  /** Stream mode: whether what was delivered is committed by and by; fixed when the group is made. Default `auto`. */
+  readonly commit?: "auto" | "manual";
+  /** `single-active`: only the oldest member of the group gets messages. Default: as the queue says. */
+  readonly distribution?: "round-robin" | "single-active";
+  /** `members`: the group is not stored and ends with its last member. Default `lasting`. */
+  readonly lifetime?: "lasting" | "members";
+}
+
+/** A consumer's membership in a group. */
+export interface QueueSubscription {
+  readonly queue: string;
+  readonly groupId: string;
+  readonly mode: GroupMode;
+  /**
+   * The consumer's credit has risen: what waits is delivered, inside this call. To be called once to begin with, for nothing is
+   * delivered before the first call.
+   */
+  wake(): void;
+  /** As {@link SettleResult}, without looking for queue and group. */
+  settle(offset: number, outcome: SettleOutcome): SettleResult;
+  /** Leaves the group; what this consumer has not settled goes back to the others at once. Harmless when called again. */
+  close(): void;
+}
+
+/** What a consumer made of a message. */
+export type SettleOutcome =
+  | { readonly is: "ack" }
+  /** Deliver it again: at once, or after a delay; without `delayMs` as the queue's `retry` says. */
+  | { readonly is: "nack"; readonly delayMs?: number }
+  /** Dead-letter it. `detail` goes with it as text. */
+  | { readonly is: "reject"; readonly detail?: string };
+
+/**
+ * `not-pending`: nothing with this offset is delivered and unsettled; nothing was changed. Only `settled` is a success, and it is durable
+ * with the committer's next batch.
+ */
+export type SettleResult = "settled" | "not-pending" | "unknown-group" | "unknown-queue";
+
+/** `wrong-mode`: the group is in work mode. `invalid-offset`: it was not delivered yet. */
+export type CommitResult = "committed" | "invalid-offset" | "wrong-mode" | "unknown-group" | "unknown-queue";
+
+/** How a message is enqueued. */
+export interface EnqueueOptions {
+  /** 0 (the default) to the queue's `priorityMax`; what is above it counts as that. */
+  readonly priority?: number;
+  /** The message is appended after so long; default 0. */
+  readonly deliverAfterMs?: number;
+}

@@ -1,0 +1,131 @@
+import { ByteReader, ByteWriter, isMessagingError, MessagingError, type TextCodec } from "polymq/internal";
+import { corrupt } from "../records.ts";
+import type { GroupMode } from "./queue-port.ts";
+import { type QueueSettings, queueSettings } from "./queue-settings.ts";
+
+/** A group as it is stored. */
+export interface GroupRecord {
+  readonly mode: GroupMode;
+  readonly commit: "auto" | "manual";
+  readonly name: string;
+  readonly filter: string;
+  readonly committed: number;
+  /** Where the next first delivery is, for each priority; nothing in stream mode. */
+  readonly positions: readonly number[];
+}
+
+/** Writes and reads what is stored of queues besides their messages. */
+export class QueueStateCodec {
+  readonly #writer: ByteWriter;
+  readonly #reader: ByteReader;
+  readonly #text: TextCodec;
+
+  constructor(text: TextCodec) {
+    this.#text = text;
+    this.#writer = new ByteWriter(text, 512);
+    this.#reader = new ByteReader(text);
+  }
+
+  encodeSettings(settings: QueueSettings): Uint8Array {
+    const w = this.#writer;
+    const json = JSON.stringify(settings);
+    w.at = 0;
+    w.reserve(json.length * 3);
+    w.utf8(json);
+    return w.copyFrom(0);
+  }
+
+  /** @throws {MessagingError} ERR_STORE_CORRUPT */
+  decodeSettings(value: Uint8Array): QueueSettings {
+    try {
+      return queueSettings(JSON.parse(this.#text.utf8(value, 0, value.length)));
+    } catch (cause) {
+      throw new MessagingError("ERR_STORE_CORRUPT", "a stored queue cannot be read", { cause });
+    }
+  }
+
+  encodeGroup(record: GroupRecord): Uint8Array {
+    const w = this.#writer;
+    w.at = 0;
+    w.reserve(16 + record.positions.length * 8 + (record.name.length + record.filter.length) * 3);
+    w.u8((record.mode === "stream" ? STREAM : 0) | (record.commit === "manual" ? MANUAL : 0));
+    putNumber(w, record.committed);
+    w.u16(record.positions.length);
+    for (const position of record.positions) putNumber(w, position);
+    w.string16(record.name);
+    w.string16(record.filter);
+    return w.copyFrom(0);
+  }
+
+  /** @throws {MessagingError} ERR_STORE_CORRUPT */
+  decodeGroup(value: Uint8Array): GroupRecord {
+    return this.#decode(value, (r) => {
+      const flags = r.u8();
+      const committed = takeNumber(r);
+      const positions = Array.from({ length: r.u16() }, () => takeNumber(r));
+      const name = this.#takeText(r);
+      const filter = this.#takeText(r);
+      const mode = (flags & STREAM) === 0 ? "work" : "stream";
+      return { mode, commit: (flags & MANUAL) === 0 ? "auto" : "manual", name, filter, committed, positions };
+    });
+  }
+
+  encodeCount(count: number): Uint8Array {
+    const w = this.#writer;
+    w.at = 0;
+    w.u32(count);
+    return w.copyFrom(0);
+  }
+
+  /** @throws {MessagingError} ERR_STORE_CORRUPT */
+  decodeCount(value: Uint8Array): number {
+    return this.#decode(value, (r) => r.u32());
+  }
+
+  /** A delayed message: when it is due, then its record. */
+  encodeDelayed(dueAtMs: number, record: Uint8Array): Uint8Array {
+    const w = this.#writer;
+    w.at = 0;
+    w.reserve(8 + record.length);
+    putNumber(w, dueAtMs);
+    w.bytes(record);
+    return w.copyFrom(0);
+  }
+
+  /** @throws {MessagingError} ERR_STORE_CORRUPT */
+  decodeDelayed(value: Uint8Array): { readonly dueAtMs: number; readonly record: Uint8Array } {
+    return this.#decode(value, (r) => ({ dueAtMs: takeNumber(r), record: r.view(r.left) }));
+  }
+
+  #takeText(r: ByteReader): string {
+    const length = r.u16();
+    const start = r.at;
+    r.view(length);
+    return this.#text.utf8(r.buffer, start, start + length);
+  }
+
+  #decode<T>(value: Uint8Array, read: (r: ByteReader) => T): T {
+    this.#reader.reset(value, 0, value.length);
+    try {
+      return read(this.#reader);
+    } catch (cause) {
+      if (isMessagingError(cause) && cause.code === "ERR_STORE_CORRUPT") throw cause;
+      throw new MessagingError("ERR_STORE_CORRUPT", "a stored record of a queue cannot be read", { cause });
+    }
+  }
+}
+
+function putNumber(w: ByteWriter, value: number): void {
+  w.u32(Math.floor(value / 0x1_0000_0000));
+  w.u32(value >>> 0);
+}
+
+function takeNumber(r: ByteReader): number {
+  const high = r.u32();
+  const value = high * 0x1_0000_0000 + r.u32();
+  if (value > Number.MAX_SAFE_INTEGER) throw corrupt("a number that is too large");
+  return value;
+}
+
+const STREAM = 1;
+const MANUAL = 2;

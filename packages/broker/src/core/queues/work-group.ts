@@ -1,0 +1,357 @@
+// Hot path: delivering and settling run per message. No closure, promise, spread, iterator or regex here, except at the ends of a group's life.
+import type { Deadline } from "../schedule.ts";
+import type { Group, GroupFacts, GroupHost } from "./group.ts";
+import type { KeyFilter } from "./key-filter.ts";
+import { type Member, Members } from "./members.ts";
+import { OffsetTable } from "./offset-table.ts";
+import { Pending, PendingList } from "./pending.ts";
+import { FreshCursor } from "./priority-lanes.ts";
+import { ReadAhead } from "./queue-log.ts";
+import type { QueueMessage } from "./queue-message.ts";
+import type { SettleOutcome, SettleResult } from "./queue-port.ts";
+import { ReadyLine, WaitingLine } from "./returned-lines.ts";
+import { SettledPages } from "./settled-pages.ts";
+
+/**
+ * A group whose members share the work: each message is delivered to one of them until it is settled. First deliveries follow the log
+ * within a priority; what comes back stands in its old place again, or waits out of line when it is to be delayed.
+ */
+export class WorkGroup implements Group {
+  readonly mode = "work";
+  readonly number: number;
+  readonly id: string;
+  readonly name: string;
+  readonly filter: KeyFilter;
+  readonly commit: "auto" | "manual";
+  readonly lifetime: "lasting" | "members";
+  readonly members: Members;
+  readonly settled: SettledPages;
+  readonly fresh: FreshCursor;
+  isDirty = true;
+  /** Entries whose stored count is not what it should be; taken by whoever stores them. */
+  countChanges: Pending[] = [];
+  readonly #host: GroupHost;
+  /** Delivered and unsettled, by offset. */
+  readonly #entries = new OffsetTable<Pending>();
+  readonly #pending = new PendingList();
+  readonly #ready = new ReadyLine();
+  readonly #waiting = new WaitingLine();
+  readonly #ahead = new ReadAhead();
+  #deadline: Deadline | null = null;
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  /** True when more could be delivered but for the limit of unsettled messages. */
+  #isFull = false;
+  #pumping: "no" | "yes" | "again" = "no";
+  /** Of the current run. */
+  #nowMs = 0;
+  #epochMs = 0;
+  #message: QueueMessage | null = null;
+
+  constructor(host: GroupHost, facts: GroupFacts, from: number) {
+    this.#host = host;
+    this.number = facts.number;
+    this.id = facts.id;
+    this.name = facts.name;
+    this.filter = facts.filter;
+    this.commit = facts.commit;
+    this.lifetime = facts.lifetime;
+    this.members = new Members(host.settings.singleActiveConsumer ? "single-active" : "round-robin");
+    this.settled = new SettledPages(from);
+    this.fresh = new FreshCursor(host.lanes, from);
+  }
+
+  /** Everything before it is settled. */
+  get committed(): number {
+    return this.settled.base;
+  }
+
+  /** Messages that are not settled. */
+  get depth(): number {
+    const { log } = this.#host;
+    return Math.max(0, log.next - this.settled.base - this.settled.countAbove);
+  }
+
+  /** Messages that members work on now. */
+  get pendingCount(): number {
+    return this.#pending.length;
+  }
+
+  /** Messages that were delivered and are to be delivered again. */
+  get returnedCount(): number {
+    return this.#entries.size - this.#pending.length;
+  }
+
+  join(member: Member): void {
+    this.members.add(member);
+  }
+
+  /** What the member has not settled goes back into its old places; the deliveries count. */
+  leave(member: Member): void {
+    member.isGone = true;
+    this.members.remove(member);
+    let entry = member.pendingCount > 0 ? this.#pending.oldest : null;
+    while (entry !== null) {
+      const after: Pending | null = entry.after;
+      if (entry.member === member) this.#giveBack(entry, 0);
+      entry = after;
+    }
+    if (this.members.list.length === 0) this.#ahead.clear();
+    this.pump();
+  }
+
+  pump(): void {
+    if (this.#pumping !== "no") {
+      this.#pumping = "again";
+      return;
+    }
+    if (this.members.list.length === 0) return;
+    const { clock } = this.#host;
+    do {
+      this.#pumping = "yes";
+      this.#nowMs = clock.nowMs();
+      this.#epochMs = clock.epochMs();
+      try {
+        this.#run();
+      } catch (error) {
+        this.#host.onError(error);
+      }
+    } while ((this.#pumping as string) === "again");
+    this.#pumping = "no";
+    this.#message = null;
+  }
+
+  settle(offset: number, outcome: SettleOutcome): SettleResult {
+    const entry = this.#entries.get(offset);
+    if (entry === undefined) return "not-pending";
+    const { statistics } = this.#host;
+    switch (outcome.is) {
+      case "ack":
+        statistics.acked++;
+        this.#finish(entry);
+        return "settled";
+      case "nack":
+        if (entry.state !== "pending") return "not-pending";
+        statistics.nacked++;
+        this.#giveBack(entry, outcome.delayMs ?? this.#retryDelayMs(entry.count));
+        this.pump();
+        return "settled";
+      case "reject": {
+        statistics.rejected++;
+        const message = this.#host.log.read(offset, this.#ahead);
+        this.#finish(entry);
+        if (message !== null) this.#bury(message, "rejected", entry.count, outcome.detail ?? "");
+        return "settled";
+      }
+    }
+  }
+
+  onRemoved(offset: number): void {
+    const entry = this.#entries.get(offset);
+    if (entry === undefined) {
+      if (this.settled.add(offset)) this.#touch("soon");
+    } else if (entry.state !== "pending") this.#finish(entry);
+  }
+
+  onTruncated(first: number): void {
+    if (first <= this.settled.base) return;
+    for (const entry of this.#entries.values()) if (entry.offset < first) this.#finish(entry);
+    this.settled.raise(first);
+    this.#touch("soon");
+  }
+
+  /** True when a member works on the message. */
+  isPending(offset: number): boolean {
+    return this.#entries.get(offset)?.state === "pending";
+  }
+
+  /** Entries that are delivered and unsettled, by rising offsets. */
+  entries(): IterableIterator<Pending> {
+    return this.#entries.values();
+  }
+
+  /** Takes up a message that was delivered before a restart and was not settled: it is to be delivered again. */
+  restore(offset: number, priority: number, count: number): void {
+    const entry = new Pending(offset, priority, count);
+    entry.isCountStored = count > 1;
+    this.#entries.add(offset, entry);
+    this.#ready.push(entry);
+  }
+
+  close(): void {
+    this.#deadline?.cancel();
+    this.#deadline = null;
+    for (const member of this.members.list) member.isGone = true;
+    this.members.list.length = 0;
+  }
+
+  #run(): void {
+    const { members } = this;
+    for (;;) {
+      const member = members.next();
+      if (member === null) return;
+      const entry = this.#take();
+      if (entry === null) return;
+      this.#deliver(entry, member);
+    }
+  }
+
+  /** The next message to deliver as an entry, its body in `#message`; null when there is none. */
+  #take(): Pending | null {
+    const { log, settings, lanes } = this.#host;
+    for (;;) {
+      const ready = this.#ready.peek();
+      const offset = this.fresh.peek(log.durableNext, this.settled.base);
+      if (ready !== null && (offset < 0 || lanes === null || ready.priority >= this.fresh.priority)) {
+        this.#ready.pop();
+        if (this.#isWanted(ready.offset) && !this.#hasHadItsChances(ready)) return ready;
+        if (ready.state !== "done") this.#finish(ready);
+        continue;
+      }
+      if (offset < 0) return null;
+      if (this.#entries.size >= settings.pendingMax) {
+        this.#isFull = true;
+        return null;
+      }
+      this.fresh.take();
+      if (this.settled.has(offset)) continue;
+      if (!this.#isWanted(offset)) {
+        this.settled.add(offset);
+        this.#touch("lazy");
+        continue;
+      }
+      const entry = new Pending(offset, this.fresh.priority, 0);
+      this.#entries.add(offset, entry);
+      return entry;
+    }
+  }
+
+  /** Reads a message into `#message`; false when it is gone, not for this group, or has expired, which ends it for all groups. */
+  #isWanted(offset: number): boolean {
+    const { removed, log } = this.#host;
+    if (removed.has(offset)) return false;
+    const message = log.read(offset, this.#ahead);
+    if (message === null) return false;
+    this.#message = message;
+    if (!this.filter.matchesAll && !this.filter.matches(message.key)) return false;
+    if (message.expiresAtMs > this.#epochMs) return true;
+    this.#host.expire(message);
+    return false;
+  }
+
+  /** A restart can bring back a message that was out for the last time; it is buried now, and not delivered once more. */
+  #hasHadItsChances(entry: Pending): boolean {
+    const limit = this.#host.settings.deliveryLimit;
+    if (limit === 0 || entry.count < limit) return false;
+    const message = this.#message;
+    this.#finish(entry);
+    if (message !== null) this.#bury(message, "delivery-limit", entry.count, "");
+    return true;
+  }
+
+  #deliver(entry: Pending, member: Member): void {
+    const { statistics, settings, name } = this.#host;
+    const message = this.#message;
+    if (message === null) return;
+    const deliveryCount = entry.count;
+    entry.count++;
+    if (entry.count > 1) {
+      statistics.redelivered++;
+      this.#listCount(entry);
+    }
+    entry.state = "pending";
+    entry.member = member;
+    member.pendingCount++;
+    const timeoutMs = settings.visibilityTimeoutMs;
+    entry.dueMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#nowMs + timeoutMs;
+    this.#pending.push(entry);
+    this.#arm(entry.dueMs);
+    this.members.took();
+    statistics.delivered++;
+    this.#touch("lazy");
+    const { offset } = entry;
+    member.consumer.deliver({ queue: name, group: this.id, offset, message, deliveryCount, stream: null });
+  }
+
+  /** The entry is settled for good. */
+  #finish(entry: Pending): void {
+    this.#detach(entry);
+    entry.state = "done";
+    this.#entries.remove(entry.offset);
+    this.settled.add(entry.offset);
+    if (entry.isCountStored) this.#listCount(entry);
+    this.#touch("soon");
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    this.pump();
+  }
+
+  /** The entry was not settled: it is delivered again, now or later, or it has had its chances. */
+  #giveBack(entry: Pending, delayMs: number): void {
+    this.#detach(entry);
+    const { log, clock } = this.#host;
+    const limit = this.#host.settings.deliveryLimit;
+    if (limit > 0 && entry.count >= limit) {
+      const message = log.read(entry.offset, this.#ahead);
+      this.#finish(entry);
+      if (message !== null) this.#bury(message, "delivery-limit", entry.count, "");
+      return;
+    }
+    if (delayMs <= 0) {
+      this.#ready.push(entry);
+      return;
+    }
+    entry.dueMs = clock.nowMs() + delayMs;
+    this.#waiting.push(entry);
+    this.#arm(entry.dueMs);
+  }
+
+  #detach(entry: Pending): void {
+    if (entry.state !== "pending") return;
+    this.#pending.remove(entry);
+    if (entry.member !== null) entry.member.pendingCount--;
+    entry.member = null;
+  }
+
+  #bury(message: QueueMessage, reason: "rejected" | "delivery-limit", count: number, detail: string): void {
+    this.#host.bury(message, { reason, group: this.id, count, detail });
+  }
+
+  #retryDelayMs(deliveries: number): number {
+    const { delayMs, maxMs, multiplier } = this.#host.settings.retry;
+    return delayMs === 0 ? 0 : Math.min(maxMs, delayMs * multiplier ** (deliveries - 1));
+  }
+
+  #listCount(entry: Pending): void {
+    if (entry.isCountListed) return;
+    entry.isCountListed = true;
+    this.countChanges.push(entry);
+  }
+
+  /** One timer serves the whole group: for the oldest delivery, or for what waits, whichever is due first. */
+  #arm(dueMs: number): void {
+    if (dueMs >= this.#deadlineMs) return;
+    this.#deadline?.cancel();
+    this.#deadlineMs = dueMs;
+    this.#deadline = this.#host.schedule.after(dueMs - this.#host.clock.nowMs(), () => this.#onDeadline());
+  }
+
+  #onDeadline(): void {
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.#deadline = null;
+    const nowMs = this.#host.clock.nowMs();
+    for (let entry = this.#pending.oldest; entry !== null && entry.dueMs <= nowMs; entry = this.#pending.oldest) {
+      this.#host.statistics.timedOut++;
+      this.#giveBack(entry, 0);
+    }
+    for (let entry = this.#waiting.takeDue(nowMs); entry !== null; entry = this.#waiting.takeDue(nowMs)) {
+      this.#ready.push(entry);
+    }
+    this.pump();
+    this.#arm(Math.min(this.#pending.oldest?.dueMs ?? Number.POSITIVE_INFINITY, this.#waiting.dueMs));
+  }
+
+  #touch(when: "soon" | "lazy"): void {
+    this.isDirty = true;
+    this.#host.touch(when);
+  }
+}
