@@ -33,7 +33,7 @@ export class DelayedMessages {
   changes: Delayed[] = [];
   /** Written with the batch under way. */
   inFlight: Delayed[] = [];
-  /** Reads a stored record back; set by `queue-persistence.ts`. */
+  /** Reads a stored record back; set by whoever stores it. */
   load: (number: number) => Uint8Array | null = () => null;
 
   constructor(queue: Queue, context: QueueContext) {

@@ -32,6 +32,8 @@ export interface GroupHost {
   readonly onError: (error: unknown) => void;
   /** The group's records changed: they go with the next batch. `soon` makes one; `lazy` leaves that to somebody else for a while. */
   touch(when: "soon" | "lazy"): void;
+  /** A member gave a message back: it may be the oldest one that nobody works on. */
+  onReturned(offset: number): void;
   /** A message has expired: nobody gets it any more. */
   expire(message: QueueMessage): void;
   /** A message died in a group. */

@@ -1,7 +1,7 @@
 // Hot path: `matches` runs per message of a filtered group. No closure, promise, spread, iterator or regex here.
 import { checkFilter } from "../topic-trie.ts";
 
-/** Which routing keys a group sees. `+` stands for one level, `#` for the rest; `a/#` matches `a`, and `""` matches everything. */
+/** Which routing keys a group sees. `+` stands for one level, `#` for the rest; `a/#` matches `a`, and `""` matches everything. Messages without a key are for `""` and `#` alone. */
 export class KeyFilter {
   readonly text: string;
   readonly #levels: readonly string[];
@@ -27,6 +27,7 @@ export class KeyFilter {
 
   matches(key: string): boolean {
     if (this.#matchesAll) return true;
+    if (key === "") return false;
     if (this.#exact !== null) return key === this.#exact;
     if (key === this.#lastKey) return this.#lastMatched;
     this.#lastKey = key;

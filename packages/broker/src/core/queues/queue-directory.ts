@@ -157,7 +157,14 @@ export class QueueDirectory implements QueueRestorer {
       throw new MessagingError("ERR_QUEUE_LIMIT", `queue ${queue.name} has ${queue.groups.size} groups`);
     }
     const filter = new KeyFilter(request.filter);
-    return this.#addGroup(queue, mode, { number: queue.nextGroupNumber++, id, name, filter, commit, lifetime });
+    const facts = { number: queue.nextGroupNumber++, id, name, filter, commit, lifetime };
+    const group = this.#addGroup(queue, mode, facts);
+    const { log, removed } = queue;
+    if (removed.countAbove > 0 || removed.base > log.first) {
+      for (let offset = log.first; offset < log.next; offset++) if (removed.has(offset)) group.onRemoved(offset);
+    }
+    queue.touch("soon");
+    return group;
   }
 
   /** True when a group may have one member more. */
@@ -168,6 +175,7 @@ export class QueueDirectory implements QueueRestorer {
   /** Deletes a group; its members are told. */
   deleteGroup(queue: Queue, group: Group): void {
     queue.groups.delete(group.id);
+    queue.onReturned(queue.log.first);
     const members = group.members.list.slice();
     group.close();
     for (const member of members) member.consumer.onCancelled("group-deleted");
@@ -216,19 +224,17 @@ export class QueueDirectory implements QueueRestorer {
     const store = settings.lifetime === "durable" ? this.#store : null;
     const log = new QueueLog({ number, store, codec, cache });
     const queue = new Queue(this.#context, settings, log, store !== null);
+    queue.delayed.load = (delayed) => this.#persistence.loadDelayed(queue, delayed);
     this.#queues.set(queue.name, queue);
     this.#router.capture(queue, filtersOf(settings));
     return queue;
   }
 
   #addGroup(queue: Queue, mode: GroupMode, facts: GroupFacts): Group {
-    const { first, next } = queue.log;
+    const { first } = queue.log;
     const group = mode === "stream" ? new StreamGroup(queue, facts, first) : new WorkGroup(queue, facts, first);
     queue.groups.set(facts.id, group);
-    if (queue.removed.countAbove > 0 || queue.removed.base > first) {
-      for (let offset = first; offset < next; offset++) if (queue.removed.has(offset)) group.onRemoved(offset);
-    }
-    queue.touch("soon");
+    queue.onReturned(first); // what others have settled is new to it
     return group;
   }
 

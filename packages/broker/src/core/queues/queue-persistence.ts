@@ -104,7 +104,6 @@ export class QueuePersistence implements BatchSource, CommitListener {
     if (!queue.isStored) return;
     const value = this.#codec.encodeSettings(queue.settings);
     this.#end((batch) => batch.put(recordKeyOf(KIND.queue, queue.number), value));
-    queue.delayed.load = (number) => this.#loadDelayed(queue, number);
   }
 
   /** Removes a queue with everything that belongs to it. */
@@ -133,8 +132,8 @@ export class QueuePersistence implements BatchSource, CommitListener {
     if (queue.isStored && group.lifetime === "lasting") this.#end((batch) => this.#dropGroup(queue, group, batch));
   }
 
-  /** Reads a delayed message back. */
-  #loadDelayed(queue: Queue, number: number): Uint8Array | null {
+  /** Reads a delayed message back. @throws {MessagingError} ERR_STORE_CORRUPT, ERR_STORE_FAILED */
+  loadDelayed(queue: Queue, number: number): Uint8Array | null {
     const value = this.#store?.get(recordKeyOf(KIND.queueDelayed, queue.number, number)) ?? null;
     return value === null ? null : this.#codec.decodeDelayed(value).record.slice();
   }

@@ -194,6 +194,10 @@ export class Queue implements GroupHost {
     return true;
   }
 
+  onReturned(offset: number): void {
+    if (offset < this.#dropFrom) this.#dropFrom = offset;
+  }
+
   primaryProgress(filter: string): { readonly group: string; readonly committed: number } | null {
     const { primaryGroup } = this.settings;
     if (primaryGroup === "") return null;
@@ -238,7 +242,7 @@ export class Queue implements GroupHost {
   sweep(epochMs: number): void {
     this.#raiseRetention(this.settings.retention);
     if (this.settings.kind === "classic") this.#sweepExpired(epochMs);
-    this.touch("lazy");
+    if (this.#head() > this.log.first) this.touch("soon");
   }
 
   /** Ends it: nothing is delivered any more, consumers are told. */
@@ -270,11 +274,16 @@ export class Queue implements GroupHost {
 
   #makeRoom(max: number): void {
     if (this.log.next - this.log.first < max) return;
-    let idle = this.depth;
+    while (this.#idle() >= max) if (!this.#dropOldest()) return;
+  }
+
+  /** Messages that wait for somebody to work on them, in the group that has most of them. */
+  #idle(): number {
+    let idle = -1;
     for (const group of this.groups.values()) {
-      if (group instanceof WorkGroup && group.depth === idle) idle -= group.pendingCount;
+      if (group instanceof WorkGroup) idle = Math.max(idle, group.depth - group.pendingCount);
     }
-    for (; idle >= max; idle--) if (!this.#dropOldest()) return;
+    return idle < 0 ? this.depth : idle;
   }
 
   /** The oldest message that nobody works on becomes a dead letter; false when there is none. */

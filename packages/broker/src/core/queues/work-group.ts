@@ -288,7 +288,11 @@ export class WorkGroup implements Group {
   /** The entry was not settled: it is delivered again, now or later, or it has had its chances. */
   #giveBack(entry: Pending, delayMs: number): void {
     this.#detach(entry);
-    const { log, clock } = this.#host;
+    const { log, clock, removed } = this.#host;
+    if (removed.has(entry.offset)) {
+      this.#finish(entry);
+      return;
+    }
     const limit = this.#host.settings.deliveryLimit;
     if (limit > 0 && entry.count >= limit) {
       const message = log.read(entry.offset, this.#ahead);
@@ -296,6 +300,7 @@ export class WorkGroup implements Group {
       if (message !== null) this.#bury(message, "delivery-limit", entry.count, "");
       return;
     }
+    this.#host.onReturned(entry.offset);
     if (delayMs <= 0) {
       this.#ready.push(entry);
       return;
@@ -305,8 +310,10 @@ export class WorkGroup implements Group {
     this.#arm(entry.dueMs);
   }
 
+  /** Takes a pending entry from its member; whoever calls says what becomes of it. */
   #detach(entry: Pending): void {
     if (entry.state !== "pending") return;
+    entry.state = "done";
     this.#pending.remove(entry);
     if (entry.member !== null) entry.member.pendingCount--;
     entry.member = null;

@@ -1,0 +1,322 @@
+import fc from "fast-check";
+import { VirtualClock } from "polymq/testing";
+import { expect } from "vitest";
+import type { StoreBatch } from "../../storage/batch.ts";
+import { MemoryMedium, MemoryStore } from "../../storage/memory-store.ts";
+import { Hub } from "../hub.ts";
+import { bytesOf } from "../session.test-support.ts";
+import { type ModelSettings, QueueModel } from "./queue-model.test-support.ts";
+import type { QueueSubscription, SettleOutcome } from "./queue-port.ts";
+import { TestConsumer } from "./queue-scene.test-support.ts";
+
+/** One queue that refuses when it is full, and one with priorities that drops its oldest. */
+const QUEUES: readonly ModelSettings[] = [
+  {
+    name: "plain",
+    priorityMax: 0,
+    maxDepth: 25,
+    overflow: "reject",
+    deliveryLimit: 3,
+    visibilityTimeoutMs: 1_000,
+    pendingMax: 8,
+  },
+  {
+    name: "ranked",
+    priorityMax: 2,
+    maxDepth: 15,
+    overflow: "drop-head",
+    deliveryLimit: 0,
+    visibilityTimeoutMs: 700,
+    pendingMax: 100,
+  },
+];
+
+/** A memory store that can fail a commit before or after it took effect, as a crash would. */
+class CrashingStore extends MemoryStore {
+  crash: "never" | "before" | "after" = "never";
+  readonly #onBatch: () => void;
+
+  constructor(medium: MemoryMedium, onBatch: () => void) {
+    super(medium);
+    this.#onBatch = onBatch;
+  }
+
+  override commit(batch: StoreBatch): Promise<void> | null {
+    if (this.crash === "before") throw new Error("crashed before the commit");
+    this.#onBatch();
+    const done = super.commit(batch);
+    if (this.crash === "after") throw new Error("crashed after the commit");
+    return done;
+  }
+}
+
+/** The hub under test. */
+export class RealQueues {
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly #medium = new MemoryMedium();
+  readonly #model: QueueModel;
+  readonly consumers = new Map<string, { readonly consumer: TestConsumer; readonly subscription: QueueSubscription }>();
+  readonly errors: unknown[] = [];
+  hub: Hub;
+  #store: CrashingStore;
+  #batches = 0;
+  /** While time passes the model lags behind: it takes its copy afterwards. */
+  #isPassing = false;
+  nextConsumer = 1;
+
+  constructor(model: QueueModel) {
+    this.#model = model;
+    this.#store = this.#makeStore();
+    this.hub = this.#open();
+    this.run();
+  }
+
+  run(): void {
+    this.clock.advanceSync(0);
+    this.#model.deliver();
+  }
+
+  pass(ms: number): void {
+    this.run();
+    this.#isPassing = true;
+    this.clock.advanceSync(ms);
+    this.#model.advance(ms);
+    this.#isPassing = false;
+    const before = this.#batches;
+    this.hub.committer.touch();
+    this.clock.advanceSync(0);
+    // Everything was stored on the way, so nothing was left for a batch.
+    if (this.#batches === before) this.#model.onBatch();
+    this.#model.deliver();
+  }
+
+  stop(): void {
+    void this.hub.close();
+    this.run();
+    this.#reopen();
+  }
+
+  /** The open batch is lost. */
+  crash(): void {
+    this.hub.schedule.close();
+    this.#store.crash = "before";
+    this.#reopen();
+  }
+
+  /** The store fails while it commits; what was to be delivered then is not. */
+  crashInCommit(when: "before" | "after"): void {
+    this.hub.schedule.close();
+    this.#store.crash = when;
+    this.clock.advanceSync(0);
+    this.#reopen();
+  }
+
+  #reopen(): void {
+    this.#model.reopen();
+    this.consumers.clear();
+    this.#store = this.#makeStore();
+    this.hub = this.#open();
+    this.clock.advanceSync(0);
+  }
+
+  #makeStore(): CrashingStore {
+    return new CrashingStore(this.#medium, () => {
+      this.#batches++;
+      if (!this.#isPassing) this.#model.onBatch();
+    });
+  }
+
+  #open(): Hub {
+    return Hub.open({
+      clock: this.clock,
+      store: this.#store,
+      sweepIntervalMs: 2_000_000_000,
+      onError: (error) => this.errors.push(error),
+      queues: [
+        { name: "dead", maxDepth: 0 },
+        ...QUEUES.map((settings) => ({ ...settings, ttlMs: 0, deadLetter: { queue: "dead" } })),
+      ],
+    });
+  }
+}
+
+/** One step: what is done to both, and then everything is compared. */
+class Step implements fc.Command<QueueModel, RealQueues> {
+  readonly #text: string;
+  readonly #do: (model: QueueModel, real: RealQueues) => void;
+
+  constructor(text: string, run: (model: QueueModel, real: RealQueues) => void) {
+    this.#text = text;
+    this.#do = run;
+  }
+
+  check(): boolean {
+    return true;
+  }
+
+  run(model: QueueModel, real: RealQueues): void {
+    this.#do(model, real);
+    compare(model, real);
+  }
+
+  toString(): string {
+    return this.#text;
+  }
+}
+
+function compare(model: QueueModel, real: RealQueues): void {
+  expect(real.errors).toEqual([]);
+  for (const [id, { consumer }] of real.consumers) {
+    const got = consumer.got.map((one) => `${one.offset}/${one.deliveryCount}`);
+    expect({ id, got }).toEqual({ id, got: model.consumers.get(id)?.got });
+  }
+  for (const { name } of QUEUES) {
+    const queue = real.hub.queues.get(name);
+    const expected = model.figures(name);
+    const groups = (queue?.groups ?? []).map(({ id, pending, returned, committed, depth }) => [
+      id,
+      { pending, returned, committed, depth },
+    ]);
+    const { first, next, depth } = queue ?? {};
+    expect({ name, first, next, depth, groups: Object.fromEntries(groups) }).toEqual({ name, ...expected });
+  }
+  const letters = real.hub.queues.peek("dead", 0, 1_000_000).map(({ deadLetter: one }) => {
+    return `${one?.reason} ${one?.queue} ${one?.group} ${one?.offset} ${one?.count}`;
+  });
+  expect(letters.sort()).toEqual(model.letters.slice().sort());
+}
+
+const queueNames = fc.constantFrom("plain", "ranked");
+const keys = fc.constantFrom("", "a", "a/b", "b");
+const small = fc.nat({ max: 40 });
+
+const publish = fc
+  .tuple(queueNames, keys, fc.nat({ max: 3 }), fc.constantFrom(Number.POSITIVE_INFINITY, 300, 2_000))
+  .map(([name, key, priority, lifeMs]) => {
+    return new Step(`publish ${name}/${key} priority ${priority} for ${lifeMs} ms`, (model, real) => {
+      const view = real.hub.transientMessage();
+      view.begin(key === "" ? `$queue/${name}` : `$queue/${name}/${key}`, bytesOf("x"));
+      view.expiresAtMs = real.clock.epochMs() + lifeMs;
+      const refused = real.hub.queues.publish(view, { priority });
+      expect(refused === null).toBe(model.publish(name, key, priority, model.nowMs + lifeMs));
+    });
+  });
+
+const subscribe = fc
+  .tuple(queueNames, fc.constantFrom("g", "h"), fc.constantFrom("", "", "a/#", "+"), fc.nat({ max: 6 }))
+  .map(([name, group, filter, credit]) => {
+    return new Step(`subscribe ${name} ${group} ${filter} credit ${credit}`, (model, real) => {
+      if (real.consumers.size >= 6) return;
+      const id = `c${real.nextConsumer++}`;
+      const consumer = new TestConsumer(id, credit);
+      const subscription = real.hub.queues.subscribe(name, { consumer, group, filter });
+      real.consumers.set(id, { consumer, subscription });
+      expect(subscription.groupId).toBe(model.subscribe(name, group, filter, id, credit));
+      subscription.wake();
+    });
+  });
+
+const credit = fc.tuple(small, fc.integer({ min: 1, max: 5 })).map(([pick, count]) => {
+  return new Step(`credit ${count} for consumer ${pick}`, (model, real) => {
+    const id = pickFrom([...real.consumers.keys()], pick);
+    const one = real.consumers.get(id ?? "");
+    if (id === undefined || one === undefined) return;
+    one.consumer.credit += count;
+    one.subscription.wake();
+    model.give(id, count);
+  });
+});
+
+const leave = small.map((pick) => {
+  return new Step(`consumer ${pick} leaves`, (model, real) => {
+    const id = pickFrom([...real.consumers.keys()], pick);
+    if (id === undefined) return;
+    real.consumers.get(id)?.subscription.close();
+    real.consumers.delete(id);
+    model.leave(id);
+  });
+});
+
+const outcomes: fc.Arbitrary<SettleOutcome> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant({ is: "ack" } as const) },
+  { weight: 2, arbitrary: fc.constantFrom(0, 0, 150, 900).map((delayMs) => ({ is: "nack", delayMs }) as const) },
+  { weight: 1, arbitrary: fc.constant({ is: "reject" } as const) },
+);
+
+const settle = fc.tuple(queueNames, small, small, outcomes).map(([name, pick, at, outcome]) => {
+  return new Step(`${outcome.is} ${at} of ${name}, group ${pick}`, (model, real) => {
+    const { first, next, groups } = model.figures(name);
+    const group = pickFrom(Object.keys(groups), pick);
+    if (group === undefined) return;
+    // Mostly what is there, sometimes what was or will be.
+    const offset = Math.max(0, first - 1) + (at % (next - first + 3));
+    const result = real.hub.queues.settle(name, group, offset, outcome);
+    const delayMs = outcome.is === "nack" ? (outcome.delayMs ?? 0) : 0;
+    expect(result).toBe(model.settle(name, group, offset, outcome.is, delayMs));
+  });
+});
+
+const turn = fc.constant(new Step("turn", (_model, real) => real.run()));
+
+const pass = fc.integer({ min: 1, max: 1_200 }).map((ms) => new Step(`${ms} ms`, (_model, real) => real.pass(ms)));
+
+const purge = queueNames.map((name) => {
+  return new Step(`purge ${name}`, (model, real) => expect(real.hub.queues.purge(name)).toBe(model.purge(name)));
+});
+
+const clear = fc.constant(
+  new Step("clear dead letters", (model, real) => {
+    real.hub.queues.purge("dead");
+    model.clearLetters();
+  }),
+);
+
+const sweep = fc.constant(
+  new Step("sweep", (model, real) => {
+    for (const { name } of QUEUES) model.sweep(name);
+    real.hub.queues.sweep(real.clock.epochMs());
+  }),
+);
+
+const restart = fc.constant(new Step("restart", (_model, real) => real.stop()));
+const crash = fc.constant(new Step("crash", (_model, real) => real.crash()));
+const crashInCommit = fc
+  .constantFrom("before" as const, "after" as const)
+  .map((when) => new Step(`crash ${when} the commit`, (_model, real) => real.crashInCommit(when)));
+
+const ARBITRARIES: fc.Arbitrary<fc.Command<QueueModel, RealQueues>>[] = [
+  ...Array.from({ length: 6 }, () => publish),
+  ...Array.from({ length: 5 }, () => turn),
+  ...Array.from({ length: 6 }, () => settle),
+  ...Array.from({ length: 3 }, () => credit),
+  subscribe,
+  subscribe,
+  leave,
+  pass,
+  pass,
+  purge,
+  sweep,
+  clear,
+  restart,
+  crash,
+  crashInCommit,
+];
+
+/** Runs at least `steps` commands on the queues and on their model; a failure is thrown with its seed and the shortest way to it. Returns the steps made. */
+export function checkAgainstModel(steps: number, seed?: number): number {
+  let made = 0;
+  const commandsPerRun = 100;
+  const sequences = fc.commands(ARBITRARIES, { maxCommands: commandsPerRun, size: "max" });
+  const property = fc.property(sequences, (commands) => {
+    const model = new QueueModel(QUEUES);
+    fc.modelRun(() => ({ model, real: new RealQueues(model) }), commands);
+    for (const _ of commands) made++;
+  });
+  const numRuns = Math.ceil(steps / commandsPerRun) * 2; // sequences are half as long on average
+  fc.assert(property, { numRuns, ...(seed === undefined ? {} : { seed }) });
+  return made;
+}
+
+function pickFrom<T>(items: readonly T[], pick: number): T | undefined {
+  return items.length === 0 ? undefined : items[pick % items.length];
+}
