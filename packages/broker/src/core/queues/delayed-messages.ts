@@ -1,3 +1,4 @@
+import { corrupt } from "../records.ts";
 import type { Deadline } from "../schedule.ts";
 import { Heap } from "./heap.ts";
 import type { Enqueueable, Queue, QueueContext } from "./queue.ts";
@@ -102,7 +103,10 @@ export class DelayedMessages {
       this.#heap.pop();
       const record = top.record ?? this.load(top.number);
       this.#leave(top);
-      if (record === null) continue;
+      if (record === null) {
+        this.#context.onError(corrupt(`delayed message ${top.number} of queue ${this.#queue.name} is missing`));
+        continue;
+      }
       const message = this.#context.codec.decode(0, record);
       // Confirmed long ago: no limit can refuse it any more.
       this.#queue.append(message, message.keyStart, message.priority, null);

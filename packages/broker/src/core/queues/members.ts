@@ -19,7 +19,9 @@ export class Member {
 export class Members {
   readonly list: Member[] = [];
   distribution: "round-robin" | "single-active";
+  /** Where the next search begins, and what the last one found. */
   #turn = 0;
+  #found = 0;
 
   constructor(distribution: "round-robin" | "single-active") {
     this.distribution = distribution;
@@ -36,7 +38,7 @@ export class Members {
     if (at < this.#turn) this.#turn--;
   }
 
-  /** The member whose turn it is among those that are awake and have credit, or null. It stays its turn until {@link took} is called. */
+  /** The member whose turn it is among those that are awake and have credit, or null. The turn passes on when {@link took} is called. */
   next(): Member | null {
     const { list } = this;
     const count = this.distribution === "single-active" ? Math.min(1, list.length) : list.length;
@@ -45,7 +47,7 @@ export class Members {
       if (at >= count) at %= count;
       const member = list[at] as Member;
       if (member.isAwake && member.consumer.credit > 0) {
-        this.#turn = at;
+        this.#found = at;
         return member;
       }
     }
@@ -54,7 +56,7 @@ export class Members {
 
   /** The member of the last {@link next} took something: it is the turn of the one behind it. */
   took(): void {
-    this.#turn++;
+    this.#turn = this.#found + 1;
     if (this.#turn >= this.list.length) this.#turn = 0;
   }
 }

@@ -122,9 +122,9 @@ export class QueueDirectory implements QueueRestorer {
     if (existing === undefined) return { queue: this.#create(settings), isNew: true };
     const difference = settingsDifference(existing.settings, settings);
     if (difference === null) return { queue: existing, isNew: false };
-    const isFixed = ["kind", "lifetime", "priorityMax"].some((field) => field === difference);
-    if (ifExists === "check" || isFixed) {
-      throw new MessagingError("ERR_QUEUE_EXISTS", `queue ${settings.name} exists with another ${difference}`);
+    const fixed = fixedDifference(existing.settings, settings);
+    if (ifExists === "check" || fixed !== null) {
+      throw new MessagingError("ERR_QUEUE_EXISTS", `queue ${settings.name} exists with another ${fixed ?? difference}`);
     }
     this.#update(existing, settings);
     return { queue: existing, isNew: false };
@@ -187,8 +187,9 @@ export class QueueDirectory implements QueueRestorer {
   /** Has an ephemeral queue deleted once it was unused and empty for long enough. To be called when its last consumer left. */
   watch(queue: Queue): void {
     if (queue.settings.lifetime !== "ephemeral" || queue.isUsed) return;
-    this.#context.schedule.after(queue.settings.expiresAfterMs, () => {
-      if (this.#queues.get(queue.name) !== queue || queue.isUsed) return;
+    queue.expiry?.cancel();
+    queue.expiry = this.#context.schedule.after(queue.settings.expiresAfterMs, () => {
+      if (queue.isUsed) return;
       if (queue.depth === 0 && queue.delayed.count === 0) this.delete(queue);
       else this.watch(queue);
     });
@@ -245,6 +246,13 @@ export class QueueDirectory implements QueueRestorer {
     this.#persistence.saveQueue(queue);
     queue.pump();
   }
+}
+
+/** A field that cannot change and is different, or null. */
+function fixedDifference(a: QueueSettings, b: QueueSettings): string | null {
+  if (a.kind !== b.kind) return "kind";
+  if (a.lifetime !== b.lifetime) return "lifetime";
+  return a.priorityMax === b.priorityMax ? null : "priorityMax";
 }
 
 /** All filters of topics whose messages a queue takes. */

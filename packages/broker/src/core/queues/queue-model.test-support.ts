@@ -301,19 +301,18 @@ export class QueueModel {
     return null;
   }
 
-  /** The message that is delivered next: highest priority, then lowest offset, of what is new or to come again. */
+  /** The message that is delivered next: highest priority, then lowest offset, of what is new or to come again; of the latter alone when the group is full. */
   #next(queue: ModelQueue, group: ModelGroup): ModelMessage | null {
     const { settings } = queue;
     for (;;) {
+      const out = [...group.entries.values()].filter((one) => one.status !== "settled").length;
       const open = queue.messages.filter((one) => {
         const status = one.offset < group.base ? "settled" : group.entries.get(one.offset)?.status;
-        return one.isDurable && (status === undefined || status === "ready");
+        return one.isDurable && (status === "ready" || (status === undefined && out < settings.pendingMax));
       });
       const top = open.sort((a, b) => b.priority - a.priority || a.offset - b.offset)[0];
       if (top === undefined) return null;
       const entry = group.entries.get(top.offset);
-      const out = [...group.entries.values()].filter((one) => one.status !== "settled").length;
-      if (entry === undefined && out >= settings.pendingMax) return null;
       if (top.isRemoved || !matches(group.filter, top.key)) settle(group, top.offset);
       else if (top.expiresAtMs <= this.nowMs) {
         this.#remove(queue, top, "expired");

@@ -1,6 +1,6 @@
 // Hot path: `refusal` and `enqueue` run per message. No closure, promise, spread, iterator or regex on their usual way.
 import { type Clock, MessagingError } from "polymq/internal";
-import type { Schedule } from "../schedule.ts";
+import type { Deadline, Schedule } from "../schedule.ts";
 import { DELAYED_MAX, DelayedMessages } from "./delayed-messages.ts";
 import type { Death, Group, GroupHost } from "./group.ts";
 import { PriorityLanes } from "./priority-lanes.ts";
@@ -29,6 +29,9 @@ export interface QueueContext {
   readonly bury: (queue: Queue, message: QueueMessage, death: Death) => void;
 }
 
+/** Expired messages that one sweep takes out at most before others have their turn. */
+const SWEPT_MAX = 1_000;
+
 /** What may be queued: a publisher's view, or a message out of another queue. */
 export type Enqueueable = Enqueued & { readonly expiresAtMs: number };
 
@@ -50,6 +53,8 @@ export class Queue implements GroupHost {
   /** True when it survives a restart. */
   readonly isStored: boolean;
   settings: QueueSettings;
+  /** When it goes for want of use; for `queue-directory.ts`. */
+  expiry: Deadline | null = null;
   /** True while it waits for the next batch; for `queue-persistence.ts`. */
   isDirty = false;
   /** Appended entries of the batch under way end here; for `queue-persistence.ts`. */
@@ -241,13 +246,14 @@ export class Queue implements GroupHost {
   /** Expired messages at the head go, and what retention does not hold any more. */
   sweep(epochMs: number): void {
     this.#raiseRetention(this.settings.retention);
-    if (this.settings.kind === "classic") this.#sweepExpired(epochMs);
+    if (this.settings.kind === "classic") this.#sweepExpired(epochMs, SWEPT_MAX);
     if (this.#head() > this.log.first) this.touch("soon");
   }
 
   /** Ends it: nothing is delivered any more, consumers are told. */
   close(reason: "queue-deleted" | null): void {
     this.delayed.close();
+    this.expiry?.cancel();
     for (const group of this.groups.values()) {
       const members = group.members.list.slice();
       group.close();
@@ -301,12 +307,17 @@ export class Queue implements GroupHost {
     return false;
   }
 
-  #sweepExpired(epochMs: number): void {
+  #sweepExpired(epochMs: number, countMax: number): void {
     const { log } = this;
+    let left = countMax;
     for (let offset = log.first; offset < log.durableNext; offset++) {
       if (!this.isLive(offset)) continue;
       const message = log.read(offset);
       if (message === null || message.expiresAtMs > epochMs) return;
+      if (left-- === 0) {
+        this.schedule.after(0, () => this.#sweepExpired(epochMs, countMax));
+        return;
+      }
       this.expire(message);
     }
   }

@@ -7,6 +7,9 @@ import { ReadAhead } from "./queue-log.ts";
 import type { QueueMessage } from "./queue-message.ts";
 import type { CommitResult, SettleOutcome, SettleResult, StreamPosition } from "./queue-port.ts";
 
+/** Messages that one run passes over at most before others have their turn; a filter can leave most of a log out. */
+const PASSED_MAX = 4096;
+
 /** A group whose members read a log by one position. Nothing is pending: what was read stays, and can be read again from a committed offset on. */
 export class StreamGroup implements Group {
   readonly mode = "stream";
@@ -137,8 +140,9 @@ export class StreamGroup implements Group {
   }
 
   #run(epochMs: number): void {
-    const { log, members } = { log: this.#host.log, members: this.members };
-    for (;;) {
+    const { members } = this;
+    const { log } = this.#host;
+    for (let passed = 0; passed < PASSED_MAX; ) {
       const member = members.next();
       if (member === null) return;
       if (this.#cursor < log.first) this.#cursor = log.first;
@@ -146,8 +150,10 @@ export class StreamGroup implements Group {
       const message = this.#wanted(this.#cursor, epochMs);
       this.#cursor++;
       this.#scheduleCommit();
-      if (message !== null) this.#deliver(message, member);
+      if (message === null) passed++;
+      else this.#deliver(message, member);
     }
+    this.#host.schedule.after(0, () => this.pump());
   }
 
   #wanted(offset: number, epochMs: number): QueueMessage | null {

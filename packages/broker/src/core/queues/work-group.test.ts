@@ -265,3 +265,42 @@ describe("a group with a filter", () => {
     expect([x.consumer.texts, y.consumer.texts]).toEqual([["a"], ["a"]]);
   });
 });
+
+describe("a group at its limits", () => {
+  test("loses no message of a member when one of its other messages is dead-lettered", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "q", deliveryLimit: 2 });
+    const x = scene.consume("q");
+    for (const text of ["a", "b"]) scene.publish("q", text);
+    for (let i = 0; i < 2; i++) x.subscription.settle(0, { is: "nack" });
+    x.subscription.close();
+    expect(scene.consume("q").consumer.counted).toEqual(["b/1"]);
+  });
+
+  test("delivers nothing later before all that a member gave back", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "q", deliveryLimit: 2, pendingMax: 2 });
+    const [x, y] = [scene.consume("q"), scene.consume("q", "g", { credit: 0 })];
+    scene.publish("q", "a");
+    x.subscription.settle(0, { is: "nack" });
+    for (const text of ["b", "c"]) scene.publish("q", text);
+    y.consumer.credit = 9;
+    x.subscription.close();
+    expect(y.consumer.counted).toEqual(["b/1", "c/0"]);
+    scene.run();
+    expect(scene.deadLetters("q")).toMatchObject([{ offset: 0 }]);
+  });
+
+  test("delivers what came back when a message of a higher priority has no room", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "q", priorityMax: 3, pendingMax: 1 });
+    const x = scene.consume("q");
+    scene.publish("q", "low");
+    scene.publish("q", "high", { priority: 3 });
+    x.subscription.close();
+    const { consumer, subscription } = scene.consume("q");
+    expect(consumer.counted).toEqual(["low/1"]);
+    subscription.settle(0, { is: "ack" });
+    expect(consumer.texts).toEqual(["low", "high"]);
+  });
+});

@@ -12,6 +12,9 @@ import type { SettleOutcome, SettleResult } from "./queue-port.ts";
 import { ReadyLine, WaitingLine } from "./returned-lines.ts";
 import { SettledPages } from "./settled-pages.ts";
 
+/** Messages that one run passes over at most before others have their turn; a filter can leave most of a log out. */
+const PASSED_MAX = 4096;
+
 /**
  * A group whose members share the work: each message is delivered to one of them until it is settled. First deliveries follow the log
  * within a priority; what comes back stands in its old place again, or waits out of line when it is to be delayed.
@@ -42,6 +45,7 @@ export class WorkGroup implements Group {
   /** True when more could be delivered but for the limit of unsettled messages. */
   #isFull = false;
   #pumping: "no" | "yes" | "again" = "no";
+  #isClosed = false;
   /** Of the current run. */
   #nowMs = 0;
   #epochMs = 0;
@@ -89,12 +93,7 @@ export class WorkGroup implements Group {
   leave(member: Member): void {
     member.isGone = true;
     this.members.remove(member);
-    let entry = member.pendingCount > 0 ? this.#pending.oldest : null;
-    while (entry !== null) {
-      const after: Pending | null = entry.after;
-      if (entry.member === member) this.#giveBack(entry, 0);
-      entry = after;
-    }
+    if (member.pendingCount > 0) this.#giveBackAll(member);
     if (this.members.list.length === 0) this.#ahead.clear();
     this.pump();
   }
@@ -122,7 +121,7 @@ export class WorkGroup implements Group {
 
   settle(offset: number, outcome: SettleOutcome): SettleResult {
     const entry = this.#entries.get(offset);
-    if (entry === undefined) return "not-pending";
+    if (entry === undefined || this.#isClosed) return "not-pending";
     const { statistics } = this.#host;
     switch (outcome.is) {
       case "ack":
@@ -178,6 +177,7 @@ export class WorkGroup implements Group {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#deadline?.cancel();
     this.#deadline = null;
     for (const member of this.members.list) member.isGone = true;
@@ -198,17 +198,18 @@ export class WorkGroup implements Group {
   /** The next message to deliver as an entry, its body in `#message`; null when there is none. */
   #take(): Pending | null {
     const { log, settings, lanes } = this.#host;
-    for (;;) {
+    for (let passed = 0; passed < PASSED_MAX; passed++) {
       const ready = this.#ready.peek();
       const offset = this.fresh.peek(log.durableNext, this.settled.base);
-      if (ready !== null && (offset < 0 || lanes === null || ready.priority >= this.fresh.priority)) {
+      const isFull = this.#entries.size >= settings.pendingMax;
+      if (ready !== null && (offset < 0 || isFull || lanes === null || ready.priority >= this.fresh.priority)) {
         this.#ready.pop();
         if (this.#isWanted(ready.offset) && !this.#hasHadItsChances(ready)) return ready;
         if (ready.state !== "done") this.#finish(ready);
         continue;
       }
       if (offset < 0) return null;
-      if (this.#entries.size >= settings.pendingMax) {
+      if (isFull) {
         this.#isFull = true;
         return null;
       }
@@ -223,6 +224,8 @@ export class WorkGroup implements Group {
       this.#entries.add(offset, entry);
       return entry;
     }
+    this.#host.schedule.after(0, () => this.pump());
+    return null;
   }
 
   /** Reads a message into `#message`; false when it is gone, not for this group, or has expired, which ends it for all groups. */
@@ -283,6 +286,19 @@ export class WorkGroup implements Group {
     if (!this.#isFull) return;
     this.#isFull = false;
     this.pump();
+  }
+
+  /** All that a member has goes back before anything is delivered: what comes back stands before anything later. */
+  #giveBackAll(member: Member): void {
+    const pumping = this.#pumping;
+    this.#pumping = "yes";
+    let entry = this.#pending.oldest;
+    while (entry !== null) {
+      const after: Pending | null = entry.after;
+      if (entry.member === member) this.#giveBack(entry, 0);
+      entry = after;
+    }
+    this.#pumping = pumping;
   }
 
   /** The entry was not settled: it is delivered again, now or later, or it has had its chances. */
@@ -346,6 +362,7 @@ export class WorkGroup implements Group {
     this.#deadlineMs = Number.POSITIVE_INFINITY;
     this.#deadline = null;
     const nowMs = this.#host.clock.nowMs();
+    this.#pumping = "yes"; // timers are called by nobody who delivers
     for (let entry = this.#pending.oldest; entry !== null && entry.dueMs <= nowMs; entry = this.#pending.oldest) {
       this.#host.statistics.timedOut++;
       this.#giveBack(entry, 0);
@@ -353,6 +370,7 @@ export class WorkGroup implements Group {
     for (let entry = this.#waiting.takeDue(nowMs); entry !== null; entry = this.#waiting.takeDue(nowMs)) {
       this.#ready.push(entry);
     }
+    this.#pumping = "no";
     this.pump();
     this.#arm(Math.min(this.#pending.oldest?.dueMs ?? Number.POSITIVE_INFINITY, this.#waiting.dueMs));
   }

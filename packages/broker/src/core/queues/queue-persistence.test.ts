@@ -1,0 +1,153 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { VirtualClock } from "polymq/testing";
+import { nodePlatform } from "polymq/transport";
+import { afterEach, describe, expect, test } from "vitest";
+import type { StoreBatch, StoreOp } from "../../storage/batch.ts";
+import { LmdbStore } from "../../storage/lmdb-store.ts";
+import { MemoryStore } from "../../storage/memory-store.ts";
+import type { Store } from "../../storage/store.ts";
+import { Hub } from "../hub.ts";
+import { bytesOf } from "../session.test-support.ts";
+import { QueueScene, TestConsumer } from "./queue-scene.test-support.ts";
+
+/** A store whose commits take as long as the test wants. */
+class SlowStore extends MemoryStore {
+  readonly batches: StoreOp[][] = [];
+  #finish: (() => void) | null = null;
+
+  override commit(batch: StoreBatch): Promise<void> | null {
+    this.batches.push(batch.ops.slice());
+    void super.commit(batch); // a memory store is done at once
+    return new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  /** The commit that runs is done. */
+  finish(): void {
+    this.#finish?.();
+    this.#finish = null;
+  }
+}
+
+function slowScene() {
+  const clock = new VirtualClock();
+  const store = new SlowStore();
+  const hub = Hub.open({ clock, store });
+  const publish = (text: string): void => {
+    const view = hub.transientMessage();
+    view.begin("$queue/q", bytesOf(text));
+    hub.queues.publish(view);
+  };
+  const finish = async (): Promise<void> => {
+    store.finish();
+    await clock.settle();
+  };
+  return { clock, store, hub, publish, finish };
+}
+
+describe("what is delivered", () => {
+  test("was durable before, however long that takes", async () => {
+    const { clock, hub, publish, finish } = slowScene();
+    const consumer = new TestConsumer("c", 9);
+    hub.queues.subscribe("q", { consumer, group: "g" }).wake();
+    await clock.settle();
+    await finish();
+    publish("a");
+    await clock.settle();
+    publish("b");
+    await clock.settle();
+    expect(consumer.texts).toEqual([]);
+    await finish();
+    expect(consumer.texts).toEqual(["a"]);
+    await finish();
+    expect(consumer.texts).toEqual(["a", "b"]);
+  });
+
+  test("is not held up by storing how far deliveries got: that goes with the next batch, or a little later", async () => {
+    const { clock, store, hub, publish, finish } = slowScene();
+    const consumer = new TestConsumer("c", 9);
+    hub.queues.subscribe("q", { consumer, group: "g" }).wake();
+    publish("a");
+    await clock.settle();
+    await finish();
+    expect([consumer.texts, store.batches.length]).toEqual([["a"], 1]);
+    await clock.advance(99);
+    expect(store.batches.length).toBe(1);
+    await clock.advance(1);
+    expect(store.batches[1]?.map((op) => op.is)).toEqual(["put"]);
+  });
+});
+
+describe("one batch has everything that one call causes", () => {
+  test("a rejection: the settlement, the dead letter and its queue", () => {
+    const scene = new QueueScene();
+    const { subscription } = scene.consume("q");
+    scene.publish("q", "a");
+    const before = scene.hub.committer.commits;
+    subscription.settle(0, { is: "reject" });
+    scene.run();
+    expect(scene.hub.committer.commits - before).toBe(1);
+  });
+
+  test("a message for several queues", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "x", topics: ["$queue/y"] });
+    scene.hub.queues.declare({ name: "y" });
+    scene.run();
+    const before = scene.hub.committer.commits;
+    scene.publish("y", "a");
+    expect(scene.hub.committer.commits - before).toBe(1);
+  });
+
+  test("a delayed message whose time has come: its record goes, the message comes", async () => {
+    const { clock, store, hub, finish } = slowScene();
+    const view = hub.transientMessage();
+    view.begin("$queue/q", bytesOf("a"));
+    hub.queues.publish(view, { deliverAfterMs: 1000 });
+    await clock.settle();
+    await finish();
+    await clock.advance(1000);
+    expect(store.batches[1]?.map((op) => op.is)).toEqual(["append", "delete"]);
+  });
+});
+
+describe("over a store on disk", () => {
+  const open: { hub: Hub; directory: string }[] = [];
+
+  afterEach(async () => {
+    for (const { hub, directory } of open.splice(0)) {
+      await hub.close();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
+  test("queues, groups and what was delivered are there again", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "polymq-queues-"));
+    const start = async (): Promise<Hub> => {
+      const store: Store = await LmdbStore.open({ directory, durability: "buffered" });
+      return Hub.open({ clock: nodePlatform().clock, store, queueLimits: { cacheBytesMax: 0 } });
+    };
+    const first = await start();
+    const consumer = new TestConsumer("c", 150);
+    const subscription = first.queues.subscribe("q", { consumer, group: "g" });
+    subscription.wake();
+    const view = first.transientMessage();
+    for (let i = 0; i < 200; i++) {
+      view.begin(`$queue/q/${i}`, bytesOf(`${i}`));
+      first.queues.publish(view);
+    }
+    await first.committer.flush();
+    expect(consumer.got).toHaveLength(150);
+    for (let offset = 0; offset < 150; offset++) if (offset % 3 !== 0) subscription.settle(offset, { is: "ack" });
+    await first.close();
+    const second = await start();
+    open.push({ hub: second, directory });
+    const again = new TestConsumer("d", 1000);
+    second.queues.subscribe("q", { consumer: again, group: "g" }).wake();
+    const expected = Array.from({ length: 200 }, (_, i) => i).filter((i) => i >= 150 || i % 3 === 0);
+    expect(again.counted).toEqual(expected.map((i) => `${i}/${i < 150 ? 1 : 0}`));
+  });
+});
