@@ -7,9 +7,10 @@ import { Chance } from "../world/chance.ts";
 import { Faults } from "../world/faults.ts";
 import { Network } from "../world/network.ts";
 import type { PlantedFault } from "../world/planted-fault.ts";
-import { drawProfile, type FaultKind, type Profile } from "../world/profile.ts";
+import { drawProfile, type Profile } from "../world/profile.ts";
 import { Promises } from "../world/promises.ts";
 import { Trace } from "../world/trace.ts";
+import type { Trouble } from "../world/trouble.ts";
 import type { World } from "../world/world.ts";
 import type { Stage, Workload } from "./workload.ts";
 
@@ -17,6 +18,10 @@ import type { Stage, Workload } from "./workload.ts";
 export interface RunOptions {
   /** A mistake to put in. Default: none. */
   readonly plant?: PlantedFault | null;
+  /** In place of one that is drawn. */
+  readonly profile?: Profile;
+  /** In place of faults at random. */
+  readonly trouble?: (world: World) => Trouble;
   /** Gets each line of the trace as it comes. */
   readonly print?: ((line: string) => void) | null;
 }
@@ -31,7 +36,8 @@ export interface RunReport {
   readonly events: number;
   /** The newest lines of the trace. */
   readonly tail: readonly string[];
-  readonly faults: Readonly<Record<FaultKind, number>>;
+  /** How often each kind of trouble came, in the trouble's own words. */
+  readonly trouble: Readonly<Record<string, number>>;
   readonly virtualMs: number;
 }
 
@@ -51,7 +57,7 @@ class Simulation {
   readonly #seed: number;
   readonly #world: World;
   readonly #profile: Profile;
-  readonly #faults: Faults;
+  readonly #trouble: Trouble;
   readonly #network: Network;
   readonly #host: BrokerHost;
   readonly #workloads: readonly Workload[];
@@ -64,26 +70,30 @@ class Simulation {
     this.#startedMs = clock.nowMs();
     const trace = new Trace(clock, options.print ?? null);
     this.#world = { clock, chance, trace, promises: new Promises(), violations: [] };
-    this.#profile = drawProfile(chance);
-    this.#faults = new Faults(this.#world, this.#profile);
-    this.#network = new Network(this.#world, this.#profile.network);
+    this.#profile = options.profile ?? drawProfile(chance);
+    this.#trouble = options.trouble?.(this.#world) ?? new Faults(this.#world, this.#profile);
+    this.#network = new Network(this.#world, this.#profile.network, this.#trouble.onPacket ?? null);
     this.#host = new BrokerHost({
       world: this.#world,
       network: this.#network,
       options: this.#profile.broker,
-      fate: () => this.#faults.nextSync(),
+      fate: () => this.#trouble.nextSync(),
       restartMs: () => chance.integer(0, 2_000),
       plant: options.plant ?? null,
     });
     const stage: Stage = { world: this.#world, profile: this.#profile, network: this.#network, host: this.#host };
-    this.#workloads = [new TopicWorkload(stage), ...(chance.happens(0.3) ? [new RetainedWorkload(stage)] : [])];
+    const { topics, retained } = this.#profile.workloads;
+    this.#workloads = [
+      ...(topics ? [new TopicWorkload(stage)] : []),
+      ...(retained ? [new RetainedWorkload(stage)] : []),
+    ];
   }
 
   async run(): Promise<RunReport> {
     const { clock, trace, violations } = this.#world;
     await this.#host.start();
     for (const workload of this.#workloads) workload.start();
-    this.#faults.start(this.#network, this.#host);
+    this.#trouble.start(this.#network, this.#host);
     await clock.advance(this.#profile.runMs);
     await this.#settle();
     for (const workload of this.#workloads) violations.push(...(await this.#within(workload.check(), workload.name)));
@@ -96,7 +106,7 @@ class Simulation {
       traceHash: hash,
       events,
       tail,
-      faults: this.#faults.counts,
+      trouble: this.#trouble.counts,
       virtualMs,
     };
   }
@@ -105,7 +115,7 @@ class Simulation {
   async #settle(): Promise<void> {
     const { clock, trace } = this.#world;
     trace.note("peace", "nothing breaks any more");
-    this.#faults.stop();
+    this.#trouble.stop();
     this.#network.heal();
     for (const workload of this.#workloads) workload.heal();
     for (const link of this.#network.links) link.cut("both", 0);

@@ -1,6 +1,7 @@
 import { isMessagingError, type MqttMessage } from "polymq/mqtt";
 import { lastingClient, untilDone } from "../run/actor-client.ts";
 import type { Stage, Workload } from "../run/workload.ts";
+import { scaled } from "../world/profile.ts";
 import type { SimClient } from "../world/sim-client.ts";
 import { passed } from "../world/world.ts";
 import { type Audience, TopicLedger } from "./topic-ledger.ts";
@@ -22,10 +23,10 @@ export class TopicWorkload implements Workload {
 
   start(): void {
     const { chance } = this.#stage.world;
-    const publishers = chance.integer(1, 3);
+    const publishers = scaled(this.#stage.profile, chance.integer(1, 3));
     this.#publishersLeft = publishers;
     for (let i = 0; i < publishers; i++) void this.#publisher(`pub${i}`);
-    for (let i = chance.integer(1, 3); i > 0; i--) this.#subscriber(`sub${i}`);
+    for (let i = scaled(this.#stage.profile, chance.integer(1, 3)); i > 0; i--) this.#subscriber(`sub${i}`);
     if (chance.happens(0.5)) this.#group(chance.integer(1, 3));
   }
 
@@ -51,10 +52,11 @@ export class TopicWorkload implements Workload {
     const { chance } = world;
     const client = this.#client(name);
     await untilDone(this.#stage, `${name} connects`, () => client.connect());
-    const bursts = chance.integer(2, 12);
+    const bursts = scaled(profile, chance.integer(2, 12));
     for (let burst = 0; burst < bursts; burst++) {
       await passed(world, chance.integer(0, Math.ceil(profile.runMs / bursts)));
-      for (let i = chance.integer(1, 8); i > 0; i--) this.#publish(client, `t/${name}/${chance.integer(0, 1)}`);
+      for (let i = scaled(profile, chance.integer(1, 8)); i > 0; i--)
+        this.#publish(client, `t/${name}/${chance.integer(0, 1)}`);
     }
     this.#publishersLeft--;
   }

@@ -32,6 +32,7 @@ interface Running {
 export class BrokerHost {
   readonly medium: FaultMedium = new FaultMedium();
   readonly #host: BrokerHostOptions;
+  readonly #startListeners: ((broker: MemoryBroker) => void)[] = [];
   #running: Running | null = null;
   #crashes = 0;
 
@@ -58,6 +59,11 @@ export class BrokerHost {
     return this.#running?.clock.pendingTimers ?? 0;
   }
 
+  /** Calls `listener` with each broker that is started from now on, before it takes connections. */
+  onStarted(listener: (broker: MemoryBroker) => void): void {
+    this.#startListeners.push(listener);
+  }
+
   async start(): Promise<void> {
     const { world, network, plant } = this.#host;
     const clock = new ProcessClock(world.clock);
@@ -75,6 +81,7 @@ export class BrokerHost {
     const broker = await memoryBroker(this.#host.options, { platform, store: shown });
     this.#running = { broker, store, clock };
     plant?.broker?.(broker, world);
+    for (const listener of this.#startListeners) listener(broker);
     network.setDoor((attach) => broker.accept(plant?.connection?.(attach, world) ?? attach));
     world.trace.note("broker", "started");
     void this.#watch(broker);

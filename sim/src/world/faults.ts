@@ -3,10 +3,11 @@ import type { CrashFate, SyncFate } from "./fault-store.ts";
 import type { CutKind } from "./link.ts";
 import type { Network } from "./network.ts";
 import type { FaultKind, Profile } from "./profile.ts";
+import type { Trouble } from "./trouble.ts";
 import type { World } from "./world.ts";
 
 /** The run's trouble: decides, from the seed alone, what breaks when. */
-export class Faults {
+export class Faults implements Trouble {
   readonly #world: World;
   readonly #profile: Profile;
   readonly #count: Record<FaultKind, number> = {

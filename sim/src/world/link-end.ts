@@ -1,8 +1,22 @@
+import { Splitter } from "polymq/internal";
+import { measurePacket } from "polymq/mqtt/codec";
 import type { MemoryTransport, Timer, Transport, TransportHandler, TransportInfo } from "polymq/transport";
 import type { World } from "./world.ts";
 
 /** Bytes that a kernel takes for a link that is dead without its owner knowing. */
 const DEAF_BYTES_MAX = 65_536;
+
+/** No packet of a simulation is larger. */
+const PACKET_BYTES_MAX = 1_048_576;
+
+/** What a {@link LinkEnd} works with. */
+export interface LinkEndParts {
+  readonly world: World;
+  /** Gets a copy of what arrives, for reading along. */
+  readonly tap: ((chunk: Uint8Array) => void) | null;
+  /** Asked before each packet that arrives; it may end the link. */
+  readonly onPacket: (() => void) | null;
+}
 
 type EndState =
   | { readonly is: "open" }
@@ -19,17 +33,21 @@ export class LinkEnd implements Transport, TransportHandler {
   readonly #inner: MemoryTransport;
   /** Told of what arrives, for reading along. */
   readonly #tap: ((chunk: Uint8Array) => void) | null;
+  /** Cuts what arrives into packets, or null. */
+  readonly #packets: Splitter | null;
   #owner: TransportHandler | null = null;
   #state: EndState = { is: "open" };
   #deafBytes = 0;
   #ownerPaused = false;
   #stalled = false;
 
-  constructor(name: string, inner: MemoryTransport, world: World, tap: ((chunk: Uint8Array) => void) | null = null) {
+  constructor(name: string, inner: MemoryTransport, parts: LinkEndParts) {
+    const { world, tap, onPacket } = parts;
     this.name = name;
-    this.#tap = tap;
     this.#inner = inner;
     this.#world = world;
+    this.#tap = tap;
+    this.#packets = onPacket === null ? null : this.#packetwise(onPacket);
   }
 
   get info(): TransportInfo {
@@ -87,7 +105,8 @@ export class LinkEnd implements Transport, TransportHandler {
     if (this.#state.is !== "open") return;
     this.#world.trace.bytes(this.name, chunk);
     this.#tap?.(chunk);
-    this.#owner?.onBytes(chunk);
+    if (this.#packets === null) this.#owner?.onBytes(chunk);
+    else this.#packets.push(chunk);
   }
 
   onDrain(): void {
@@ -128,6 +147,15 @@ export class LinkEnd implements Transport, TransportHandler {
   flushAndEnd(error: Error): void {
     if (this.#state.is === "open") this.#endLater(error);
     this.#inner.close();
+  }
+
+  /** Hands on one packet at a time, as long as the link lasts. */
+  #packetwise(onPacket: () => void): Splitter {
+    return new Splitter(measurePacket(PACKET_BYTES_MAX), (buffer, start, end) => {
+      if (this.#state.is === "open") onPacket();
+      if (this.#state.is === "open") this.#owner?.onBytes(buffer.slice(start, end));
+      return true;
+    });
   }
 
   #endLater(error: Error | null): void {

@@ -25,7 +25,8 @@ export class Link {
   readonly server: LinkEnd;
   readonly #pair: MemoryPair;
 
-  constructor(name: string, shape: LinkShape, world: World) {
+  /** @param onPacket asked before each packet that arrives */
+  constructor(name: string, shape: LinkShape, world: World, onPacket: ((link: Link) => void) | null = null) {
     const { chance, clock } = world;
     this.name = name;
     this.#pair = memoryPair({
@@ -39,18 +40,16 @@ export class Link {
     const tap = world.trace.isPrinted
       ? new PacketTap((packet, to) => world.trace.say(`${name} to ${to}`, describePacket(packet)))
       : null;
-    this.client = new LinkEnd(
-      `${name} client`,
-      this.#pair.client,
-      world,
-      tap && ((chunk) => tap.push("client", chunk)),
-    );
-    this.server = new LinkEnd(
-      `${name} broker`,
-      this.#pair.server,
-      world,
-      tap && ((chunk) => tap.push("broker", chunk)),
-    );
+    const told = onPacket === null ? null : (): void => onPacket(this);
+    const parts = { world, onPacket: told };
+    this.client = new LinkEnd(`${name} client`, this.#pair.client, {
+      ...parts,
+      tap: tap === null ? null : (chunk) => tap.push("client", chunk),
+    });
+    this.server = new LinkEnd(`${name} broker`, this.#pair.server, {
+      ...parts,
+      tap: tap === null ? null : (chunk) => tap.push("broker", chunk),
+    });
   }
 
   get isOver(): boolean {

@@ -18,12 +18,15 @@ export class Network {
   /** Where the broker takes connections, or null while there is none. */
   #door: ((attach: Attach) => void) | null = null;
   #count = 0;
+  readonly #onPacket: ((link: Link) => void) | null;
   #refuses: number;
 
-  constructor(world: World, shape: NetworkShape) {
+  /** @param onPacket asked before each packet that arrives anywhere */
+  constructor(world: World, shape: NetworkShape, onPacket: ((link: Link) => void) | null = null) {
     this.#world = world;
     this.#shape = shape;
     this.#refuses = shape.refuses;
+    this.#onPacket = onPacket;
   }
 
   /** Links that are not over on both ends. */
@@ -62,7 +65,7 @@ export class Network {
   }
 
   #connect(who: string, door: (attach: Attach) => void, handler: TransportHandler): Transport {
-    const link = new Link(`${who}#${this.#count++}`, this.#shape, this.#world);
+    const link = new Link(`${who}#${this.#count++}`, this.#shape, this.#world, this.#onPacket);
     this.#links.add(link);
     this.#world.trace.note(link.name, "connected");
     door((server) => link.server.attach(server));

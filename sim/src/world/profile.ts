@@ -5,10 +5,19 @@ import type { NetworkShape } from "./network.ts";
 /** Kinds of faults that a run can have. */
 export type FaultKind = "cut" | "half open" | "stall" | "crash" | "power loss" | "sync failure";
 
+/** Which workloads a run has; at least one. */
+export interface WorkloadChoice {
+  readonly topics: boolean;
+  readonly retained: boolean;
+}
+
 /** What one run has in it: drawn from its seed, so that no two runs stress the same places. */
 export interface Profile {
   /** Virtual time in which there is work and trouble. */
   readonly runMs: number;
+  readonly workloads: WorkloadChoice;
+  /** How much is done in it, as a part of the usual. */
+  readonly load: number;
   readonly network: NetworkShape;
   /** Time between two faults, at most. */
   readonly faultEveryMs: number;
@@ -20,6 +29,16 @@ export interface Profile {
   readonly maxInflight: number;
   readonly keepAliveSeconds: number;
 }
+
+/** A count that follows the run's load; 1 at least. */
+export function scaled(profile: Profile, count: number): number {
+  return Math.max(1, Math.round(count * profile.load));
+}
+
+const CHOICES: readonly WorkloadChoice[] = [
+  { topics: true, retained: false },
+  { topics: true, retained: true },
+];
 
 /** Draws a profile. */
 export function drawProfile(chance: Chance): Profile {
@@ -34,6 +53,8 @@ export function drawProfile(chance: Chance): Profile {
   };
   return {
     runMs: chance.pick([3_000, 10_000, 30_000]),
+    workloads: chance.pick(CHOICES),
+    load: 1,
     network: {
       chunkBytesMax: chance.pick([Number.POSITIVE_INFINITY, 200, 20, 3]),
       delayMsMax: chance.pick([0, 3, 30, 300]),
