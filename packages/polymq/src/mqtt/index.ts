@@ -34,6 +34,7 @@ export {
   type PublishPropertiesInput,
   type RequestOptions,
   type Responder,
+  type SettleByIdOptions,
 } from "./client/mqtt-client.ts";
 export type {
   AuthChallenge,
@@ -47,6 +48,20 @@ export type {
   WillOptions,
 } from "./client/options.ts";
 export type { PublishResult } from "./client/pending.ts";
+export {
+  type DeadLetterFacts,
+  MqttQueueMessage,
+  type QueueNackOptions,
+  type QueueSettleOptions,
+} from "./client/queues/queue-message.ts";
+export type {
+  QueueConsumeOptions,
+  QueueMessageHandler,
+  QueuePublishOptions,
+  QueueSubscribeOptions,
+  StreamStart,
+  StreamSubscribeOptions,
+} from "./client/queues/queue-options.ts";
 export type { FilterOptions, SubscribeInput, SubscribeOptions } from "./client/subscribe-options.ts";
 export { type MessageHandler, MqttSubscription, type Overflow, type SubscribedFilter } from "./client/subscription.ts";
 export { type UserPropertiesInput, userPropertyValues } from "./client/user-properties.ts";

@@ -40,12 +40,14 @@ export class Admission {
       case "closed":
         return new MessagingError("ERR_CLIENT_CLOSED", "the client is closed");
       case "draining":
-        return new MessagingError("ERR_DRAINING", "the client is closing");
+        if (!message.settles) return new MessagingError("ERR_DRAINING", "the client is closing");
+        break;
       case "none":
         return new MessagingError("ERR_NOT_CONNECTED", "the client is not connected");
-      default:
-        return link === null ? this.#offline(message) : this.#busy(link, windowFull, message);
+      case "online":
+      case "offline":
     }
+    return link === null ? this.#offline(message) : this.#busy(link, windowFull, message);
   }
 
   #offline(message: PendingPublish): MessagingError | null {

@@ -23,8 +23,8 @@ import type { Settings } from "./options.ts";
 import type { ClientItem, PendingPublish } from "./pending.ts";
 import { Publisher, type PublisherOwner } from "./publisher.ts";
 import { StoredSession } from "./stored-session.ts";
-import { type MqttSubscription, Pressure } from "./subscription.ts";
-import { Subscriptions, type SubscriptionsOwner } from "./subscriptions.ts";
+import { Pressure } from "./subscription.ts";
+import { type Subscriber, Subscriptions, type SubscriptionsOwner } from "./subscriptions.ts";
 import { makeSupervisor } from "./supervision.ts";
 
 /**
@@ -325,7 +325,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     this.#reconsiderReading();
   }
 
-  unsubscribe(subscription: MqttSubscription): Promise<void> {
+  unsubscribe(subscription: Subscriber): Promise<void> {
     if (this.availability() === "online" || this.availability() === "offline")
       return this.subscriptions.remove(subscription);
     subscription.end();

@@ -15,7 +15,7 @@ import {
   Pressure,
   type SubscriptionOwner,
 } from "./subscription.ts";
-import type { Route, Subscriptions, Target } from "./subscriptions.ts";
+import type { Route, Subscriber, Subscriptions, Target } from "./subscriptions.ts";
 
 /** Messages kept for a subscription that may come: a resumed session sends before the application subscribes. */
 const UNCLAIMED_MAX = 1_000;
@@ -30,8 +30,18 @@ export interface InboxOwner {
   dropped(message: MqttMessage, reason: DropReason): void;
   /** How full the fullest buffer of a subscription is. */
   pressure(pressure: Pressure): void;
-  unsubscribe(subscription: MqttSubscription): Promise<void>;
+  unsubscribe(subscription: Subscriber): Promise<void>;
   storeFailed(error: Error): void;
+}
+
+/** Takes what comes on topics of queues. */
+export interface QueueSink {
+  /**
+   * Takes a delivery of a queue; false leaves the message to others.
+   * @param wanted true when somebody else takes it, should no subscription to its queue do
+   */
+  deliver(message: MqttMessage, wanted: boolean): boolean;
+  drained(): Promise<void>;
 }
 
 /**
@@ -45,7 +55,9 @@ export class Inbox implements Settler, SubscriptionOwner {
   /** Takes what no subscription matches, where the application wants it. */
   readonly #fallback: MqttSubscription | null;
   #subscriptions: Subscriptions | null = null;
-  readonly #full = new Map<MqttSubscription, Pressure>();
+  /** Set once by the client's queue side. */
+  queues: QueueSink | null = null;
+  readonly #full = new Map<object, Pressure>();
   readonly #unclaimed = new Deque<MqttMessage>();
   #unclaimedBytes = 0;
   /** Tickets whose acknowledgement waits for the store. */
@@ -76,10 +88,11 @@ export class Inbox implements Settler, SubscriptionOwner {
     return this.#owner.canReject;
   }
 
-  /** Everything that messages go to, for draining and ending. */
-  all(): MqttSubscription[] {
-    const all = this.#subscriptions?.all() ?? [];
-    return this.#fallback === null ? all : [...all, this.#fallback];
+  /** Everything that messages go to, for draining. */
+  all(): { drained(): Promise<void> }[] {
+    const all: { drained(): Promise<void> }[] = this.#subscriptions?.all() ?? [];
+    for (const each of [this.#fallback, this.queues]) if (each !== null) all.push(each);
+    return all;
   }
 
   /** A connection is open. */
@@ -109,22 +122,20 @@ export class Inbox implements Settler, SubscriptionOwner {
     const message = new MqttMessage(topic.topic, payload, head, properties, ticket, this);
     const subscriptions = this.#subscriptions;
     if (subscriptions === null) return;
-    const targets = subscriptions.route(topic).targets;
+    const { targets, queue } = subscriptions.route(topic);
+    if (queue && this.#queued(message, targets)) return;
     const first = targets[0];
     if (targets.length === 1 && first !== undefined && first.identifier === null) first.subscription.deliver(message);
     else this.#deliverTo(targets, message);
   }
 
   /** A subscription was added: hands it what came before it and nobody took. */
-  claim(subscription: MqttSubscription, matches: (topic: string) => boolean): void {
+  claim(take: (message: MqttMessage) => boolean): void {
     for (let left = this.#unclaimed.length; left > 0; left--) {
       const message = this.#unclaimed.shift();
       if (message === undefined) return;
-      if (!matches(message.topic)) this.#unclaimed.push(message);
-      else {
-        this.#unclaimedBytes -= message.payload.length;
-        subscription.deliver(message);
-      }
+      if (take(message)) this.#unclaimedBytes -= message.payload.length;
+      else this.#unclaimed.push(message);
     }
   }
 
@@ -171,7 +182,7 @@ export class Inbox implements Settler, SubscriptionOwner {
     this.#owner.dropped(message, reason);
   }
 
-  pressure(subscription: MqttSubscription, pressure: Pressure): void {
+  pressure(subscription: object, pressure: Pressure): void {
     if (pressure === Pressure.None) this.#full.delete(subscription);
     else this.#full.set(subscription, pressure);
     let most: Pressure = Pressure.None;
@@ -181,6 +192,11 @@ export class Inbox implements Settler, SubscriptionOwner {
 
   unsubscribe(subscription: MqttSubscription): Promise<void> {
     return this.#owner.unsubscribe(subscription);
+  }
+
+  #queued(message: MqttMessage, targets: readonly Target[]): boolean {
+    const wanted = targets.length > 0 || this.#fallback !== null || this.#resumed;
+    return this.queues?.deliver(message, wanted) === true;
   }
 
   #deliverTo(targets: readonly Target[], message: MqttMessage): void {

@@ -3,7 +3,7 @@ import type { EventOf, EventStream } from "../../base/emitter.ts";
 import { MessagingError } from "../../base/errors.ts";
 import type { Platform } from "../../transport/platform.ts";
 import { checkQoS, checkTopic } from "../codec/arguments.ts";
-import type { DisconnectProperties, PublishProperties, QoS } from "../codec/packets.ts";
+import type { DisconnectProperties, PublishProperties, QoS, UserProperties } from "../codec/packets.ts";
 import { encodePublishProperties } from "../codec/publish-properties.ts";
 import { parseSharedFilter, topicMatches, validateTopicFilter } from "../codec/topic.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
@@ -14,6 +14,22 @@ import type { MqttMessage } from "./message.ts";
 import { given } from "./option-rules.ts";
 import type { MqttClientOptions } from "./options.ts";
 import type { PublishResult } from "./pending.ts";
+import {
+  type MqttQueueMessage,
+  nackProperties,
+  type QueueNackOptions,
+  type QueueSettleOptions,
+  rejectProperties,
+  type SettleVerb,
+} from "./queues/queue-message.ts";
+import {
+  checkPublish,
+  checkQueue,
+  type QueuePublishOptions,
+  type QueueSubscribeOptions,
+  type StreamSubscribeOptions,
+} from "./queues/queue-options.ts";
+import { Queues } from "./queues/queues.ts";
 import { missingInVersion4 } from "./refusals.ts";
 import { Requester } from "./requester.ts";
 import { settingsOf } from "./settings.ts";
@@ -66,6 +82,12 @@ export interface RequestOptions extends Omit<PublishOptions, "properties"> {
   readonly properties?: Omit<PublishPropertiesInput, "responseTopic" | "correlationData">;
 }
 
+/** Options of settling by id. */
+export interface SettleByIdOptions extends QueueSettleOptions {
+  /** The group as messages of it name it in `groupId`. Default: that of this client's subscription to the queue. */
+  readonly group?: string;
+}
+
 /** Answers a request: the returned payload is published to its response topic. */
 export type Responder = (request: MqttMessage) => Payload | Promise<Payload>;
 
@@ -90,10 +112,12 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export class MqttClientBase implements AsyncDisposable {
   readonly #core: ClientCore;
   readonly #requester: Requester;
+  readonly #queues: Queues;
 
   /** @throws {MessagingError} ERR_NO_SERVERS, ERR_EMPTY_CLIENT_ID, ERR_INVALID_PROTOCOL, ERR_INVALID_OPTIONS and others for bad options */
   protected constructor(options: MqttClientOptions, platform: Platform) {
     this.#core = new ClientCore(settingsOf(options), platform);
+    this.#queues = new Queues(this.#core);
     this.#requester = new Requester({
       clock: platform.clock,
       randomBytes: (count) => platform.randomBytes(count),
@@ -177,9 +201,13 @@ export class MqttClientBase implements AsyncDisposable {
     this.#checkUsable(options.signal);
     const names = call.filters.map((each) => each.filter);
     const subscription = new MqttSubscription(this.#core.inbox, names, call.consume);
-    const done = this.#core.subscriptions.add(subscription, call, options.signal);
+    const done = this.#core.subscriptions.add(subscription, subscription, call, options.signal);
     const patterns = names.map((filter) => parseSharedFilter(filter)?.filter ?? filter);
-    this.#core.inbox.claim(subscription, (topic) => patterns.some((pattern) => topicMatches(pattern, topic)));
+    this.#core.inbox.claim((message) => {
+      if (!patterns.some((pattern) => topicMatches(pattern, message.topic))) return false;
+      subscription.deliver(message);
+      return true;
+    });
     await done;
     return subscription;
   }
@@ -195,6 +223,77 @@ export class MqttClientBase implements AsyncDisposable {
     for (const filter of list) checkTopic(validateTopicFilter(filter));
     this.#checkUsable(undefined);
     return await this.#core.subscriptions.removeFilters(list);
+  }
+
+  /**
+   * Publishes into a queue (`orders`, or `orders/eu` with a routing key): a PUBLISH to `$queue/<queue>[/<routing key>]`. Resolves when the server
+   * has stored the message.
+   * @throws {MessagingError} as `publish`; ERR_INVALID_TOPIC for a name that is none; ERR_PUBLISH_REJECTED with 0x97 when the queue is full
+   */
+  async publishToQueue(queue: string, payload: Payload, options: QueuePublishOptions = {}): Promise<PublishResult> {
+    const { topic, publish } = checkPublish(queue, options);
+    return await this.publish(topic, payload, publish);
+  }
+
+  /**
+   * Joins a consumer group of a queue (`orders`, or `orders/eu/#` with a filter) and resolves when the server has granted it. Members of a group share
+   * its messages, each group gets all of them. Asked for again after every reconnect. With MQTT 3.1.1 the server chooses the group.
+   * @throws {MessagingError} as `subscribe`
+   */
+  subscribeToQueue(
+    queue: string,
+    group: string,
+    options: QueueSubscribeOptions = {},
+  ): Promise<MqttSubscription<MqttQueueMessage>> {
+    return this.#consume(queue, group, options, null);
+  }
+
+  /**
+   * Reads a stream; the group's place moves with what is acknowledged. Else as `subscribeToQueue`.
+   * @throws {MessagingError} as `subscribe`; ERR_UNSUPPORTED for `from` on a server that cannot be told
+   */
+  subscribeToStream(stream: string, options: StreamSubscribeOptions = {}): Promise<MqttSubscription<MqttQueueMessage>> {
+    return this.#consume(stream, options.group ?? "", options, options);
+  }
+
+  /**
+   * Ends this client's subscriptions to a queue, or only those of a group or filter. Resolves when the server has confirmed. A server other than
+   * polymq's broker may go on sending until the connection ends; such messages are left unacknowledged.
+   * @throws {MessagingError} as `unsubscribe`
+   */
+  async unsubscribeFromQueue(
+    queue: string,
+    options: { readonly group?: string; readonly filter?: string } = {},
+  ): Promise<void> {
+    this.#checkUsable(undefined);
+    await this.#queues.unsubscribeFrom(queue, options.group, options.filter);
+  }
+
+  /**
+   * Acknowledges a queue message by its id; one that this client holds as its `ack()` does. Resolves when the server has confirmed it.
+   * @throws {MessagingError} as `MqttQueueMessage.ack`; ERR_QUEUE_ACK_REQUIRES_V5 with MQTT 3.1.1, ERR_QUEUE_ACK_MISSING_GROUP without a group and
+   *   a subscription that tells it
+   */
+  ack(queue: string, messageId: string | number, options: SettleByIdOptions = {}): Promise<void> {
+    return this.#settle("ack", queue, messageId, options, []);
+  }
+
+  /** As `ack`, for a message that is to be delivered again; see `MqttQueueMessage.nack`. */
+  async nack(
+    queue: string,
+    messageId: string | number,
+    options: SettleByIdOptions & QueueNackOptions = {},
+  ): Promise<void> {
+    await this.#settle("nack", queue, messageId, options, nackProperties(options.delayMs));
+  }
+
+  /** As `ack`, for a message that cannot be handled; see `MqttQueueMessage.reject`. */
+  reject(
+    queue: string,
+    messageId: string | number,
+    options: SettleByIdOptions & { readonly reason?: string } = {},
+  ): Promise<void> {
+    return this.#settle("reject", queue, messageId, options, rejectProperties(options.reason));
   }
 
   /**
@@ -293,6 +392,28 @@ export class MqttClientBase implements AsyncDisposable {
   /** `await using` closes the client. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #consume(
+    queue: string,
+    group: string,
+    options: QueueSubscribeOptions,
+    stream: StreamSubscribeOptions | null,
+  ): Promise<MqttSubscription<MqttQueueMessage>> {
+    const call = checkQueue(queue, group, options, stream);
+    this.#checkUsable(options.signal);
+    return await this.#queues.subscribe(call, options.signal);
+  }
+
+  async #settle(
+    verb: SettleVerb,
+    queue: string,
+    messageId: string | number,
+    { group, signal }: SettleByIdOptions,
+    extra: UserProperties,
+  ): Promise<void> {
+    this.#checkUsable(signal);
+    await this.#queues.settle(verb, queue, messageId, { group, extra, signal });
   }
 
   #publish(topic: string, payload: Payload | undefined, options: PublishOptions | undefined): Promise<PublishResult> {

@@ -10,6 +10,7 @@ import type {
   UserProperties,
 } from "../codec/packets.ts";
 import type { Phase } from "../engine/outbound-flow.ts";
+import type { Link } from "./link.ts";
 import { refusedByServer } from "./refusals.ts";
 
 /** How a publish ended well. */
@@ -65,6 +66,8 @@ export class PendingPublish {
   attempted = false;
   /** True while a store writes it, or its release; what follows is sent afterwards. */
   storing = false;
+  /** True for what belongs to messages in hand: taken while the client closes, too. */
+  settles = false;
   /** True once a store knows that the server has it (PUBREC). */
   releaseStored = false;
   resolve: (result: PublishResult) => void = ignore;
@@ -88,6 +91,7 @@ export class PendingPublish {
     this.packetId = 0;
     this.dup = false;
     this.attempted = false;
+    this.settles = false;
     this.sentAtMs = -1;
     this.resolve = ignore;
     this.reject = ignore;
@@ -111,9 +115,12 @@ export interface RestoredPublish {
 /** A SUBSCRIBE or UNSUBSCRIBE without its packet id. */
 export type RequestPacket = Omit<Subscribe, "packetId"> | Omit<Unsubscribe, "packetId">;
 
+/** A packet, or what makes it for the connection of the moment. */
+export type RequestSource = RequestPacket | ((link: Link) => RequestPacket);
+
 /** A SUBSCRIBE or UNSUBSCRIBE on its way. */
 export class PendingRequest {
-  readonly packet: RequestPacket;
+  readonly packet: RequestSource;
   readonly settle: RequestSettler;
   sentAtMs = -1;
   /** True when nobody waits any more: it is not sent again, but its answer may still come. */
@@ -124,7 +131,7 @@ export class PendingRequest {
   readonly #lossesMax: number;
 
   /** @param lossesMax connections that may be lost before its answer until it counts as failed */
-  constructor(packet: RequestPacket, settle: RequestSettler, lossesMax: number) {
+  constructor(packet: RequestSource, settle: RequestSettler, lossesMax: number) {
     this.packet = packet;
     this.settle = settle;
     this.#lossesMax = lossesMax;

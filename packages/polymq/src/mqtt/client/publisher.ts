@@ -105,7 +105,7 @@ export class Publisher {
     const topicBytes = this.#topics.encode(topic);
     if (signal?.aborted === true) throw abortedError(signal);
     if (link === null || this.#draining || !this.#hasRoom(link, qos)) {
-      return this.#enqueue(new PendingPublish(topic, payload, qos, retain, block), signal);
+      return this.submit(new PendingPublish(topic, payload, qos, retain, block), signal);
     }
     link.check(qos, retain, block);
     if (qos !== 0) {
@@ -260,7 +260,8 @@ export class Publisher {
     }
   }
 
-  #enqueue(item: PendingPublish, signal: AbortSignal | undefined): Promise<PublishResult> {
+  /** Takes a message to be sent after those that wait, or as soon as there is room. */
+  submit(item: PendingPublish, signal: AbortSignal | undefined): Promise<PublishResult> {
     const refused = this.#admission.refusal(this.#link, this.#session.outbound.quota <= 0, item);
     if (refused !== null) return Promise.reject(refused);
     // A copy, for the caller may change its bytes before they are sent.

@@ -2,6 +2,8 @@ import { MessagingError } from "../../base/errors.ts";
 import { checkQoS, checkTopic } from "../codec/arguments.ts";
 import type { QoS, SubscribeFilter, UserProperties } from "../codec/packets.ts";
 import { SHARE_PREFIX, validateTopicFilter } from "../codec/topic.ts";
+import type { ServerCapabilities } from "./capabilities.ts";
+import type { MqttMessage } from "./message.ts";
 import { numbersOf, type OptionSource, wordsOf } from "./option-rules.ts";
 import type { ConsumeSettings, MessageHandler, Overflow } from "./subscription.ts";
 import { toUserProperties, type UserPropertiesInput } from "./user-properties.ts";
@@ -49,13 +51,21 @@ export interface SubscribeOptions extends FilterOptions {
 export type SubscribeInput = string | readonly string[] | Readonly<Record<string, QoS | FilterOptions>>;
 
 /** A checked `subscribe` call. */
-export interface CheckedSubscribe {
+export interface CheckedSubscribe<M = MqttMessage> {
   readonly filters: readonly SubscribeFilter[];
   readonly identifier: number | null;
   readonly userProperties: UserProperties | null;
-  readonly consume: ConsumeSettings;
+  readonly consume: ConsumeSettings<M>;
   readonly partial: "reject" | "allow";
+  /**
+   * Of a subscription to a queue, else null: the user properties of its packets with MQTT 5.0, which depend on the server. No server keeps such
+   * a subscription with the session.
+   */
+  readonly queueProperties: ((request: QueueRequest, server: ServerCapabilities) => UserProperties) | null;
 }
+
+/** SUBSCRIBE for the first time or again on a later connection, or UNSUBSCRIBE. */
+export type QueueRequest = "first" | "again" | "end";
 
 const IDENTIFIER_MAX = 268_435_455;
 const CODE = "ERR_INVALID_SUBSCRIBE_OPTION";
@@ -87,6 +97,7 @@ export function checkSubscribe(input: SubscribeInput, options: SubscribeOptions)
     userProperties: userProperties === undefined ? null : toUserProperties(userProperties),
     consume: { handler: handler ?? null, concurrency, highWaterMark, ...words },
     partial,
+    queueProperties: null,
   };
 }
 

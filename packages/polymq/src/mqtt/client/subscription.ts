@@ -9,11 +9,11 @@ import type { MqttMessage } from "./message.ts";
 export type Overflow = "pause" | "dropOldest" | "dropNewest";
 
 /** Handles one message; it is acknowledged when the returned promise resolves. */
-export type MessageHandler = (message: MqttMessage) => void | Promise<void>;
+export type MessageHandler<M = MqttMessage> = (message: M) => void | Promise<void>;
 
 /** How a subscription consumes; checked and complete. */
-export interface ConsumeSettings {
-  readonly handler: MessageHandler | null;
+export interface ConsumeSettings<M = MqttMessage> {
+  readonly handler: MessageHandler<M> | null;
   readonly concurrency: number;
   readonly highWaterMark: number;
   readonly overflow: Overflow;
@@ -37,18 +37,18 @@ export type Pressure = (typeof Pressure)[keyof typeof Pressure];
 const HARD_FACTOR = 8;
 
 /** What a subscription needs from its client. */
-export interface SubscriptionOwner {
+export interface SubscriptionOwner<M = MqttMessage> {
   /** The subscription is done with a message whose acknowledgement is automatic. */
-  done(message: MqttMessage): void;
+  done(message: M): void;
   /** The message is to be left unacknowledged. */
-  withhold(message: MqttMessage): void;
+  withhold(message: M): void;
   /** The message is to be refused, where the protocol can. */
-  refuse(message: MqttMessage): void;
-  handlerFailed(message: MqttMessage, error: unknown): void;
-  dropped(message: MqttMessage, reason: DropReason): void;
+  refuse(message: M): void;
+  handlerFailed(message: M, error: unknown): void;
+  dropped(message: M, reason: DropReason): void;
   /** The buffer became full, or has room again. */
-  pressure(subscription: MqttSubscription, pressure: Pressure): void;
-  unsubscribe(subscription: MqttSubscription): Promise<void>;
+  pressure(subscription: MqttSubscription<M>, pressure: Pressure): void;
+  unsubscribe(subscription: MqttSubscription<M>): Promise<void>;
 }
 
 /** The outcome for one filter of a subscription. */
@@ -64,11 +64,11 @@ export interface SubscribedFilter {
  * automatic acknowledgement a message read by `for await` is acknowledged when the next one is asked for; leaving the loop
  * unsubscribes, and leaves the message that was being handled unacknowledged unless `ack()` was called on it.
  */
-export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDisposable {
-  readonly #owner: SubscriptionOwner;
-  readonly #consume: ConsumeSettings;
-  readonly #buffer = new Deque<MqttMessage>();
-  readonly #readers = new Deque<Deferred<IteratorResult<MqttMessage, undefined>>>();
+export class MqttSubscription<M = MqttMessage> implements AsyncIterable<M>, AsyncDisposable {
+  readonly #owner: SubscriptionOwner<M>;
+  readonly #consume: ConsumeSettings<M>;
+  readonly #buffer = new Deque<M>();
+  readonly #readers = new Deque<Deferred<IteratorResult<M, undefined>>>();
   #filters: readonly SubscribedFilter[];
   #running = 0;
   #pumping = false;
@@ -79,7 +79,7 @@ export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDispos
   readonly #drainWaiters: (() => void)[] = [];
 
   /** @internal */
-  constructor(owner: SubscriptionOwner, filters: readonly string[], consume: ConsumeSettings) {
+  constructor(owner: SubscriptionOwner<M>, filters: readonly string[], consume: ConsumeSettings<M>) {
     this.#owner = owner;
     this.#consume = consume;
     this.#filters = filters.map((filter) => ({ filter, reasonCode: -1 }));
@@ -120,8 +120,8 @@ export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDispos
   }
 
   /** Reads messages; several loops over one subscription share them. */
-  [Symbol.asyncIterator](): AsyncIterator<MqttMessage, undefined> {
-    let current: MqttMessage | null = null;
+  [Symbol.asyncIterator](): AsyncIterator<M, undefined> {
+    let current: M | null = null;
     let left = false;
     const finish = (): void => {
       if (current !== null && this.#consume.ack === "auto") this.#owner.done(current);
@@ -158,7 +158,7 @@ export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDispos
   }
 
   /** Takes one message from the connection. @internal */
-  deliver(message: MqttMessage): void {
+  deliver(message: M): void {
     if (this.#ended) return this.#owner.withhold(message);
     this.#received++;
     if (this.#consume.handler !== null && this.#running < this.#consume.concurrency && this.#buffer.length === 0) {
@@ -195,19 +195,19 @@ export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDispos
     return this.#running === 0 && (this.#buffer.length === 0 || this.#consume.handler === null);
   }
 
-  #read(): Promise<IteratorResult<MqttMessage, undefined>> {
+  #read(): Promise<IteratorResult<M, undefined>> {
     const message = this.#buffer.shift();
     if (message !== undefined) {
       this.#measure();
       return Promise.resolve({ done: false, value: message });
     }
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
-    const reader = deferred<IteratorResult<MqttMessage, undefined>>();
+    const reader = deferred<IteratorResult<M, undefined>>();
     this.#readers.push(reader);
     return reader.promise;
   }
 
-  #handle(message: MqttMessage, handler: MessageHandler): void {
+  #handle(message: M, handler: MessageHandler<M>): void {
     this.#running++;
     let result: void | Promise<void>;
     try {
@@ -224,12 +224,12 @@ export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDispos
     } else this.#succeeded(message);
   }
 
-  #succeeded(message: MqttMessage): void {
+  #succeeded(message: M): void {
     if (this.#consume.ack === "auto") this.#owner.done(message);
     this.#finished();
   }
 
-  #failed(message: MqttMessage, error: unknown): void {
+  #failed(message: M, error: unknown): void {
     this.#owner.handlerFailed(message, error);
     if (this.#consume.ack === "auto") {
       const what = this.#consume.whenHandlerFails;
@@ -260,7 +260,7 @@ export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDispos
     this.#pumping = false;
   }
 
-  #store(message: MqttMessage): void {
+  #store(message: M): void {
     if (this.#buffer.length >= this.#consume.highWaterMark && this.#consume.overflow !== "pause") {
       const dropped = this.#consume.overflow === "dropNewest" ? message : this.#buffer.shift();
       if (dropped !== undefined) this.#drop(dropped);
@@ -270,7 +270,7 @@ export class MqttSubscription implements AsyncIterable<MqttMessage>, AsyncDispos
     this.#measure();
   }
 
-  #drop(message: MqttMessage): void {
+  #drop(message: M): void {
     this.#dropped++;
     this.#owner.dropped(message, "slowConsumer");
     this.#owner.done(message);

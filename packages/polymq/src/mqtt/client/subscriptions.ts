@@ -1,14 +1,21 @@
 // Hot path: `route` runs per message. No closure, iterator or regex on its usual way.
 import { abortedError, onAbort } from "../../base/abort.ts";
 import { asMessagingError, isMessagingError, MessagingError } from "../../base/errors.ts";
-import type { Suback, Subscribe, SubscribeFilter, SubscribeProperties, Unsuback } from "../codec/packets.ts";
+import type {
+  Suback,
+  Subscribe,
+  SubscribeFilter,
+  SubscribeProperties,
+  Unsuback,
+  UserProperties,
+} from "../codec/packets.ts";
 import { parseSharedFilter, topicMatches } from "../codec/topic.ts";
 import type { TopicEntry } from "../codec/topic-decoder.ts";
 import type { OutboundFlow } from "../engine/outbound-flow.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
 import type { Link } from "./link.ts";
 import { given } from "./option-rules.ts";
-import { type ClientItem, PendingRequest, type RequestPacket, type RequestSettler } from "./pending.ts";
+import { type ClientItem, PendingRequest, type RequestSettler, type RequestSource } from "./pending.ts";
 import { missingAtServer, missingInVersion4, refusedByServer } from "./refusals.ts";
 import { type CheckedSubscribe, hasV5Options } from "./subscribe-options.ts";
 import type { MqttSubscription } from "./subscription.ts";
@@ -17,6 +24,15 @@ import type { MqttSubscription } from "./subscription.ts";
 export interface Route {
   readonly version: number;
   readonly targets: readonly Target[];
+  /** The topic is one of queues: their subscriptions are found by what the message says. */
+  readonly queue: boolean;
+}
+
+/** A subscription as the registry sees it, whatever its messages are. */
+export interface Subscriber {
+  granted(filters: readonly { readonly filter: string }[], reasonCodes: readonly number[]): void;
+  end(): void;
+  drained(): Promise<void>;
 }
 
 /** One matching subscription, and the identifier by which its messages are told apart, or null. */
@@ -27,13 +43,18 @@ export interface Target {
 
 /** One `subscribe` call that is in force or being made. */
 interface Registration {
-  readonly subscription: MqttSubscription;
-  readonly call: CheckedSubscribe;
+  readonly subscription: Subscriber;
+  /** Where messages that match a filter go; null for a queue's. */
+  readonly target: Target | null;
+  readonly call: SubscribeCall;
   /** Filters in force, with what topics are matched with (without `$share/<group>/`); refused and ended ones are taken out. */
   patterns: readonly { readonly filter: string; readonly pattern: string }[];
   /** Asked for first, granted and to be restored after a reconnect, or being restored. */
   phase: "asked" | "granted" | "restoring";
 }
+
+/** A call, whatever its messages are. */
+type SubscribeCall = Omit<CheckedSubscribe, "consume">;
 
 /** What the registry tells its client. */
 export interface SubscriptionsOwner {
@@ -64,13 +85,14 @@ export class Subscriptions {
   route(topic: TopicEntry<Route>): Route {
     const known = topic.value;
     if (known !== undefined && known.version === this.#version) return known;
-    const route = { version: this.#version, targets: this.#match(topic.topic) };
+    const queue = topic.topic.startsWith("$queue/");
+    const route = { version: this.#version, targets: this.#match(topic.topic), queue };
     topic.value = route;
     return route;
   }
 
   /** All subscriptions that have not ended. */
-  all(): MqttSubscription[] {
+  all(): Subscriber[] {
     return [...this.#registrations].map((registration) => registration.subscription);
   }
 
@@ -80,10 +102,16 @@ export class Subscriptions {
     return false;
   }
 
-  /** Registers a subscription, so that its messages find it from now on, and asks the server for it. */
-  add(subscription: MqttSubscription, call: CheckedSubscribe, signal: AbortSignal | undefined): Promise<void> {
+  /** Registers a subscription, so that messages on its filters go to `to` (if any) from now on, and asks the server for it. */
+  add(
+    subscription: Subscriber,
+    to: MqttSubscription | null,
+    call: SubscribeCall,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const patterns = call.filters.map(({ filter }) => ({ filter, pattern: patternOf(filter) }));
-    const registration: Registration = { subscription, call, patterns, phase: "asked" };
+    const target = to === null ? null : { subscription: to, identifier: call.identifier };
+    const registration: Registration = { subscription, target, call, patterns, phase: "asked" };
     this.#registrations.add(registration);
     this.#version++;
     return new Promise((resolve, reject) => {
@@ -97,13 +125,13 @@ export class Subscriptions {
       };
       const answered = (packet: Suback | Unsuback): void => {
         // Nobody waits for it any more: the server must not keep it.
-        if (!waiting) return this.#takeBack(call.filters, packet.reasonCodes);
+        if (!waiting) return this.#takeBack(call, call.filters, packet.reasonCodes);
         release();
         const error = this.#onSuback(registration, call.filters, packet);
         if (error === null) resolve();
         else failed(error);
       };
-      const request = this.#pending(subscribePacket(call, call.filters), { answered, failed });
+      const request = this.#pending(subscribePacket(call, call.filters, "first"), { answered, failed });
       release = onAbort(signal, () => {
         request.abandoned = true;
         failed(signal === undefined ? new Error("unreachable") : abortedError(signal));
@@ -113,11 +141,14 @@ export class Subscriptions {
   }
 
   /** Ends a subscription; filters that no other subscription uses are unsubscribed. */
-  async remove(subscription: MqttSubscription): Promise<void> {
+  async remove(subscription: Subscriber): Promise<void> {
     const registration = [...this.#registrations].find((each) => each.subscription === subscription);
     if (registration === undefined) return;
     this.#remove(registration);
-    await this.#unsubscribe(registration.patterns.map((each) => each.filter));
+    await this.#unsubscribe(
+      registration.call,
+      registration.patterns.map((each) => each.filter),
+    );
   }
 
   /** Ends every subscription that has one of these filters, and unsubscribes all of them. */
@@ -135,7 +166,9 @@ export class Subscriptions {
     this.#link = link;
     const waiting = this.#waiting;
     this.#waiting = [];
-    if (!sessionPresent) for (const registration of [...this.#registrations]) this.#restore(registration);
+    for (const registration of [...this.#registrations]) {
+      if (!sessionPresent || registration.call.queueProperties !== null) this.#restore(registration);
+    }
     for (const request of waiting) this.#request(request);
   }
 
@@ -186,10 +219,8 @@ export class Subscriptions {
 
   #match(topic: string): Target[] {
     const targets: Target[] = [];
-    for (const { subscription, call, patterns } of this.#registrations) {
-      if (patterns.some((each) => topicMatches(each.pattern, topic))) {
-        targets.push({ subscription, identifier: call.identifier });
-      }
+    for (const { target, patterns } of this.#registrations) {
+      if (target !== null && patterns.some((each) => topicMatches(each.pattern, topic))) targets.push(target);
     }
     return targets;
   }
@@ -200,7 +231,7 @@ export class Subscriptions {
     registration.subscription.end();
   }
 
-  #pending(packet: RequestPacket, settle: RequestSettler, lossesMax = LOSSES_MAX): PendingRequest {
+  #pending(packet: RequestSource, settle: RequestSettler, lossesMax = LOSSES_MAX): PendingRequest {
     const answered = (answer: Suback | Unsuback): void => {
       settle.answered(answer);
       this.#owner.awaitingChanged();
@@ -218,8 +249,9 @@ export class Subscriptions {
       return;
     }
     try {
-      if (request.packet.type === "subscribe") checkAgainst(request.packet, link);
-      link.engine.request(request, request.packet);
+      const packet = typeof request.packet === "function" ? request.packet(link) : request.packet;
+      if (packet.type === "subscribe") checkAgainst(packet, link);
+      link.engine.request(request, packet);
       request.sentAtMs = link.nowMs();
       this.#owner.awaitingChanged();
     } catch (error) {
@@ -243,7 +275,7 @@ export class Subscriptions {
     if (registration.call.partial === "allow" && registration.patterns.length > 0) return null;
     const granted = registration.patterns.map((each) => each.filter);
     registration.patterns = [];
-    this.#unsubscribe(granted).catch(ignore);
+    this.#unsubscribe(registration.call, granted).catch(ignore);
     return subscribeFailed(refused, packet);
   }
 
@@ -254,7 +286,7 @@ export class Subscriptions {
     const asked = call.filters.filter((each) => registration.patterns.some((known) => known.filter === each.filter));
     const answered = (packet: Suback | Unsuback): void => {
       const { reasonCodes } = packet;
-      if (!this.#registrations.has(registration)) return this.#takeBack(asked, reasonCodes);
+      if (!this.#registrations.has(registration)) return this.#takeBack(call, asked, reasonCodes);
       registration.phase = "granted";
       if (reasonCodes.length !== asked.length) return void this.#miscounted("SUBACK");
       registration.subscription.granted(asked, reasonCodes);
@@ -271,7 +303,7 @@ export class Subscriptions {
     registration.phase = "restoring";
     // What was granted is asked for until it is there again.
     const never = Number.POSITIVE_INFINITY;
-    this.#request(this.#pending(subscribePacket(call, asked), { answered, failed }, never));
+    this.#request(this.#pending(subscribePacket(call, asked, "again"), { answered, failed }, never));
   }
 
   #onLost(registration: Registration, filters: readonly SubscribeFilter[], error: MessagingError): void {
@@ -289,9 +321,12 @@ export class Subscriptions {
   }
 
   /** Ends on the server what was granted too late. */
-  #takeBack(asked: readonly SubscribeFilter[], reasonCodes: readonly number[]): void {
+  #takeBack(call: SubscribeCall, asked: readonly SubscribeFilter[], reasonCodes: readonly number[]): void {
     const granted = asked.filter((_, i) => !isRefusal(reasonCodes[i]));
-    this.#unsubscribe(granted.map((each) => each.filter)).catch(ignore);
+    this.#unsubscribe(
+      call,
+      granted.map((each) => each.filter),
+    ).catch(ignore);
   }
 
   #miscounted(packet: string): MessagingError {
@@ -300,9 +335,12 @@ export class Subscriptions {
     return error;
   }
 
-  async #unsubscribe(filters: readonly string[]): Promise<void> {
+  async #unsubscribe({ queueProperties }: SubscribeCall, filters: readonly string[]): Promise<void> {
     const unused = filters.filter((filter) => !this.#isUsed(filter));
-    if (unused.length > 0) await this.#unsubscribePacket(unused);
+    // A server that tells the groups of a queue apart is told which one is left.
+    const named = queueProperties !== null && this.#link !== null && queueProperties("end", this.#link.capabilities);
+    const gone = named !== false && named.length > 0 ? filters : unused;
+    if (gone.length > 0) await this.#unsubscribePacket(gone, named === false ? [] : named);
   }
 
   #isUsed(filter: string): boolean {
@@ -310,7 +348,7 @@ export class Subscriptions {
     return false;
   }
 
-  #unsubscribePacket(filters: readonly string[]): Promise<readonly number[]> {
+  #unsubscribePacket(filters: readonly string[], userProperties: UserProperties = []): Promise<readonly number[]> {
     const leaving = filters.map(patternOf);
     this.#leaving.add(leaving);
     // Without a connection there is nothing to take back: the subscription is not restored on the next one, unless
@@ -330,7 +368,8 @@ export class Subscriptions {
         if (refused === undefined) return resolve(reasonCodes);
         reject(refusedByServer("ERR_UNSUBSCRIBE_FAILED", "refused", { ...packet, reasonCode: refused }));
       };
-      this.#request(this.#pending({ type: "unsubscribe", filters, properties: null }, { answered, failed }));
+      const properties = userProperties.length === 0 ? null : { userProperties };
+      this.#request(this.#pending({ type: "unsubscribe", filters, properties }, { answered, failed }));
     });
   }
 }
@@ -349,10 +388,23 @@ const LOSSES_MAX = 5;
 /** SUBSCRIBE and UNSUBSCRIBE packets that may wait for a connection. */
 const WAITING_MAX = 10_000;
 
-function subscribePacket(call: CheckedSubscribe, filters: readonly SubscribeFilter[]): Omit<Subscribe, "packetId"> {
+function subscribePacket(
+  call: SubscribeCall,
+  filters: readonly SubscribeFilter[],
+  request: "first" | "again",
+): RequestSource {
+  const { identifier, userProperties, queueProperties } = call;
+  if (queueProperties !== null) {
+    return ({ engine, capabilities }) => {
+      const named = queueProperties(request, capabilities);
+      // MQTT 3.1.1 cannot say the group: the server chooses it.
+      const properties = engine.protocolLevel === 4 || named.length === 0 ? null : { userProperties: named };
+      return { type: "subscribe", filters, properties };
+    };
+  }
   const properties = given<SubscribeProperties>({
-    subscriptionIdentifier: call.identifier ?? undefined,
-    userProperties: call.userProperties ?? undefined,
+    subscriptionIdentifier: identifier ?? undefined,
+    userProperties: userProperties ?? undefined,
   });
   return { type: "subscribe", filters, properties };
 }
