@@ -1,4 +1,5 @@
 import { MessagingError } from "./errors.ts";
+import { noop } from "./noop.ts";
 
 /** The error of a call whose `AbortSignal` fired; its cause is the signal's reason. */
 export function abortedError(signal: AbortSignal): MessagingError {
@@ -41,5 +42,3 @@ export async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | un
     stop();
   }
 }
-
-function noop(): void {}

@@ -1,3 +1,5 @@
+import { noop } from "./noop.ts";
+
 /** A promise with its two ends in one hand. */
 export interface Deferred<T> {
   readonly promise: Promise<T>;
@@ -15,5 +17,3 @@ export function deferred<T>(): Deferred<T> {
   });
   return { promise, resolve, reject };
 }
-
-function noop(): void {}

@@ -1,3 +1,5 @@
+import { noop } from "./noop.ts";
+
 /** The messaging protocol that a trace message is about. */
 export type TraceProtocol = "mqtt" | "amqp091" | "amqp10";
 
@@ -111,5 +113,3 @@ function channelSource(): ChannelSource {
 function silentChannel<T>(): TraceChannel<T> {
   return { hasSubscribers: false, publish: noop };
 }
-
-function noop(): void {}

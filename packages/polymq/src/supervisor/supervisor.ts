@@ -3,6 +3,7 @@ import { unreachable } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { asMessagingError, isMessagingError, MessagingError } from "../base/errors.ts";
+import { noop } from "../base/noop.ts";
 import type { Backoff } from "./backoff.ts";
 
 /** A connection that lived this long starts the delays anew when it is lost; a shorter one goes on with them. */
@@ -250,5 +251,3 @@ interface Run {
   connectedAtMs: number;
   lostWhileDialing: Error | null;
 }
-
-function noop(): void {}

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
 import { MessagingError } from "../../base/errors.ts";
+import { noop } from "../../base/noop.ts";
 import type { Auth } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
 import type { AuthenticationOptions } from "./options.ts";
@@ -64,7 +65,7 @@ export class Authenticator {
     const { method, data } = this.#options;
     const done = deferred<void>();
     // It may fail while the data are still being asked for.
-    done.promise.catch(ignore);
+    done.promise.catch(noop);
     const timer = this.#timeoutMs === 0 ? null : this.#clock.setTimer(this.#timeoutMs, () => this.#onSilence(port));
     this.#phase = { is: "again", done, timer };
     try {
@@ -119,8 +120,4 @@ function authPacket(reasonCode: number, method: string, data: Uint8Array | undef
   const properties =
     data === undefined ? { authenticationMethod: method } : { authenticationMethod: method, authenticationData: data };
   return { type: "auth", reasonCode, properties };
-}
-
-function ignore(): void {
-  // Whoever awaits the promise gets its rejection.
 }

@@ -1,4 +1,5 @@
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
+import { noop } from "../../base/noop.ts";
 import { connectAttempt } from "../../transport/connect-attempt.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import type { Platform } from "../../transport/platform.ts";
@@ -131,11 +132,8 @@ export class Connector {
     const { connectTimeoutMs } = settings;
     return connectAttempt(clock, { connectTimeoutMs, signal }, (report) => {
       connectPacket(settings, choice, text).then(report.done, report.failed);
-      return ignore;
+      // An answer that comes after the deadline is not asked for any more.
+      return noop;
     });
   }
-}
-
-function ignore(): void {
-  // An answer that comes after the deadline is not asked for any more.
 }

@@ -1,6 +1,7 @@
 import { abortedError, onAbort } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import { MessagingError } from "../../base/errors.ts";
+import { noop } from "../../base/noop.ts";
 import type { MqttMessage } from "./message.ts";
 
 /** Requests that may await their answer at a time. */
@@ -70,7 +71,7 @@ export class Requester {
 
   #register(key: string, { timeoutMs, signal }: RequestLimits): Promise<MqttMessage> {
     return new Promise((resolve, reject) => {
-      let release = ignore;
+      let release = noop;
       const finish = (): void => {
         timer.cancel();
         release();
@@ -129,8 +130,4 @@ function keyOf(data: Uint8Array): string {
   let key = "";
   for (const byte of data) key += String.fromCharCode(byte);
   return key;
-}
-
-function ignore(): void {
-  // Stands in until the real function exists.
 }

@@ -74,20 +74,19 @@ function openSocket(url: string, options: DialOptions): WebSocketLike {
   return new WebSocket(url, [...web.protocols]);
 }
 
-type SocketState =
-  | { readonly is: "open" }
-  /** The closing handshake is under way. */
-  | { readonly is: "closing"; readonly error: Error | null; readonly deadline: Timer }
-  /** The end is decided; `onClosed` is told in a later turn. */
-  | { readonly is: "destroyed"; readonly error: Error | null }
-  | { readonly is: "closed" };
+/** `ending`: the closing handshake is under way, or the end is decided and `onClosed` is told in a later turn. */
+type SocketState = "open" | "ending" | "closed";
 
 class WebTransport implements Transport {
   readonly info: TransportInfo;
   readonly #socket: WebSocketLike;
   readonly #handler: TransportHandler;
   readonly #clock: Clock;
-  #state: SocketState = { is: "open" };
+  #state: SocketState = "open";
+  /** What `destroy` was given. */
+  #error: Error | null = null;
+  /** Ends a closing handshake that takes too long. */
+  #deadline: Timer | null = null;
   /** Set while a drain is owed. */
   #poll: Timer | null = null;
   #reading: "paused" | "flowing" = "flowing";
@@ -107,12 +106,12 @@ class WebTransport implements Transport {
   }
 
   get bufferedBytes(): number {
-    return this.#state.is === "closed" ? 0 : this.#socket.bufferedAmount;
+    return this.#state === "closed" ? 0 : this.#socket.bufferedAmount;
   }
 
   write(bytes: Uint8Array): boolean {
     const socket = this.#socket;
-    if (this.#state.is !== "open" || socket.readyState !== OPEN || bytes.length === 0) return true;
+    if (this.#state !== "open" || socket.readyState !== OPEN || bytes.length === 0) return true;
     socket.send(bytes);
     if (this.#poll !== null) return false;
     if (socket.bufferedAmount < HIGH_WATER_BYTES) return true;
@@ -131,30 +130,26 @@ class WebTransport implements Transport {
   }
 
   close(): void {
-    this.#close(CloseCode.normal, null);
+    if (this.#state !== "open") return;
+    this.#end();
+    this.#deadline = this.#clock.setTimer(LINGER_MS, () => this.#enterClosed(null));
+    this.#socket.close(CloseCode.normal);
   }
 
   destroy(error?: Error): void {
-    if (this.#state.is === "destroyed" || this.#state.is === "closed") return;
-    if (this.#state.is === "closing") this.#state.deadline.cancel();
-    this.#stop();
-    this.#state = { is: "destroyed", error: error ?? null };
+    if (this.#state === "closed") return;
+    this.#error ??= error ?? null;
+    this.#end();
     // A WebSocket cannot be torn down at once; the end is reported without waiting for it.
     if (this.#socket.readyState <= OPEN) this.#socket.close();
     this.#clock.nextTurn(() => this.#enterClosed(null));
   }
 
-  #close(code: number, error: Error | null): void {
-    if (this.#state.is !== "open") return;
-    this.#stop();
-    const deadline = this.#clock.setTimer(LINGER_MS, () => this.#enterClosed(error));
-    this.#state = { is: "closing", error, deadline };
-    this.#socket.close(code);
-  }
-
-  #stop(): void {
+  #end(): void {
+    this.#state = "ending";
     this.#poll?.cancel();
     this.#poll = null;
+    this.#deadline?.cancel();
     this.#held.clear();
     this.#heldBytes = 0;
   }
@@ -162,7 +157,7 @@ class WebTransport implements Transport {
   #onMessage(data: unknown): void {
     // Something came in, so time has passed: the only other hint that bytes have left.
     this.#checkDrain();
-    if (this.#state.is !== "open") return;
+    if (this.#state !== "open") return;
     if (!(data instanceof ArrayBuffer)) {
       const error = new MessagingError("ERR_PROTOCOL_VIOLATION", "a WebSocket text message [MQTT-6.0.0-1]");
       this.destroy(error);
@@ -182,7 +177,7 @@ class WebTransport implements Transport {
   }
 
   #release(): void {
-    while (this.#reading === "flowing" && this.#state.is === "open") {
+    while (this.#reading === "flowing" && this.#state === "open") {
       const chunk = this.#held.shift();
       if (chunk === undefined) return;
       this.#heldBytes -= chunk.length;
@@ -206,12 +201,11 @@ class WebTransport implements Transport {
 
   #enterClosed(error: Error | null): void {
     const state = this.#state;
-    if (state.is === "closed") return;
-    if (state.is === "closing") state.deadline.cancel();
-    this.#stop();
-    this.#state = { is: "closed" };
+    if (state === "closed") return;
+    this.#end();
+    this.#state = "closed";
     this.#socket.onmessage = null;
     this.#socket.onclose = null;
-    this.#handler.onClosed(state.is === "open" ? error : state.error);
+    this.#handler.onClosed(state === "open" ? error : this.#error);
   }
 }
