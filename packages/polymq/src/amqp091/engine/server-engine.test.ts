@@ -59,6 +59,12 @@ describe("the handshake of a server", () => {
     },
   );
 
+  test("answers what is no AMQP at all with its own header and ends (§4.2.2)", () => {
+    const server = new DrivenServer();
+    server.feed(hex("'GET / HTTP/1.1'"));
+    expect([server.sent(), server.told()]).toEqual([["protocol header"], ["failed: ERR_FRAME_ERROR"]]);
+  });
+
   test("refuses a user with what the owner says", () => {
     const server = new DrivenServer({ answer: "by hand" });
     server.feed(protocolHeader(), methodFrame(START_OK));

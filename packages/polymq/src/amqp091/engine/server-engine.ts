@@ -112,6 +112,21 @@ export class ServerEngine<T extends EngineTypes>
     return (capabilities as FieldTable)[name] === true;
   }
 
+  /**
+   * Ends the connection because of `error`. A client that began with anything but our protocol header is told which one is spoken
+   * here (§4.2.2).
+   */
+  override fail(error: MessagingError): void {
+    const foreign = error.code === "ERR_INVALID_PROTOCOL" || error.code === "ERR_FRAME_ERROR";
+    if (foreign && !this.over && this.#state.is === "idle") {
+      const header = protocolHeader();
+      this.outbox.reserve(header.length);
+      this.outbox.bytes(header);
+      this.outbox.commit();
+    }
+    super.fail(error);
+  }
+
   /** Sends `connection.secure`; `onSecureOk` tells the answer. */
   challenge(challenge: Uint8Array): void {
     if (this.over || this.#state.is !== "deciding") return;
@@ -250,11 +265,6 @@ export class ServerEngine<T extends EngineTypes>
   protected onProtocolHeader(buffer: Uint8Array, start: number): void {
     if (this.#state.is !== "idle") throw unexpectedFrame("a protocol header in the middle of a connection");
     if (checkProtocolHeader(buffer, start) !== "0-9-1") {
-      // The one version that is spoken here, and the end (§4.2.2).
-      const header = protocolHeader();
-      this.outbox.reserve(header.length);
-      this.outbox.bytes(header);
-      this.outbox.commit();
       throw new MessagingError("ERR_INVALID_PROTOCOL", "the client's protocol header is not that of AMQP 0-9-1");
     }
     this.write(0, {
