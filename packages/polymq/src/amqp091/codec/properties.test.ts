@@ -106,6 +106,16 @@ describe("the property scanner", () => {
     expect([scanner.deliveryMode, scanner.priority]).toEqual([-1, -1]);
   });
 
+  test("tells of a block seen before what it told then, whatever came between", () => {
+    const scanner = new PropertyScanner();
+    const long = encodeProperties(TEXT, { deliveryMode: 1, headers: { long: "x".repeat(1_000) } });
+    scanner.scan(ALL_BYTES, 0, ALL_BYTES.length);
+    scanner.scan(long, 0, long.length);
+    expect(scanner.deliveryMode).toBe(1);
+    scanner.scan(ALL_BYTES, 0, ALL_BYTES.length);
+    expect([scanner.deliveryMode, scanner.priority]).toEqual([2, 9]);
+  });
+
   test("takes and refuses what the decoder takes and refuses", () => {
     const block = fc.tuple(anyProperties(), fieldTable()).chain(([properties, headers]) => {
       const bytes = encodeProperties(TEXT, { ...properties, headers });
