@@ -1,13 +1,11 @@
 import fc from "fast-check";
-import { VirtualClock } from "polymq/testing";
 import { expect } from "vitest";
-import type { StoreBatch } from "../../storage/batch.ts";
-import { MemoryMedium, MemoryStore } from "../../storage/memory-store.ts";
-import { Hub } from "../hub.ts";
 import { bytesOf } from "../session.test-support.ts";
 import { type ModelSettings, QueueModel } from "./queue-model.test-support.ts";
-import type { QueueSubscription, SettleOutcome } from "./queue-port.ts";
+import type { SettleOutcome } from "./queue-port.ts";
 import { TestConsumer } from "./queue-scene.test-support.ts";
+import type { QueueDefinition } from "./queue-settings.ts";
+import { pickFrom, RealQueues, Step } from "./queue-world.test-support.ts";
 
 /** One queue that refuses when it is full, and one with priorities that drops its oldest. */
 const QUEUES: readonly ModelSettings[] = [
@@ -31,137 +29,17 @@ const QUEUES: readonly ModelSettings[] = [
   },
 ];
 
-/** A memory store that can fail a commit before or after it took effect, as a crash would. */
-class CrashingStore extends MemoryStore {
-  crash: "never" | "before" | "after" = "never";
-  readonly #onBatch: () => void;
+const DECLARED: readonly QueueDefinition[] = [
+  { name: "dead", maxDepth: 0 },
+  ...QUEUES.map((settings) => ({ ...settings, ttlMs: 0, deadLetter: { queue: "dead" } })),
+];
 
-  constructor(medium: MemoryMedium, onBatch: () => void) {
-    super(medium);
-    this.#onBatch = onBatch;
-  }
-
-  override commit(batch: StoreBatch): Promise<void> | null {
-    if (this.crash === "before") throw new Error("crashed before the commit");
-    this.#onBatch();
-    const done = super.commit(batch);
-    if (this.crash === "after") throw new Error("crashed after the commit");
-    return done;
-  }
-}
-
-/** The hub under test. */
-export class RealQueues {
-  readonly clock: VirtualClock = new VirtualClock();
-  readonly #medium = new MemoryMedium();
-  readonly #model: QueueModel;
-  readonly consumers = new Map<string, { readonly consumer: TestConsumer; readonly subscription: QueueSubscription }>();
-  readonly errors: unknown[] = [];
-  hub: Hub;
-  #store: CrashingStore;
-  #batches = 0;
-  /** While time passes the model lags behind: it takes its copy afterwards. */
-  #isPassing = false;
-  nextConsumer = 1;
-
-  constructor(model: QueueModel) {
-    this.#model = model;
-    this.#store = this.#makeStore();
-    this.hub = this.#open();
-    this.run();
-  }
-
-  run(): void {
-    this.clock.advanceSync(0);
-    this.#model.deliver();
-  }
-
-  pass(ms: number): void {
-    this.run();
-    this.#isPassing = true;
-    this.clock.advanceSync(ms);
-    this.#model.advance(ms);
-    this.#isPassing = false;
-    const before = this.#batches;
-    this.hub.committer.touch();
-    this.clock.advanceSync(0);
-    // Everything was stored on the way, so nothing was left for a batch.
-    if (this.#batches === before) this.#model.onBatch();
-    this.#model.deliver();
-  }
-
-  stop(): void {
-    void this.hub.close();
-    this.run();
-    this.#reopen();
-  }
-
-  /** The open batch is lost. */
-  crash(): void {
-    this.hub.schedule.close();
-    this.#store.crash = "before";
-    this.#reopen();
-  }
-
-  /** The store fails while it commits; what was to be delivered then is not. */
-  crashInCommit(when: "before" | "after"): void {
-    this.hub.schedule.close();
-    this.#store.crash = when;
-    this.clock.advanceSync(0);
-    this.#reopen();
-  }
-
-  #reopen(): void {
-    this.#model.reopen();
-    this.consumers.clear();
-    this.#store = this.#makeStore();
-    this.hub = this.#open();
-    this.clock.advanceSync(0);
-  }
-
-  #makeStore(): CrashingStore {
-    return new CrashingStore(this.#medium, () => {
-      this.#batches++;
-      if (!this.#isPassing) this.#model.onBatch();
-    });
-  }
-
-  #open(): Hub {
-    return Hub.open({
-      clock: this.clock,
-      store: this.#store,
-      sweepIntervalMs: 2_000_000_000,
-      onError: (error) => this.errors.push(error),
-      queues: [
-        { name: "dead", maxDepth: 0 },
-        ...QUEUES.map((settings) => ({ ...settings, ttlMs: 0, deadLetter: { queue: "dead" } })),
-      ],
-    });
-  }
-}
-
-/** One step: what is done to both, and then everything is compared. */
-class Step implements fc.Command<QueueModel, RealQueues> {
-  readonly #text: string;
-  readonly #do: (model: QueueModel, real: RealQueues) => void;
-
-  constructor(text: string, run: (model: QueueModel, real: RealQueues) => void) {
-    this.#text = text;
-    this.#do = run;
-  }
-
-  check(): boolean {
-    return true;
-  }
-
-  run(model: QueueModel, real: RealQueues): void {
-    this.#do(model, real);
+/** One step, after which everything is compared. */
+function step(text: string, run: (model: QueueModel, real: RealQueues) => void): Step<QueueModel> {
+  return new Step(text, (model, real) => {
+    run(model, real);
     compare(model, real);
-  }
-
-  toString(): string {
-    return this.#text;
-  }
+  });
 }
 
 function compare(model: QueueModel, real: RealQueues): void {
@@ -193,7 +71,7 @@ const small = fc.nat({ max: 40 });
 const publish = fc
   .tuple(queueNames, keys, fc.nat({ max: 3 }), fc.constantFrom(Number.POSITIVE_INFINITY, 300, 2_000))
   .map(([name, key, priority, lifeMs]) => {
-    return new Step(`publish ${name}/${key} priority ${priority} for ${lifeMs} ms`, (model, real) => {
+    return step(`publish ${name}/${key} priority ${priority} for ${lifeMs} ms`, (model, real) => {
       const view = real.hub.transientMessage();
       view.begin(key === "" ? `$queue/${name}` : `$queue/${name}/${key}`, bytesOf("x"));
       view.expiresAtMs = real.clock.epochMs() + lifeMs;
@@ -205,7 +83,7 @@ const publish = fc
 const subscribe = fc
   .tuple(queueNames, fc.constantFrom("g", "h"), fc.constantFrom("", "", "a/#", "+"), fc.nat({ max: 6 }))
   .map(([name, group, filter, credit]) => {
-    return new Step(`subscribe ${name} ${group} ${filter} credit ${credit}`, (model, real) => {
+    return step(`subscribe ${name} ${group} ${filter} credit ${credit}`, (model, real) => {
       if (real.consumers.size >= 6) return;
       const id = `c${real.nextConsumer++}`;
       const consumer = new TestConsumer(id, credit);
@@ -217,7 +95,7 @@ const subscribe = fc
   });
 
 const credit = fc.tuple(small, fc.integer({ min: 1, max: 5 })).map(([pick, count]) => {
-  return new Step(`credit ${count} for consumer ${pick}`, (model, real) => {
+  return step(`credit ${count} for consumer ${pick}`, (model, real) => {
     const id = pickFrom([...real.consumers.keys()], pick);
     const one = real.consumers.get(id ?? "");
     if (id === undefined || one === undefined) return;
@@ -228,7 +106,7 @@ const credit = fc.tuple(small, fc.integer({ min: 1, max: 5 })).map(([pick, count
 });
 
 const leave = small.map((pick) => {
-  return new Step(`consumer ${pick} leaves`, (model, real) => {
+  return step(`consumer ${pick} leaves`, (model, real) => {
     const id = pickFrom([...real.consumers.keys()], pick);
     if (id === undefined) return;
     real.consumers.get(id)?.subscription.close();
@@ -244,7 +122,7 @@ const outcomes: fc.Arbitrary<SettleOutcome> = fc.oneof(
 );
 
 const settle = fc.tuple(queueNames, small, small, outcomes).map(([name, pick, at, outcome]) => {
-  return new Step(`${outcome.is} ${at} of ${name}, group ${pick}`, (model, real) => {
+  return step(`${outcome.is} ${at} of ${name}, group ${pick}`, (model, real) => {
     const { first, next, groups } = model.figures(name);
     const group = pickFrom(Object.keys(groups), pick);
     if (group === undefined) return;
@@ -256,33 +134,33 @@ const settle = fc.tuple(queueNames, small, small, outcomes).map(([name, pick, at
   });
 });
 
-const turn = fc.constant(new Step("turn", (_model, real) => real.run()));
+const turn = fc.constant(step("turn", (_model, real) => real.run()));
 
-const pass = fc.integer({ min: 1, max: 1_200 }).map((ms) => new Step(`${ms} ms`, (_model, real) => real.pass(ms)));
+const pass = fc.integer({ min: 1, max: 1_200 }).map((ms) => step(`${ms} ms`, (_model, real) => real.pass(ms)));
 
 const purge = queueNames.map((name) => {
-  return new Step(`purge ${name}`, (model, real) => expect(real.hub.queues.purge(name)).toBe(model.purge(name)));
+  return step(`purge ${name}`, (model, real) => expect(real.hub.queues.purge(name)).toBe(model.purge(name)));
 });
 
 const clear = fc.constant(
-  new Step("clear dead letters", (model, real) => {
+  step("clear dead letters", (model, real) => {
     real.hub.queues.purge("dead");
     model.clearLetters();
   }),
 );
 
 const sweep = fc.constant(
-  new Step("sweep", (model, real) => {
+  step("sweep", (model, real) => {
     for (const { name } of QUEUES) model.sweep(name);
     real.hub.queues.sweep(real.clock.epochMs());
   }),
 );
 
-const restart = fc.constant(new Step("restart", (_model, real) => real.stop()));
-const crash = fc.constant(new Step("crash", (_model, real) => real.crash()));
+const restart = fc.constant(step("restart", (_model, real) => real.stop()));
+const crash = fc.constant(step("crash", (_model, real) => real.crash()));
 const crashInCommit = fc
   .constantFrom("before" as const, "after" as const)
-  .map((when) => new Step(`crash ${when} the commit`, (_model, real) => real.crashInCommit(when)));
+  .map((when) => step(`crash ${when} the commit`, (_model, real) => real.crashInCommit(when)));
 
 const ARBITRARIES: fc.Arbitrary<fc.Command<QueueModel, RealQueues>>[] = [
   ...Array.from({ length: 6 }, () => publish),
@@ -308,13 +186,9 @@ export function checkAgainstModel(steps: number): number {
   const sequences = fc.commands(ARBITRARIES, { maxCommands: 100, size: "max" });
   const property = fc.property(sequences, (commands) => {
     const model = new QueueModel(QUEUES);
-    fc.modelRun(() => ({ model, real: new RealQueues(model) }), commands);
+    fc.modelRun(() => ({ model, real: new RealQueues(model, DECLARED) }), commands);
     for (const _ of commands) made++;
   });
   while (made < steps) fc.assert(property, { numRuns: 20 });
   return made;
-}
-
-function pickFrom<T>(items: readonly T[], pick: number): T | undefined {
-  return items.length === 0 ? undefined : items[pick % items.length];
 }

@@ -7,8 +7,8 @@ import { ReadAhead } from "./queue-log.ts";
 import type { QueueMessage } from "./queue-message.ts";
 import type { CommitResult, SettleOutcome, SettleResult, StreamPosition } from "./queue-port.ts";
 
-/** Messages that one run passes over at most before others have their turn; a filter can leave most of a log out. */
-const PASSED_MAX = 4096;
+/** Messages that one run reads at most before others have their turn. */
+const RUN_MAX = 4096;
 
 /** A group whose members read a log by one position. Nothing is pending: what was read stays, and can be read again from a committed offset on. */
 export class StreamGroup implements Group {
@@ -142,7 +142,7 @@ export class StreamGroup implements Group {
   #run(epochMs: number): void {
     const { members } = this;
     const { log } = this.#host;
-    for (let passed = 0; passed < PASSED_MAX; ) {
+    for (let read = 0; read < RUN_MAX; read++) {
       const member = members.next();
       if (member === null) return;
       if (this.#cursor < log.first) this.#cursor = log.first;
@@ -150,8 +150,7 @@ export class StreamGroup implements Group {
       const message = this.#wanted(this.#cursor, epochMs);
       this.#cursor++;
       this.#scheduleCommit();
-      if (message === null) passed++;
-      else this.#deliver(message, member);
+      if (message !== null) this.#deliver(message, member);
     }
     this.#host.schedule.after(0, () => this.pump());
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { QueueScene } from "./queue-scene.test-support.ts";
+import { QueueScene, TestConsumer } from "./queue-scene.test-support.ts";
 
 describe("deliveries of a work group", () => {
   test("follow the log, and begin with what was there before the group", () => {
@@ -267,6 +267,27 @@ describe("a group with a filter", () => {
 });
 
 describe("a group at its limits", () => {
+  test("delivers a long log in pieces, so that others have their turn in between", () => {
+    const scene = new QueueScene();
+    for (let i = 0; i < 10_000; i++) scene.offer("q", "x");
+    scene.run();
+    const consumer = new TestConsumer("c", 1_000_000);
+    scene.hub.queues.subscribe("q", { consumer, group: "g" }).wake();
+    const atOnce = consumer.got.length;
+    expect(atOnce).toBeLessThan(5_000);
+    scene.run();
+    expect(consumer.offsets).toEqual(Array.from({ length: 10_000 }, (_, i) => i));
+  });
+
+  test("passes over a long stretch that its filter leaves out, in pieces as well", () => {
+    const scene = new QueueScene();
+    for (let i = 0; i < 10_000; i++) scene.offer("q/other", "x");
+    scene.offer("q/mine", "here");
+    scene.run();
+    const work = scene.consume("q", "g", { filter: "mine" });
+    expect(work.consumer.texts).toEqual(["here"]);
+  });
+
   test("loses no message of a member when one of its other messages is dead-lettered", () => {
     const scene = new QueueScene();
     scene.hub.queues.declare({ name: "q", deliveryLimit: 2 });

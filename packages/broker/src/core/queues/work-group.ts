@@ -12,8 +12,8 @@ import type { SettleOutcome, SettleResult } from "./queue-port.ts";
 import { ReadyLine, WaitingLine } from "./returned-lines.ts";
 import { SettledPages } from "./settled-pages.ts";
 
-/** Messages that one run passes over at most before others have their turn; a filter can leave most of a log out. */
-const PASSED_MAX = 4096;
+/** Messages that one run delivers, or passes over, at most before others have their turn. */
+const RUN_MAX = 4096;
 
 /**
  * A group whose members share the work: each message is delivered to one of them until it is settled. First deliveries follow the log
@@ -186,19 +186,24 @@ export class WorkGroup implements Group {
 
   #run(): void {
     const { members } = this;
-    for (;;) {
+    for (let delivered = 0; delivered < RUN_MAX; delivered++) {
       const member = members.next();
       if (member === null) return;
       const entry = this.#take();
       if (entry === null) return;
       this.#deliver(entry, member);
     }
+    this.#goOnLater();
+  }
+
+  #goOnLater(): void {
+    this.#host.schedule.after(0, () => this.pump());
   }
 
   /** The next message to deliver as an entry, its body in `#message`; null when there is none. */
   #take(): Pending | null {
     const { log, settings, lanes } = this.#host;
-    for (let passed = 0; passed < PASSED_MAX; passed++) {
+    for (let passed = 0; passed < RUN_MAX; passed++) {
       const ready = this.#ready.peek();
       const offset = this.fresh.peek(log.durableNext, this.settled.base);
       const isFull = this.#entries.size >= settings.pendingMax;
@@ -224,7 +229,7 @@ export class WorkGroup implements Group {
       this.#entries.add(offset, entry);
       return entry;
     }
-    this.#host.schedule.after(0, () => this.pump());
+    this.#goOnLater();
     return null;
   }
 
