@@ -55,6 +55,25 @@ describe("InboundFlow: the link breaks and the session goes on", () => {
     expect(third.take()).toEqual([qos === 1 ? "a5" : "r5"]);
   });
 
+  test("QoS 1 messages behind one whose acknowledgement got lost are delivered again with it, in their order [MQTT-4.6.0-6]", () => {
+    const { flow } = opened();
+    const older = deliver(flow, 5, 1);
+    const newer = deliver(flow, 6, 1);
+    flow.settle(older, 0);
+    reconnect(flow);
+    expect([repeat(flow, 5, 1), repeat(flow, 6, 1)]).toEqual([Arrival.Deliver, Arrival.Deliver]);
+    expect([flow.isOpen(newer), flow.settle(newer, 0)]).toEqual([false, false]);
+  });
+
+  test("a QoS 1 message behind one that was withheld is not delivered again while it is being handled", () => {
+    const { flow } = opened();
+    flow.withhold(deliver(flow, 5, 1));
+    const ticket = deliver(flow, 6, 1);
+    reconnect(flow);
+    expect([repeat(flow, 5, 1), repeat(flow, 6, 1)]).toEqual([Arrival.Deliver, Arrival.Repeated]);
+    expect(flow.isOpen(ticket)).toBe(true);
+  });
+
   test.each([1, 2] as const)("a QoS %i message that was not repeated on the link between is still known", (qos) => {
     const { flow } = opened();
     const ticket = deliver(flow, 5, qos);

@@ -64,6 +64,8 @@ export class InboundFlow {
   #awaitingRelease = 0;
   /** Ids of messages that were withheld on this connection. */
   readonly #withheld = new Set<number>();
+  /** And of those that were withheld on the last one: they come again out of line. */
+  readonly #withheldEarlier = new Set<number>();
   /** Those whose place in the ring is not passed yet: they count once, through `#withheld`. */
   #withheldInRing = 0;
   /** Latest ticket of QoS 1 by packet id; kept from the first repetition until nothing is unsettled, so that looking one up is no walk. */
@@ -87,6 +89,7 @@ export class InboundFlow {
       if (known !== undefined) return this.#repeatExactly(packetId, known);
     } else if (dup) {
       if (this.#isRepeat(packetId)) return Arrival.Repeated;
+      if (this.#carried.size > 0 && !this.#withheldEarlier.has(packetId)) this.#forgetCarried();
     } else if (this.#carried.size > 0) this.#supersede(packetId);
     if (this.#withheld.size > 0) this.#withheld.delete(packetId);
     if (this.#owed() >= this.#limit) return Arrival.TooMany;
@@ -201,6 +204,8 @@ export class InboundFlow {
       this.#carry({ packetId, exactlyOnce, oldTicket: oldest.get(ticket) ?? ticket, reasonCode });
     }
     this.#head = this.#tail;
+    this.#withheldEarlier.clear();
+    for (const id of this.#withheld) this.#withheldEarlier.add(id);
     this.#withheld.clear();
     this.#withheldInRing = 0;
     this.#repeatIndex = null;
@@ -225,6 +230,18 @@ export class InboundFlow {
     if (carried === undefined || carried.exactlyOnce) return;
     this.#carried.delete(packetId);
     this.#carriedOpen.delete(carried.oldTicket);
+  }
+
+  /**
+   * A QoS 1 message that was acknowledged in vain comes again, and is a new one: those behind it are to follow it once more, or the older would
+   * seem the newer [MQTT-4.6.0-6].
+   */
+  #forgetCarried(): void {
+    for (const [packetId, carried] of this.#carried) {
+      if (carried.exactlyOnce) continue;
+      this.#carried.delete(packetId);
+      this.#carriedOpen.delete(carried.oldTicket);
+    }
   }
 
   #isRepeat(packetId: number): boolean {
