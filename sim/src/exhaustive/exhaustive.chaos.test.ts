@@ -1,3 +1,3 @@
 import { describeExchange } from "./exchange.test-support.ts";
 
-for (const seed of [53, 10, 55, 16, 56]) describeExchange(seed);
+for (const seed of [2, 6, 11, 42, 44]) describeExchange(seed);

@@ -5,7 +5,7 @@ import { type Script, ScriptedTrouble } from "./scripted-trouble.ts";
 /** A short quiet run with everything in it: nothing is slow, nothing is split, and only what the script says breaks. */
 export const QUIET: Profile = {
   runMs: 600,
-  workloads: { topics: true, retained: true },
+  workloads: { topics: true, retained: true, queues: true, stream: true },
   load: 0.2,
   network: { chunkBytesMax: Number.POSITIVE_INFINITY, delayMsMax: 0, highWaterBytes: 65_536, refuses: 0 },
   faultEveryMs: 1,

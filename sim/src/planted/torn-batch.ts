@@ -9,7 +9,7 @@ export const tornBatch: PlantedFault = {
     const { torn } = medium;
     if (torn === null) return;
     const half = new StoreBatch();
-    for (const op of torn.ops.slice(0, Math.ceil(torn.ops.length / 2))) addTo(half, op);
+    for (const [i, op] of torn.ops.entries()) if (i % 2 === 1 && op.is === "put") addTo(half, op);
     new MemoryStore(medium).commit(half);
   },
 };

@@ -35,7 +35,9 @@ export function describePacket(packet: Packet): string {
   switch (packet.type) {
     case "publish": {
       const text = new TextDecoder().decode(packet.payload.subarray(0, 24));
-      return `publish qos ${packet.qos} id ${packet.packetId}${packet.dup ? " dup" : ""} "${packet.topic}" ${text}`;
+      const alias = packet.properties?.topicAlias;
+      const topic = `"${packet.topic}"${alias === undefined ? "" : ` alias ${alias}`}`;
+      return `publish qos ${packet.qos} id ${packet.packetId}${packet.dup ? " dup" : ""} ${topic} ${text}`;
     }
     case "puback":
     case "pubrec":

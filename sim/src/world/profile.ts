@@ -9,6 +9,8 @@ export type FaultKind = "cut" | "half open" | "stall" | "crash" | "power loss" |
 export interface WorkloadChoice {
   readonly topics: boolean;
   readonly retained: boolean;
+  readonly queues: boolean;
+  readonly stream: boolean;
 }
 
 /** What one run has in it: drawn from its seed, so that no two runs stress the same places. */
@@ -35,9 +37,15 @@ export function scaled(profile: Profile, count: number): number {
   return Math.max(1, Math.round(count * profile.load));
 }
 
+const NONE: WorkloadChoice = { topics: false, retained: false, queues: false, stream: false };
+
 const CHOICES: readonly WorkloadChoice[] = [
-  { topics: true, retained: false },
-  { topics: true, retained: true },
+  { ...NONE, topics: true },
+  { ...NONE, topics: true, retained: true },
+  { ...NONE, queues: true },
+  { ...NONE, queues: true, stream: true },
+  { ...NONE, topics: true, queues: true },
+  { ...NONE, retained: true, stream: true },
 ];
 
 /** Draws a profile. */

@@ -1,0 +1,91 @@
+import type { QueueDefinition } from "@polymq/broker";
+import type { Chance } from "../world/chance.ts";
+
+/** A group of a queue. */
+export interface GroupPlan {
+  readonly group: string;
+  readonly filter: string;
+  readonly workers: number;
+}
+
+/** A queue in work mode, its limits drawn, and its groups. */
+export interface QueuePlan {
+  /** The queue's own and those of its dead letters, which lose none. */
+  readonly options: readonly QueueDefinition[];
+  readonly name: string;
+  readonly deliveryLimit: number;
+  /** Reasons for which the queue itself, and no group, buries messages. */
+  readonly reasons: readonly string[];
+  readonly priorityMax: number;
+  readonly groups: readonly GroupPlan[];
+  readonly keys: readonly string[];
+}
+
+/** The ordinary topic whose messages a planned queue captures. */
+export function capturedTopic(queue: string): string {
+  return `captured/${queue}/x`;
+}
+
+/** A stream and the groups that read it. */
+export interface StreamPlan {
+  readonly options: readonly QueueDefinition[];
+  readonly name: string;
+  readonly groups: readonly { readonly group: string; readonly commit: "auto" | "manual"; readonly workers: number }[];
+}
+
+/** Draws a stream. */
+export function drawStream(chance: Chance): StreamPlan {
+  const name = "stream0";
+  const groups = Array.from({ length: chance.integer(1, 3) }, (_, i) => ({
+    group: `s${i}`,
+    commit: chance.pick(["auto", "manual"] as const),
+    workers: chance.integer(1, 2),
+  }));
+  const options = { name, kind: "stream", autoCommitIntervalMs: chance.pick([0, 100, 5_000]) } as const;
+  return { options: [options], name, groups };
+}
+
+const FILTERS = ["", "a/#", "+/b"];
+const KEYS = ["a", "a/b", "c/b", "c"];
+
+/** Draws queues; the first group of each sees everything. */
+export function drawQueues(chance: Chance): QueuePlan[] {
+  return Array.from({ length: chance.integer(1, 2) }, (_, i) => drawQueue(`work${i}`, chance));
+}
+
+function drawQueue(name: string, chance: Chance): QueuePlan {
+  const deliveryLimit = chance.pick([0, 2, 5]);
+  const priorityMax = chance.pick([0, 0, 3]);
+  const reasons = chance.pick([[], [], ["expired"], ["maxlen"]]);
+  const own: QueueDefinition = {
+    name,
+    topics: [`captured/${name}/#`],
+    deliveryLimit,
+    priorityMax,
+    visibilityTimeoutMs: chance.pick([0, 500, 5_000, 30_000]),
+    retry: { delayMs: chance.pick([0, 0, 100]) },
+    pendingMax: chance.pick([1, 5, 100_000]),
+    ...(reasons.includes("expired") ? { ttlMs: 2_000 } : {}),
+    ...(reasons.includes("maxlen") ? { maxDepth: 8, overflow: "drop-head" } : {}),
+  };
+  const options = [own, { name: `$dlq/${name}` }];
+  const groups = Array.from({ length: chance.integer(1, 3) }, (_, i) => ({
+    group: `g${i}`,
+    filter: i === 0 ? "" : chance.pick(FILTERS),
+    workers: chance.integer(1, 3),
+  }));
+  return {
+    options,
+    name,
+    deliveryLimit,
+    reasons,
+    priorityMax,
+    groups,
+    keys: groups.some(({ filter }) => filter !== "") ? KEYS : ["", "a"],
+  };
+}
+
+/** The effective id of a planned group. */
+export function groupId({ group, filter }: GroupPlan): string {
+  return filter === "" ? group : `${group}@${filter}`;
+}

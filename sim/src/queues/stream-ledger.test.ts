@@ -1,0 +1,70 @@
+import { describe, expect, test } from "vitest";
+import type { Queued } from "./queue-ledger.ts";
+import { StreamLedger } from "./stream-ledger.ts";
+
+function queued(...ids: string[]): Queued[] {
+  return ids.map((id) => ({ id, queue: "s", key: "", guarantee: "exactly", state: "confirmed" }));
+}
+
+describe("the ledger of a stream", () => {
+  test("has nothing to say of a group that reads on, and goes back to what it has committed", () => {
+    const ledger = new StreamLedger("s", "g");
+    ledger.delivered(0, "m0");
+    ledger.delivered(1, "m1");
+    ledger.durable(ledger.commitFor(0));
+    ledger.mayGoBack();
+    ledger.delivered(1, "m1");
+    ledger.delivered(2, "m2");
+    expect(ledger.check(queued("m0", "m1", "m2"))).toEqual([]);
+  });
+
+  test.each<[string, string, readonly (readonly [number, string])[]]>([
+    ["a message that never came", "never got m1", [[0, "m0"]]],
+    [
+      "a gap",
+      "got offset 2 after 0",
+      [
+        [0, "m0"],
+        [2, "m1"],
+      ],
+    ],
+    [
+      "one offset for two messages",
+      "got m1 at 0, where m0 was",
+      [
+        [0, "m0"],
+        [0, "m1"],
+      ],
+    ],
+    [
+      "one message at two offsets",
+      "m0 is in s 2 times",
+      [
+        [0, "m0"],
+        [1, "m0"],
+      ],
+    ],
+    [
+      "a way back without cause",
+      "got offset 0 behind 1 without cause",
+      [
+        [0, "m0"],
+        [1, "m1"],
+        [0, "m0"],
+      ],
+    ],
+  ])("finds %s", (_, found, deliveries) => {
+    const ledger = new StreamLedger("s", "g");
+    for (const [offset, id] of deliveries) ledger.delivered(offset, id);
+    expect(ledger.check(queued("m0", "m1")).join("\n")).toContain(found);
+  });
+
+  test("finds a way back behind what was committed", () => {
+    const ledger = new StreamLedger("s", "g");
+    ledger.delivered(0, "m0");
+    ledger.durable(1);
+    ledger.mayGoBack();
+    ledger.delivered(0, "m0");
+    expect(ledger.check([]).join()).toContain("had committed 1");
+  });
+});
