@@ -23,11 +23,14 @@ import type { MessageView } from "../../core/message.ts";
 import type { Flushable } from "../../core/turn.ts";
 import { CountedTransport } from "../../metrics/counted-transport.ts";
 import { type Admitted, admit, type Identified, identify, type Refused } from "./admission.ts";
+import { ConnectionQueues, type QueuePort } from "./connection-queues.ts";
 import type { Delivery } from "./delivery.ts";
 import type { MqttContext } from "./mqtt-context.ts";
 import { isTooLarge, type SessionPort } from "./mqtt-session.ts";
 import { outboundBlock } from "./property-block.ts";
 import { type IntakeClient, PublishIntake } from "./publish-intake.ts";
+import { deliveredTopic, QueueBlockWriter } from "./queue-block.ts";
+import { type Outgoing, QueuedDelivery } from "./queued-delivery.ts";
 import { SubscribeIntake } from "./subscribe-intake.ts";
 import type { TopicRoute } from "./topic-routes.ts";
 import { type KeptWill, keptWill } from "./will-message.ts";
@@ -45,9 +48,11 @@ type Client = { readonly is: "unknown" } | ({ readonly is: "admitted" } & Intake
 type Reading = "on" | "asked" | "flooded";
 
 /** One client's connection, as a listener wants a protocol's end of one to be: joins transport, engine and session, and asks the hub in the client's name. */
-export class MqttConnection implements TransportHandler, ServerHandler<Delivery, TopicRoute>, SessionPort, Flushable {
+export class MqttConnection
+  implements TransportHandler, ServerHandler<Outgoing, TopicRoute>, SessionPort, QueuePort, Flushable
+{
   readonly outbox: Outbox;
-  readonly engine: ServerEngine<Delivery, TopicRoute>;
+  readonly engine: ServerEngine<Outgoing, TopicRoute>;
   readonly #context: MqttContext;
   readonly #intake: PublishIntake;
   readonly #subscribes: SubscribeIntake;
@@ -60,6 +65,8 @@ export class MqttConnection implements TransportHandler, ServerHandler<Delivery,
   readonly #onTimer: () => void;
   /** Set by a DISCONNECT that changes it (MQTT 5.0 §3.14.2.2.2). */
   #expiryMs: number | undefined = undefined;
+  /** Made with the first delivery of a queue. */
+  #blockWriter: QueueBlockWriter | null = null;
   readonly #fields = { qos: 0 as const, retain: false, dup: false, packetId: 0 };
 
   constructor(context: MqttContext) {
@@ -72,7 +79,7 @@ export class MqttConnection implements TransportHandler, ServerHandler<Delivery,
       armFlush: () => hub.turn.armFlush(this),
       highWaterBytes: context.sessions.unsentBytesMax,
     });
-    this.engine = new ServerEngine<Delivery, TopicRoute>({
+    this.engine = new ServerEngine<Outgoing, TopicRoute>({
       outbox: this.outbox,
       handler: this,
       topicDecoder: context.topicDecoder,
@@ -107,7 +114,7 @@ export class MqttConnection implements TransportHandler, ServerHandler<Delivery,
 
   onDrain(): void {
     this.outbox.drained();
-    if (this.#client.is === "admitted") this.#client.session.pump();
+    if (this.#client.is === "admitted") this.#pump(this.#client);
     else if (this.engine.over) this.#closeWhenSent();
     this.#setReading();
   }
@@ -149,6 +156,23 @@ export class MqttConnection implements TransportHandler, ServerHandler<Delivery,
     return this.#send(delivery.message, delivery.identifiers, delivery);
   }
 
+  sendQueued(item: QueuedDelivery): boolean {
+    const { hub, topicEncoder } = this.#context;
+    const { message, queue } = item.delivery;
+    const topic = deliveredTopic(message.topic, queue);
+    const payload = message.payload;
+    try {
+      const block = this.engine.protocolLevel === 5 ? this.#queueBlock(item) : null;
+      this.engine.sendPublish(item, topic, topicEncoder.encode(topic), payload, block);
+    } catch (error) {
+      if (isTooLarge(error)) return false;
+      throw error;
+    }
+    hub.statistics.messagesOut++;
+    hub.statistics.bytesOut += payload.length;
+    return true;
+  }
+
   sendPubrel(packetId: number): void {
     this.engine.sendPubrel(packetId, 0);
   }
@@ -175,12 +199,20 @@ export class MqttConnection implements TransportHandler, ServerHandler<Delivery,
     this.#intake.onPublish(topic, head, buffer, ticket);
   }
 
-  onPublishDone(item: Delivery, _packetId: number, _reasonCode: number, _properties: ReasonProperties | null): void {
-    if (this.#client.is === "admitted") this.#client.session.onDone(item);
+  onPublishDone(item: Outgoing, _packetId: number, reasonCode: number, _properties: ReasonProperties | null): void {
+    if (this.#client.is !== "admitted") return;
+    if (item instanceof QueuedDelivery) {
+      item.consumer.onDone(item, reasonCode);
+      this.#pump(this.#client);
+    } else {
+      this.#client.session.onDone(item);
+      this.#client.queues.wake();
+    }
   }
 
-  onPublishReceived(item: Delivery, packetId: number): void {
-    if (this.#client.is === "admitted") this.#client.session.onReceived(item, packetId);
+  onPublishReceived(item: Outgoing, packetId: number): void {
+    if (this.#client.is !== "admitted" || item instanceof QueuedDelivery) return;
+    this.#client.session.onReceived(item, packetId);
   }
 
   onReleased(packetId: number, known: boolean): void {
@@ -232,6 +264,7 @@ export class MqttConnection implements TransportHandler, ServerHandler<Delivery,
     this.#client = {
       is: "admitted",
       session,
+      queues: new ConnectionQueues(this.#context.hub, session, connect.level, this),
       access,
       level: connect.level,
       resumed: admitted.sessionPresent,
@@ -253,6 +286,18 @@ export class MqttConnection implements TransportHandler, ServerHandler<Delivery,
     if (!this.engine.over) session.resume();
   }
 
+  /** Sends what waits as there is room: the session's own first. */
+  #pump(client: IntakeClient): void {
+    client.session.pump();
+    client.queues.wake();
+  }
+
+  #queueBlock(item: QueuedDelivery): Uint8Array {
+    const { hub, text } = this.#context;
+    this.#blockWriter ??= new QueueBlockWriter(text);
+    return this.#blockWriter.write(item.delivery, item.consumer.terms.identifier, hub.clock.epochMs());
+  }
+
   #refuse(reasonCode: number): void {
     this.#context.metrics.clientsRefused++;
     this.engine.refuse(reasonCode, null);
@@ -269,6 +314,7 @@ export class MqttConnection implements TransportHandler, ServerHandler<Delivery,
     metrics.clientDisconnected();
     this.#intake.close();
     this.#subscribes.close();
+    client.queues.close();
     session.detach(this);
     const kept = this.#will;
     this.#will = null;

@@ -1,5 +1,6 @@
 import { webText } from "polymq/internal";
 import { describe, expect, test } from "vitest";
+import { Delivery } from "./delivery.ts";
 import { MqttSession, type SessionPort } from "./mqtt-session.ts";
 import { bytesOf, connectPacket, publishPacket, type RawClient, Scene, textOf } from "./scene.test-support.ts";
 
@@ -367,7 +368,7 @@ describe("packet identifiers", () => {
     for (let i = 0; i < 65_535; i++) publish(1);
     expect([sent, session.mailbox.length, outbound.quota]).toEqual([65_535, 1, 1]);
     const delivery = outbound.finish(last, 1);
-    if (delivery !== undefined) session.onDone(delivery);
+    if (delivery instanceof Delivery) session.onDone(delivery);
     expect([sent, session.mailbox.length]).toEqual([65_536, 0]);
   });
 });

@@ -12,6 +12,7 @@ import type { BrokerMetrics } from "../../metrics/broker-metrics.ts";
 import type { CommitListener } from "../../storage/committer.ts";
 import { Delivery, decodeDelivery, encodeDelivery } from "./delivery.ts";
 import { PendingReplays } from "./pending-replays.ts";
+import { type Outgoing, QueuedDelivery } from "./queued-delivery.ts";
 
 /** The connection of a session, as the session sees it. */
 export interface SessionPort {
@@ -49,7 +50,7 @@ export class MqttSession implements Session {
   readonly id: string;
   /** The name of who made it, or "". Nobody else may go on with it: it holds messages that only this one was allowed to see. */
   readonly owner: string;
-  readonly state: SessionState<Delivery> = new SessionState<Delivery>();
+  readonly state: SessionState<Outgoing> = new SessionState<Outgoing>();
   readonly mailbox: Mailbox<Delivery>;
   readonly #hub: Hub;
   readonly #metrics: BrokerMetrics;
@@ -115,6 +116,12 @@ export class MqttSession implements Session {
     if (port === null) return "away";
     const room = this.#ready && this.mailbox.length === 0 && this.#resend.length === 0 && this.#hasWindow;
     return room && !port.congested ? "ready" : "busy";
+  }
+
+  /** Messages that may be in flight besides those that are; 0 while others wait or too much is unsent. */
+  get room(): number {
+    const outbound = this.state.outbound;
+    return this.availability === "ready" ? Math.min(outbound.quota, PACKET_IDS - outbound.inflight) : 0;
   }
 
   /** True when one more message may be in flight. */
@@ -214,7 +221,7 @@ export class MqttSession implements Session {
   readonly #releaser: CommitListener = {
     onDurable: (packetId) => {
       const delivery = this.state.outbound.item(packetId);
-      if (delivery === undefined || this.state.outbound.phase(packetId) !== Phase.Released) return;
+      if (!(delivery instanceof Delivery) || this.state.outbound.phase(packetId) !== Phase.Released) return;
       delivery.mayGo = true;
       const port = this.#port;
       if (port === null || !this.#ready) return; // `resume` sends it
@@ -228,7 +235,7 @@ export class MqttSession implements Session {
   readonly #sender: CommitListener = {
     onDurable: (packetId) => {
       const delivery = this.state.outbound.item(packetId);
-      if (delivery === undefined || delivery.mayGo) return;
+      if (!(delivery instanceof Delivery) || delivery.mayGo) return;
       delivery.mayGo = true;
       const port = this.#port;
       if (port === null || !this.#ready) return; // `resume` sends it
@@ -308,7 +315,8 @@ export class MqttSession implements Session {
     const outbound = this.state.outbound;
     const id = this.#resend.peek() ?? 0;
     const delivery = outbound.item(id);
-    if (delivery === undefined) {
+    // Those of queues are not sent again: their queues have them back.
+    if (delivery === undefined || delivery instanceof QueuedDelivery) {
       this.#resend.shift();
       return true;
     }
@@ -363,7 +371,7 @@ export class MqttSession implements Session {
     const outbound = this.state.outbound;
     for (const id of outbound.publishIds()) {
       const delivery = outbound.item(id);
-      if (delivery !== undefined && outbound.phase(id) === Phase.AtLeastOnce) this.#handOnOne(delivery);
+      if (delivery instanceof Delivery && outbound.phase(id) === Phase.AtLeastOnce) this.#handOnOne(delivery);
     }
     for (let i = 0; i < this.mailbox.length; i++) {
       const delivery = this.mailbox.at(i);

@@ -106,7 +106,7 @@ function checkCount(block: Uint8Array | null, added: number): void {
 }
 
 /** Bytes of the property at `at`, its identifier included; the block was checked when it came. */
-function propertyBytes(block: Uint8Array, at: number): number {
+export function propertyBytes(block: Uint8Array, at: number): number {
   switch (block[at]) {
     case PAYLOAD_FORMAT:
       return 2;

@@ -1,19 +1,22 @@
 // Hot path: `onPublish` runs per message. No closure, promise, spread, iterator or regex on its usual way.
-import { Deque, type MessagingError } from "polymq/internal";
+import { Deque, MessagingError } from "polymq/internal";
 import { type PublishHead, ReasonCode, type TopicEntry } from "polymq/mqtt/codec";
 import { NO_TICKET, type ServerEngine } from "polymq/mqtt/engine";
 import type { ConnectionAccess } from "../../auth/connection-access.ts";
-import type { Message, TransientMessage } from "../../core/message.ts";
+import type { Message, MessageView, TransientMessage } from "../../core/message.ts";
 import type { CommitListener } from "../../storage/committer.ts";
-import type { Delivery } from "./delivery.ts";
+import type { ConnectionQueues } from "./connection-queues.ts";
 import type { MqttContext } from "./mqtt-context.ts";
 import type { MqttSession } from "./mqtt-session.ts";
 import { inboundBlock, MQTT_ENCODING } from "./property-block.ts";
+import { QueueIntake } from "./queue-intake.ts";
+import type { Outgoing } from "./queued-delivery.ts";
 import { type TopicRoute, topicRoute } from "./topic-routes.ts";
 
 /** Whose messages come in. */
 export interface IntakeClient {
   readonly session: MqttSession;
+  readonly queues: ConnectionQueues;
   readonly access: ConnectionAccess;
   readonly level: 4 | 5;
   /** The session was there before this connection. */
@@ -41,7 +44,8 @@ interface Held {
  */
 export class PublishIntake implements CommitListener {
   readonly #context: MqttContext;
-  readonly #engine: ServerEngine<Delivery, TopicRoute>;
+  readonly #engine: ServerEngine<Outgoing, TopicRoute>;
+  readonly #queues: QueueIntake;
   readonly #view: TransientMessage;
   #client: IntakeClient | null = null;
   readonly #held = new Deque<Held>();
@@ -49,11 +53,13 @@ export class PublishIntake implements CommitListener {
   readonly #releaser: CommitListener;
   readonly #denier: CommitListener;
 
-  constructor(context: MqttContext, engine: ServerEngine<Delivery, TopicRoute>) {
+  constructor(context: MqttContext, engine: ServerEngine<Outgoing, TopicRoute>) {
     this.#context = context;
     this.#engine = engine;
+    this.#queues = new QueueIntake(context.hub, context.text);
     this.#view = context.hub.transientMessage();
     this.#view.encoding = MQTT_ENCODING;
+    this.#view.origin = "mqtt";
     this.#releaser = {
       onDurable: (packetId) => this.#engine.sendPubcomp(packetId, true),
       onCommitFailed: () => undefined,
@@ -73,6 +79,7 @@ export class PublishIntake implements CommitListener {
   open(client: IntakeClient): void {
     this.#client = client;
     this.#view.publisherId = client.session.id;
+    this.#view.externalId = client.access.principal.name;
   }
 
   /**
@@ -143,11 +150,29 @@ export class PublishIntake implements CommitListener {
 
   #publish(client: IntakeClient, known: TopicRoute, ticket: number, packetId: number): void {
     const exactlyOnce = this.#view.guarantee === 2;
-    const matched = this.#context.hub.publish(this.#view, known.route);
+    const matched = this.#take(client, this.#view, known, ticket);
     this.#view.end();
-    if (ticket === NO_TICKET) return;
+    if (ticket === NO_TICKET || matched < 0) return;
     if (exactlyOnce) this.#remember(client, packetId);
     this.#acknowledge(ticket, matched);
+  }
+
+  /** Takes a message to everybody who is to get it; returns how many those are, or -1 when it was refused. */
+  #take(client: IntakeClient, message: MessageView, known: TopicRoute, ticket: number): number {
+    const { route } = known;
+    if (route.address === null) return this.#context.hub.publish(message, route);
+    const refusal = this.#queues.take(message, route, client.queues);
+    if (refusal === 0) return 1;
+    this.#refuse(client, ticket, refusal);
+    return -1;
+  }
+
+  /** A queue has not taken the message. To acknowledge it would lose it: MQTT 3.1.1 leaves only the connection's end. */
+  #refuse(client: IntakeClient, ticket: number, reasonCode: number): void {
+    this.#context.metrics.messagesDenied++;
+    if (ticket === NO_TICKET) return;
+    if (client.level === 5) this.#engine.settle(ticket, reasonCode);
+    else client.onError(new MessagingError("ERR_PUBLISH_REJECTED", `a queue refused a message (${reasonCode})`));
   }
 
   /** Stores the id of a QoS 2 message until its PUBREL. */
@@ -203,8 +228,9 @@ export class PublishIntake implements CommitListener {
         this.#deny(next.client, ticket, ReasonCode.NotAuthorized);
         continue;
       }
-      const matched = hub.publish(message, topicRoute(next.topic, hub.router, mqtt.topicLevelsMax).route);
-      if (ticket === NO_TICKET) continue;
+      const known = topicRoute(next.topic, hub.router, mqtt.topicLevelsMax);
+      const matched = this.#take(next.client, message, known, ticket);
+      if (ticket === NO_TICKET || matched < 0) continue;
       if (message.guarantee === 2) this.#remember(next.client, next.packetId);
       this.#acknowledge(ticket, matched);
     }

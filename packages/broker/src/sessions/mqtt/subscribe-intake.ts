@@ -1,9 +1,10 @@
 import { Deque } from "polymq/internal";
 import type { Subscribe, Unsubscribe } from "polymq/mqtt/codec";
 import type { ServerEngine } from "polymq/mqtt/engine";
-import type { Delivery } from "./delivery.ts";
+import { ConnectionQueues } from "./connection-queues.ts";
 import type { MqttContext } from "./mqtt-context.ts";
 import type { IntakeClient } from "./publish-intake.ts";
+import type { Outgoing } from "./queued-delivery.ts";
 import { authorizeSubscribe, subscribe, unsubscribe } from "./subscribe.ts";
 import type { TopicRoute } from "./topic-routes.ts";
 
@@ -13,11 +14,11 @@ import type { TopicRoute } from "./topic-routes.ts";
  */
 export class SubscribeIntake {
   readonly #context: MqttContext;
-  readonly #engine: ServerEngine<Delivery, TopicRoute>;
+  readonly #engine: ServerEngine<Outgoing, TopicRoute>;
   /** The first one is being decided about. */
   readonly #waiting = new Deque<Subscribe | Unsubscribe>();
 
-  constructor(context: MqttContext, engine: ServerEngine<Delivery, TopicRoute>) {
+  constructor(context: MqttContext, engine: ServerEngine<Outgoing, TopicRoute>) {
     this.#context = context;
     this.#engine = engine;
   }
@@ -64,22 +65,24 @@ export class SubscribeIntake {
 
   #subscribe(packet: Subscribe, allowed: readonly boolean[], client: IntakeClient): void {
     const reasonCodes = subscribe(packet, allowed, client, this.#context);
-    this.#answer(client, () => {
+    this.#answer(packet, client, () => {
       this.#engine.sendSuback({ type: "suback", packetId: packet.packetId, reasonCodes, properties: null });
       client.session.pump();
+      client.queues.openFresh();
     });
   }
 
   #unsubscribe(packet: Unsubscribe, client: IntakeClient): void {
-    const codes = unsubscribe(packet, client.session, this.#context);
+    const codes = unsubscribe(packet, client, this.#context);
     const reasonCodes = client.level === 5 ? codes : [];
-    this.#answer(client, () =>
+    this.#answer(packet, client, () =>
       this.#engine.sendUnsuback({ type: "unsuback", packetId: packet.packetId, reasonCodes, properties: null }),
     );
   }
 
-  #answer(client: IntakeClient, send: () => void): void {
-    if (client.session.stored === null) return send();
+  #answer(packet: Subscribe | Unsubscribe, client: IntakeClient, send: () => void): void {
+    // Of queues more is stored than of the session: their groups.
+    if (client.session.stored === null && !ConnectionQueues.concerns(packet)) return send();
     const onDurable = (): void => {
       if (this.#engine.over) return;
       try {

@@ -9,12 +9,14 @@ import {
 import type { ConnectionAccess } from "../../auth/connection-access.ts";
 import type { Decision } from "../../auth/decision-cache.ts";
 import type { Guarantee } from "../../core/message.ts";
+import type { ConnectionQueues } from "./connection-queues.ts";
 import type { MqttContext } from "./mqtt-context.ts";
 import type { MqttSession } from "./mqtt-session.ts";
 
 /** Who subscribes. */
 export interface Subscriber {
   readonly session: MqttSession;
+  readonly queues: ConnectionQueues;
   readonly access: ConnectionAccess;
   readonly level: 4 | 5;
 }
@@ -56,8 +58,11 @@ interface Request {
 }
 
 /** Carries out an UNSUBSCRIBE; returns its reason codes (MQTT 5.0 §3.11.3). */
-export function unsubscribe(packet: Unsubscribe, session: MqttSession, context: MqttContext): number[] {
+export function unsubscribe(packet: Unsubscribe, by: Subscriber, context: MqttContext): number[] {
+  const { session, queues } = by;
   return packet.filters.map((name) => {
+    const left = queues.unsubscribe(name, packet);
+    if (left !== null) return left ? ReasonCode.Success : ReasonCode.NoSubscriptionExisted;
     const shared = parseSharedFilter(name);
     const removed = context.hub.unsubscribe(session, shared?.filter ?? name, shared?.group ?? null);
     if (removed === null) return ReasonCode.NoSubscriptionExisted;
@@ -79,6 +84,8 @@ function subscribeOne(each: SubscribeFilter, request: Request, context: MqttCont
   const identifier = request.packet.properties?.subscriptionIdentifier ?? 0;
   const missing = missingFeature({ filter, shared: shared !== null, identifier }, context);
   if (missing !== null) return missing;
+  const joined = request.by.queues.subscribe(each, request.packet);
+  if (joined !== null) return joined;
   const guaranteeMax: Guarantee = each.qos < mqtt.maximumQoS ? each.qos : mqtt.maximumQoS;
   const { noLocal, retainAsPublished } = each;
   const terms = { filter, guaranteeMax, noLocal, retainAsPublished, identifier, group: shared?.group ?? null };

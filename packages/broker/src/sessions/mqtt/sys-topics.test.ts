@@ -19,10 +19,10 @@ describe("statistics", () => {
     expect(client.packets).toEqual([]);
     await scene.advance(0.2);
     const messages = client.take("publish");
-    expect(messages).toHaveLength(14);
+    expect(messages).toHaveLength(20);
     expect(messages.every((packet) => packet.qos === 0 && !packet.retain)).toBe(true);
     await scene.advance(10);
-    expect(client.take("publish")).toHaveLength(14);
+    expect(client.take("publish")).toHaveLength(20);
     expect(scene.hub.retained.count).toBe(0);
     sys.stop();
     await scene.advance(100);
@@ -55,6 +55,12 @@ describe("statistics", () => {
       "retained messages/count": "1",
       "subscriptions/count": "3",
       "shared subscriptions/count": "1",
+      "queues/count": "0",
+      "queues/messages": "0",
+      "queues/pending": "0",
+      "queues/consumers": "0",
+      "queues/redelivered": "0",
+      "queues/dead letters": "0",
     });
     // The broker's own messages did not come in from anybody.
     expect(scene.hub.statistics).toMatchObject({ messagesIn: 3, bytesIn: 15 });

@@ -1,4 +1,5 @@
 import type { Timer } from "polymq/internal";
+import type { QueueInspection } from "../../core/queues/queue-inspection.ts";
 import type { MqttContext } from "./mqtt-context.ts";
 
 /** Publishes statistics below `$SYS/broker/` again and again, at QoS 0 and not retained. */
@@ -48,6 +49,7 @@ export class SysTopics {
   #figures(): readonly (readonly [string, string | number])[] {
     const { hub, metrics, serverName } = this.#context;
     const { statistics } = hub;
+    const queues = queueFigures(hub.queues.list());
     return [
       ["version", serverName],
       ["uptime", Math.floor((hub.clock.nowMs() - this.#startedMs) / 1000)],
@@ -63,6 +65,29 @@ export class SysTopics {
       ["retained messages/count", hub.retained.count],
       ["subscriptions/count", hub.router.subscriptionCount],
       ["shared subscriptions/count", hub.router.sharedSubscriptionCount],
+      ["queues/count", hub.queues.count],
+      ...queues,
     ];
   }
+}
+
+/** Sums over all queues. */
+function queueFigures(queues: readonly QueueInspection[]): [string, number][] {
+  let [messages, pending, consumers, redelivered, deadLettered] = [0, 0, 0, 0, 0];
+  for (const { depth, groups, statistics } of queues) {
+    messages += depth;
+    redelivered += statistics.redelivered;
+    deadLettered += statistics.deadLettered;
+    for (const group of groups) {
+      pending += group.pending;
+      consumers += group.members.length;
+    }
+  }
+  return Object.entries({
+    "queues/messages": messages,
+    "queues/pending": pending,
+    "queues/consumers": consumers,
+    "queues/redelivered": redelivered,
+    "queues/dead letters": deadLettered,
+  });
 }

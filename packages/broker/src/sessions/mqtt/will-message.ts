@@ -27,6 +27,7 @@ export function keptWill(will: Will, publisherId: string, context: MqttContext):
         properties: block.length === 0 ? null : block,
         encoding: MQTT_ENCODING,
         publisherId,
+        origin: "mqtt",
         expiresAtMs: context.hub.epochMs() + delayMs + lifetimeMs,
       }),
   };

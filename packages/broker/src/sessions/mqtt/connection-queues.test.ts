@@ -1,0 +1,273 @@
+import type { UserProperties } from "polymq/mqtt/codec";
+import { describe, expect, test } from "vitest";
+import type { BrokerOptions } from "../../options.ts";
+import { HeldStore, publishPacket, type RawClient, Scene, subscribePacket, textOf } from "./scene.test-support.ts";
+
+/** A SUBSCRIBE of one queue filter. */
+function consume(
+  filter: string,
+  group: string | null = "g",
+  more: UserProperties = [],
+): ReturnType<typeof subscribePacket> {
+  const userProperties: UserProperties = [...(group === null ? [] : [["consumer-group", group] as const]), ...more];
+  return subscribePacket([{ filter, qos: 1 }], { properties: { userProperties } });
+}
+
+/** What a client got from queues: payload and delivery count. */
+function deliveries(client: RawClient): (readonly [string, string | undefined])[] {
+  return client
+    .take("publish")
+    .map(({ payload, properties }) => [
+      textOf(payload),
+      properties?.userProperties?.find(([name]) => name === "delivery-count")?.[1],
+    ]);
+}
+
+function queueNamed(scene: Scene, name: string): NonNullable<ReturnType<Scene["hub"]["queues"]["get"]>> {
+  const queue = scene.hub.queues.get(name);
+  if (queue === null) throw new Error(`no queue ${name}`);
+  return queue;
+}
+
+const DURABLE: BrokerOptions = {};
+
+describe("a message for a queue", () => {
+  test.each([
+    [1, "puback"],
+    [2, "pubrec"],
+  ] as const)(
+    "at QoS %i is answered with %s, and delivered, once it is durable and not before",
+    async (qos, answer) => {
+      const store = new HeldStore();
+      const scene = new Scene(DURABLE, { store });
+      const client = await scene.client("a");
+      await client.send(consume("$queue/q"));
+      store.release();
+      await scene.clock.settle();
+      expect(client.one("suback").reasonCodes).toEqual([1]);
+      await client.send(publishPacket("$queue/q", { qos, packetId: 5 }));
+      expect(client.packets).toEqual([]);
+      store.release();
+      await scene.clock.settle();
+      expect(client.one(answer)).toMatchObject({ packetId: 5, reasonCode: 0 });
+      expect(deliveries(client)).toEqual([["x", "0"]]);
+    },
+  );
+
+  test("that cannot be stored is never answered", async () => {
+    const store = new HeldStore();
+    const scene = new Scene(DURABLE, { store });
+    const client = await scene.client("a");
+    await client.send(publishPacket("$queue/q", { qos: 1, packetId: 5 }));
+    store.fail();
+    await scene.clock.settle();
+    expect(client.take("puback")).toEqual([]);
+    expect(scene.storeFailures).toBe(1);
+  });
+
+  test("is not settled before its settlement is durable", async () => {
+    const store = new HeldStore();
+    const scene = new Scene(DURABLE, { store });
+    const client = await scene.client("a");
+    await client.send(consume("$queue/q"), publishPacket("$queue/q", { qos: 1, packetId: 5 }));
+    while (store.pending > 0) {
+      store.release();
+      await scene.clock.settle();
+    }
+    client.take("puback");
+    const userProperties = [
+      ["message-id", "q:0"],
+      ["group-id", "g"],
+    ] as const;
+    await client.send(
+      publishPacket("$queue/q/$ack", { qos: 1, packetId: 6, text: "", properties: { userProperties } }),
+    );
+    expect(client.take("puback")).toEqual([]);
+    store.release();
+    await scene.clock.settle();
+    expect(client.one("puback")).toMatchObject({ packetId: 6, reasonCode: 0 });
+  });
+
+  test("at QoS 0 is queued as well", async () => {
+    const scene = new Scene();
+    const client = await scene.client("a");
+    await client.publish("$queue/q", "quiet");
+    await client.send(consume("$queue/q"));
+    expect(deliveries(client)).toEqual([["quiet", "0"]]);
+  });
+});
+
+describe("a subscription to a queue", () => {
+  test("is answered before its first delivery", async () => {
+    const scene = new Scene();
+    const client = await scene.client("a");
+    await client.publish("$queue/q", "x", { qos: 1 });
+    client.take("puback");
+    await client.send(consume("$queue/q"));
+    expect(client.packets.map((packet) => packet.type)).toEqual(["suback", "publish"]);
+  });
+
+  test("without a group is in one named as the client", async () => {
+    const scene = new Scene();
+    const client = await scene.client("device-7");
+    await client.send(consume("$queue/q/a/#", null));
+    expect(queueNamed(scene, "q").groups.map((group) => group.id)).toEqual(["device-7@a/#"]);
+  });
+
+  test("made again goes on as it is: nothing comes twice", async () => {
+    const scene = new Scene();
+    const client = await scene.client("a");
+    await client.send(consume("$queue/q"));
+    await client.publish("$queue/q", "x", { qos: 1 });
+    await client.send(consume("$queue/q"));
+    expect(deliveries(client)).toEqual([["x", "0"]]);
+    expect(queueNamed(scene, "q").groups[0]?.members).toEqual(["a"]);
+  });
+
+  test("carries its identifier into deliveries [MQTT-3.3.4-3]", async () => {
+    const scene = new Scene();
+    const client = await scene.client("a");
+    await client.send(subscribePacket([{ filter: "$queue/q", qos: 1 }], { properties: { subscriptionIdentifier: 5 } }));
+    await client.publish("$queue/q", "x");
+    expect(client.one("publish").properties).toMatchObject({ subscriptionIdentifiers: [5] });
+  });
+
+  test("is ended by UNSUBSCRIBE, for one group or for all; there was none says 0x11", async () => {
+    const scene = new Scene();
+    const client = await scene.client("a");
+    for (const group of ["one", "two", "three"]) await client.send(consume("$queue/q", group));
+    client.take("suback");
+    const leave = (properties: { userProperties: UserProperties } | null): Promise<void> =>
+      client.send({ type: "unsubscribe", packetId: 9, filters: ["$queue/q"], properties });
+    await leave({ userProperties: [["consumer-group", "two"]] });
+    expect(queueNamed(scene, "q").groups.map((group) => group.members.length)).toEqual([1, 0, 1]);
+    await leave(null);
+    await leave(null);
+    expect(client.take("unsuback").map((packet) => packet.reasonCodes)).toEqual([[0], [0], [0x11]]);
+    expect(queueNamed(scene, "q").groups.map((group) => group.members.length)).toEqual([0, 0, 0]);
+  });
+
+  test("is not kept with the session: a resumed one gets nothing until it subscribes again, then what it had in hand, with its count", async () => {
+    const scene = new Scene();
+    const client = await scene.keeper("a");
+    await client.send(consume("$queue/q"));
+    await client.publish("$queue/q", "x", { qos: 1 });
+    await client.publish("t", "y");
+    expect(deliveries(client)).toEqual([["x", "0"]]);
+    await client.drop();
+    expect(queueNamed(scene, "q").groups[0]).toMatchObject({ members: [], pending: 0, returned: 1 });
+    const again = await scene.keeper("a");
+    expect(again.connack.sessionPresent).toBe(true);
+    expect(again.take("publish")).toEqual([]);
+    await again.send(consume("$queue/q"));
+    expect(deliveries(again)).toEqual([["x", "1"]]);
+  });
+
+  test("of a queue that is deleted ends quietly, and PUBACK for what was in hand gives its place back", async () => {
+    const scene = new Scene();
+    const client = await scene.client("a", { properties: { receiveMaximum: 1 } });
+    await client.send(consume("$queue/q"), consume("$queue/other"));
+    await client.publish("$queue/q", "x");
+    await client.publish("$queue/other", "y");
+    scene.hub.queues.delete("q");
+    const [first] = client.take("publish");
+    await client.ack("puback", first?.packetId ?? 0);
+    expect(deliveries(client)).toEqual([["y", "0"]]);
+    expect(scene.errors).toEqual([]);
+  });
+});
+
+describe("PUBACK for a queue's message", () => {
+  test("acknowledges it", async () => {
+    const scene = new Scene();
+    const client = await scene.client("a");
+    await client.send(consume("$queue/q"));
+    await client.publish("$queue/q", "x");
+    await client.ack("puback", client.one("publish").packetId);
+    expect(queueNamed(scene, "q")).toMatchObject({ depth: 0, statistics: { acked: 1 } });
+  });
+
+  test("with a reason code of 0x80 or above rejects it", async () => {
+    const scene = new Scene();
+    const client = await scene.client("a");
+    await client.send(consume("$queue/q"));
+    await client.publish("$queue/q", "x");
+    await client.ack("puback", client.one("publish").packetId, 0x87);
+    expect(queueNamed(scene, "q").statistics).toMatchObject({ rejected: 1, acked: 0 });
+    const [dead] = scene.hub.queues.peek("$dlq/q", 0, 1);
+    expect(dead?.deadLetter).toMatchObject({ reason: "rejected", detail: "the client refused it with 0x87" });
+  });
+
+  test("after $nack says nothing of the delivery that the nack made", async () => {
+    const scene = new Scene();
+    const client = await scene.client("a");
+    await client.send(consume("$queue/q"));
+    await client.publish("$queue/q", "x");
+    const first = client.one("publish");
+    const userProperties = first.properties?.userProperties ?? [];
+    await client.send(
+      publishPacket("$queue/q/$nack", { qos: 1, packetId: 3, text: "", properties: { userProperties } }),
+    );
+    await client.ack("puback", first.packetId);
+    expect(deliveries(client)).toEqual([["x", "1"]]);
+    expect(queueNamed(scene, "q")).toMatchObject({ depth: 1, statistics: { acked: 0, nacked: 1 } });
+  });
+
+  test("opens the window for other messages, those of the session first", async () => {
+    const scene = new Scene();
+    const client = await scene.client("a", { properties: { receiveMaximum: 1 } });
+    await client.subscribe("t");
+    await client.send(consume("$queue/q"));
+    for (const topic of ["$queue/q", "$queue/q", "t"]) await client.publish(topic, topic, { qos: 1 });
+    const seen: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      const packet = client.one("publish");
+      seen.push(packet.topic);
+      await client.ack("puback", packet.packetId);
+    }
+    expect(seen).toEqual(["$queue/q", "t", "$queue/q"]);
+  });
+});
+
+test("a message that its consumer cannot take goes to the dead letters when it was tried often enough", async () => {
+  const scene = new Scene();
+  const client = await scene.client("a", { properties: { maximumPacketSize: 200 } });
+  await client.send(consume("$queue/q"));
+  const from = await scene.client("from");
+  await from.publish("$queue/q", "x".repeat(300), { qos: 1 });
+  await from.publish("$queue/q", "small", { qos: 1 });
+  expect(scene.hub.queues.peek("$dlq/q", 0, 1)[0]?.deadLetter).toMatchObject({ reason: "delivery-limit" });
+  expect(scene.errors).toEqual([]);
+});
+
+test("a stream can be read at QoS 0: a message counts as read when it is sent", async () => {
+  const scene = new Scene();
+  scene.hub.queues.declare({ name: "s", kind: "stream" });
+  const client = await scene.client("a");
+  for (const text of ["0", "1"]) await client.publish("$queue/s", text);
+  await client.send(
+    subscribePacket([{ filter: "$queue/s", qos: 0 }], { properties: { userProperties: [["consumer-group", "g"]] } }),
+  );
+  expect(client.one("suback").reasonCodes).toEqual([0]);
+  expect(client.take("publish").map((packet) => [textOf(packet.payload), packet.qos])).toEqual([
+    ["0", 0],
+    ["1", 0],
+  ]);
+  expect(queueNamed(scene, "s").groups[0]).toMatchObject({ mode: "stream", committed: 2 });
+});
+
+test("a stream's group goes on behind the last message before which all are acknowledged", async () => {
+  const scene = new Scene();
+  scene.hub.queues.declare({ name: "s", kind: "stream" });
+  const client = await scene.client("a");
+  await client.send(consume("$queue/s"));
+  for (const text of ["0", "1", "2"]) await client.publish("$queue/s", text);
+  const [a, b, c] = client.take("publish").map((packet) => packet.packetId);
+  const committed = (): number | undefined => queueNamed(scene, "s").groups[0]?.committed;
+  await client.ack("puback", b ?? 0);
+  expect(committed()).toBe(0);
+  await client.ack("puback", a ?? 0);
+  expect(committed()).toBe(2);
+  await client.ack("puback", c ?? 0);
+  expect(committed()).toBe(3);
+});

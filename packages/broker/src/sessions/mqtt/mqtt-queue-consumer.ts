@@ -1,0 +1,147 @@
+// Hot path: `credit`, `deliver` and `onDone` run per message. No closure, promise, spread, iterator or regex here.
+import { Deque } from "polymq/internal";
+import { OffsetTable } from "../../core/queues/offset-table.ts";
+import type { QueueConsumer, QueueDelivery, QueueSubscription, SettleOutcome } from "../../core/queues/queue-port.ts";
+import { QueuedDelivery } from "./queued-delivery.ts";
+
+/** The connection of a consumer. */
+export interface QueueLink {
+  readonly clientId: string;
+  /** Messages that the client takes now: what is left of its receive maximum, 0 while too much is unsent or other messages wait. */
+  readonly room: number;
+  /** Writes a delivery under a packet id of its own; false when the client cannot take it at all. */
+  send(item: QueuedDelivery): boolean;
+  /** Sets where a stream's group goes on after a restart. */
+  commit(queue: string, group: string, offset: number): void;
+  /** The queue or group is gone, and the subscription with it. */
+  onCancelled(consumer: MqttQueueConsumer): void;
+}
+
+/** What a client asked for. */
+export interface ConsumerTerms {
+  /** The filter of the SUBSCRIBE as it came. */
+  readonly filter: string;
+  readonly group: string;
+  readonly qos: 0 | 1;
+  /** The subscription identifier, or 0. */
+  readonly identifier: number;
+  /** Most unsettled deliveries; Infinity for no limit besides the receive maximum. */
+  readonly prefetch: number;
+}
+
+/** One subscription of a connection to a queue. It lasts as long as the connection: what is not settled then goes back to the group at once. */
+export class MqttQueueConsumer implements QueueConsumer {
+  readonly id: string;
+  readonly terms: ConsumerTerms;
+  readonly #link: QueueLink;
+  #subscription: QueueSubscription | null = null;
+  /** Unsettled deliveries. */
+  readonly #open = new OffsetTable<QueuedDelivery>();
+  /** Of a stream: deliveries in their order, from the first that is not done. */
+  readonly #inOrder = new Deque<QueuedDelivery>();
+  /** True when it was asked for credit and had none: it has to say when it has again. */
+  #isStarved = false;
+
+  constructor(link: QueueLink, terms: ConsumerTerms) {
+    this.id = link.clientId;
+    this.#link = link;
+    this.terms = terms;
+  }
+
+  /** Set once, when the group is joined. */
+  start(subscription: QueueSubscription): void {
+    this.#subscription = subscription;
+  }
+
+  get queue(): string {
+    return this.#subscription?.queue ?? "";
+  }
+
+  get groupId(): string {
+    return this.#subscription?.groupId ?? "";
+  }
+
+  get credit(): number {
+    const room = Math.min(this.#link.room, this.terms.prefetch - this.#open.size);
+    if (room <= 0) this.#isStarved = true;
+    return room;
+  }
+
+  deliver(delivery: QueueDelivery): void {
+    const earlier = this.#open.get(delivery.offset);
+    if (earlier !== undefined) this.#close(earlier); // it came back here before its PUBACK
+    const item = new QueuedDelivery(this, delivery, this.terms.qos);
+    const isStream = this.#subscription?.mode === "stream";
+    if (item.qos === 1) this.#open.add(item.offset, item);
+    if (isStream) this.#inOrder.push(item);
+    if (!this.#link.send(item)) {
+      // A stream goes on without it; of a queue somebody else may take it, until it has been tried often enough.
+      this.#close(item);
+      if (isStream) this.#commitDone();
+      else this.#subscription?.settle(item.offset, NACK);
+    } else if (item.qos === 0) this.onDone(item, 0);
+  }
+
+  /** PUBACK came: unless it was settled before, the message is acknowledged, or with a reason code of 0x80 or above rejected. */
+  onDone(item: QueuedDelivery, reasonCode: number): void {
+    if (!item.isOpen) return;
+    this.#close(item);
+    if (this.#subscription?.mode === "stream") this.#commitDone();
+    else this.#subscription?.settle(item.offset, reasonCode < 0x80 ? ACK : refused(reasonCode));
+  }
+
+  /** Somebody on this connection settles the message by its id: its PUBACK says nothing any more. */
+  settledById(offset: number): void {
+    const item = this.#open.get(offset);
+    if (item === undefined) return;
+    this.#close(item);
+    if (this.#subscription?.mode === "stream") this.#commitDone();
+  }
+
+  /** There may be credit again. */
+  wake(): void {
+    if (!this.#isStarved) return;
+    this.#isStarved = false;
+    this.#subscription?.wake();
+  }
+
+  /** Delivers from now on. */
+  open(): void {
+    this.#subscription?.wake();
+  }
+
+  /** Leaves the group; deliveries in flight are the group's again, their PUBACKs only give their places back. */
+  end(): void {
+    for (const item of this.#open.values()) item.isOpen = false;
+    this.#subscription?.close();
+    this.#subscription = null;
+  }
+
+  onCancelled(): void {
+    for (const item of this.#open.values()) item.isOpen = false;
+    this.#subscription = null;
+    this.#link.onCancelled(this);
+  }
+
+  #close(item: QueuedDelivery): void {
+    item.isOpen = false;
+    this.#open.remove(item.offset);
+  }
+
+  /** A stream's group goes on behind the last message before which all are done. */
+  #commitDone(): void {
+    let next = -1;
+    for (let first = this.#inOrder.peek(); first !== undefined && !first.isOpen; first = this.#inOrder.peek()) {
+      next = first.offset + 1;
+      this.#inOrder.shift();
+    }
+    if (next >= 0) this.#link.commit(this.queue, this.groupId, next);
+  }
+}
+
+const ACK: SettleOutcome = Object.freeze({ is: "ack" });
+const NACK: SettleOutcome = Object.freeze({ is: "nack" });
+
+function refused(reasonCode: number): SettleOutcome {
+  return { is: "reject", detail: `the client refused it with 0x${reasonCode.toString(16)}` };
+}

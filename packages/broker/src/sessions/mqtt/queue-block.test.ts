@@ -1,0 +1,124 @@
+import { ByteReader, webText } from "polymq/internal";
+import { decodePublishProperties, encodePublishProperties, PROPERTY_COUNT_MAX } from "polymq/mqtt/codec";
+import { expect, test } from "vitest";
+import { QueueMessage, type QueueMessageParts } from "../../core/queues/queue-message.ts";
+import type { QueueDelivery } from "../../core/queues/queue-port.ts";
+import { MQTT_ENCODING } from "./property-block.ts";
+import { deliveredTopic, QueueBlockWriter } from "./queue-block.ts";
+import { QueuePropertyReader } from "./queue-properties.ts";
+
+const TEXT = webText();
+
+/** The block of user properties. */
+function block(pairs: readonly (readonly [string, string])[]): Uint8Array {
+  return encodePublishProperties(TEXT, { userProperties: pairs });
+}
+
+function message(pairs: readonly (readonly [string, string])[], parts: Partial<QueueMessageParts> = {}): QueueMessage {
+  const record = block(pairs);
+  return new QueueMessage({
+    offset: 7,
+    topic: "$queue/q/k",
+    keyStart: 9,
+    priority: 0,
+    encoding: MQTT_ENCODING,
+    publisherId: "",
+    origin: "",
+    externalId: "",
+    createdAtMs: 1,
+    expiresAtMs: Number.POSITIVE_INFINITY,
+    endBytes: 0,
+    deadLetter: null,
+    record,
+    propertiesStart: 0,
+    payloadStart: record.length,
+    ...parts,
+  });
+}
+
+function delivery(of: QueueMessage, given: Partial<QueueDelivery> = {}): QueueDelivery {
+  return { queue: "q", group: "g", offset: of.offset, message: of, deliveryCount: 2, stream: null, ...given };
+}
+
+const OWN = [
+  ["message-id", "q:7"],
+  ["group-id", "g"],
+  ["queue", "q"],
+  ["offset", "7"],
+  ["x-source-topic", "$queue/q/k"],
+] as const;
+
+test.each([
+  ["", "$queue/m"],
+  ["m", "$queue/m"],
+  ["$queue/m", "$queue/m"],
+  ["$queue/m/acme/temp", "$queue/m/acme/temp"],
+  ["m/acme/temp", "$queue/m/acme/temp"],
+  ["acme/temp", "$queue/m/acme/temp"],
+  ["$queue/orders/x", "$queue/m/$queue/orders/x"],
+  ["$queue/mm/x", "$queue/m/$queue/mm/x"],
+  ["mm/x", "$queue/m/mm/x"],
+])("a message published on %j is delivered from queue m on %s", (topic, delivered) => {
+  expect(deliveredTopic(topic, "m")).toBe(delivered);
+});
+
+test("a delivery says what it is, after the publisher's own properties and in place of those of the same names", () => {
+  const mine = [
+    ["mine", "1"],
+    ["queue", "forged"],
+    ["_flux.x", "1"],
+    ["_flux", "kept"],
+    ["external_id", "forged"],
+  ] as const;
+  const written = new QueueBlockWriter(TEXT).write(delivery(message(mine, { publisherId: "p", origin: "mqtt" })), 0, 0);
+  expect(decodePublishProperties(TEXT, written)?.userProperties).toEqual([
+    ["mine", "1"],
+    ["_flux", "kept"],
+    ...OWN,
+    ["delivery-count", "2"],
+    ["client_id", "p"],
+    ["protocol", "mqtt"],
+  ]);
+});
+
+test("a delivery carries what is left of its lifetime, and the subscription's identifier", () => {
+  const written = new QueueBlockWriter(TEXT).write(delivery(message([], { expiresAtMs: 5_500 })), 300, 1_000);
+  const expected = { messageExpirySeconds: 5, subscriptionIdentifiers: [300] };
+  expect(decodePublishProperties(TEXT, written)).toMatchObject(expected);
+});
+
+test("a stream's delivery says where it is and what the primary group has settled, and no count", () => {
+  const stream = { timestampMs: 9, work: { group: "w", committed: 8 } };
+  const written = new QueueBlockWriter(TEXT).write(delivery(message([["delivery-count", "4"]]), { stream }), 0, 0);
+  expect(decodePublishProperties(TEXT, written)?.userProperties).toEqual([
+    ...OWN,
+    ["x-stream-offset", "7"],
+    ["x-stream-timestamp", "9"],
+    ["x-work-committed-offset", "8"],
+    ["x-work-acked", "true"],
+    ["x-work-group", "w"],
+  ]);
+});
+
+test("more properties than a packet may have are refused", () => {
+  const many = Array.from({ length: PROPERTY_COUNT_MAX }, () => ["a", ""] as const);
+  const write = (): unknown => new QueueBlockWriter(TEXT).write(delivery(message(many)), 0, 0);
+  expect(write).toThrow(expect.objectContaining({ code: "ERR_PACKET_TOO_LARGE" }));
+});
+
+test("a settlement needs message id and group; of the id the digits after the last colon count", () => {
+  const reader = new QueuePropertyReader(new ByteReader(TEXT));
+  const read = (verb: "ack" | "nack" | "reject", ...pairs: (readonly [string, string])[]): unknown =>
+    reader.settlement(verb, { ...message([]), encoding: MQTT_ENCODING, properties: block(pairs) } as never);
+  const group = ["group-id", "g"] as const;
+  const named = ["message-id", "a:b:12"] as const;
+  expect(read("ack", named, group)).toEqual({ offset: 12, group: "g", outcome: { is: "ack" } });
+  expect(read("ack", ["message-id", "3"], group)).toMatchObject({ offset: 3 });
+  expect(read("nack", named, group)).toMatchObject({ outcome: { is: "nack" } });
+  expect(read("nack", named, group, ["delay-ms", "250"])).toMatchObject({ outcome: { is: "nack", delayMs: 250 } });
+  expect(read("reject", named, group, ["reason", "ü"])).toMatchObject({ outcome: { is: "reject", detail: "ü" } });
+  for (const id of ["", "q:", "q:x", "q:-1", "q:1.5", "q:99999999999999999"])
+    expect(read("ack", ["message-id", id], group)).toBeNull();
+  expect(read("ack", named)).toBeNull();
+  expect(read("ack", group)).toBeNull();
+});

@@ -1,0 +1,27 @@
+import type { QueueDelivery } from "../../core/queues/queue-port.ts";
+import type { Delivery } from "./delivery.ts";
+import type { MqttQueueConsumer } from "./mqtt-queue-consumer.ts";
+
+/** What can be in flight to a client. */
+export type Outgoing = Delivery | QueuedDelivery;
+
+/** A queue's message in flight to a client: PUBACK settles it, unless somebody on this connection has settled it by its id before. */
+export class QueuedDelivery {
+  readonly consumer: MqttQueueConsumer;
+  readonly offset: number;
+  readonly delivery: QueueDelivery;
+  /** True until it is settled, or given back. */
+  isOpen = true;
+  // The fields of a PUBLISH, so that it can be written as it is.
+  readonly qos: 0 | 1;
+  readonly retain = false;
+  readonly dup = false;
+  packetId = 0;
+
+  constructor(consumer: MqttQueueConsumer, delivery: QueueDelivery, qos: 0 | 1) {
+    this.consumer = consumer;
+    this.offset = delivery.offset;
+    this.delivery = delivery;
+    this.qos = qos;
+  }
+}
