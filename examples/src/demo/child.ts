@@ -3,6 +3,9 @@ import type { ChildMessage, ParentMessage } from "./messages.ts";
 /** How often reports go to the parent. */
 const REPORT_MS = 50;
 
+/** The same for those that somebody waits for. */
+const SAFE_REPORT_MS = 10;
+
 /** The child's end of the line to its parent. Without a parent there is nothing to do: the process ends. */
 export function parentLine(): ParentLine {
   process.on("disconnect", () => process.exit(1));
@@ -61,5 +64,32 @@ export class Batch<T> {
   close(): void {
     clearInterval(this.#timer);
     this.flush();
+  }
+}
+
+/** Collects items, sends them together, and says of each when it is out of this process, so that its end cannot take it back. */
+export class SafeBatch<T> {
+  readonly #message: (items: readonly T[]) => ChildMessage;
+  #items: T[] = [];
+  #sent: Promise<void> | null = null;
+
+  constructor(message: (items: readonly T[]) => ChildMessage) {
+    this.#message = message;
+  }
+
+  add(item: T): Promise<void> {
+    this.#items.push(item);
+    this.#sent ??= this.#send();
+    return this.#sent;
+  }
+
+  async #send(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, SAFE_REPORT_MS));
+    this.#sent = null;
+    const message = this.#message(this.#items);
+    this.#items = [];
+    await new Promise<void>((resolve, reject) => {
+      process.send?.(message, undefined, {}, (error) => (error === null ? resolve() : reject(error)));
+    });
   }
 }

@@ -8,6 +8,7 @@ export type OnMessage = (message: ChildMessage, from: Member) => void;
 export class Member {
   readonly name: string;
   readonly #child: ChildProcess;
+  #isSlain = false;
   readonly #heard = new Map<ChildMessage["type"], ChildMessage>();
   readonly #waiters = new Map<ChildMessage["type"], (message: ChildMessage) => void>();
 
@@ -35,12 +36,25 @@ export class Member {
     });
   }
 
+  /** True once its end is wanted. */
+  get isSlain(): boolean {
+    return this.#isSlain;
+  }
+
   kill(): void {
     this.#child.kill("SIGKILL");
   }
+
+  /** Kills it in the middle of its work; resolves when it is gone. */
+  async slay(): Promise<void> {
+    this.#isSlain = true;
+    const gone = new Promise((resolve) => this.#child.once("close", resolve));
+    this.kill();
+    await gone;
+  }
 }
 
-/** The child processes of the demo. One that ends early ends the demo: `failed` rejects. */
+/** The child processes of the demo. One that ends early, and was not meant to, ends the demo: `failed` rejects. */
 export class Crew {
   readonly members: Member[] = [];
   readonly failed: Promise<never>;
@@ -65,7 +79,7 @@ export class Crew {
     this.members.push(member);
     child.on("error", (error) => this.fail(error));
     child.on("exit", (code, signal) => {
-      if (code !== 0) this.#fail(new Error(`${name} ended early (${signal ?? `code ${code}`})`));
+      if (code !== 0 && !member.isSlain) this.#fail(new Error(`${name} ended early (${signal ?? `code ${code}`})`));
     });
     return member;
   }

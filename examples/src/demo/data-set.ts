@@ -38,6 +38,16 @@ export function qosOf(id: number): 1 | 2 {
   return sequenceOf(id) % 2 === 0 ? 1 : 2;
 }
 
+/** What becomes of a record in the end: it is worked off, perhaps at the second attempt, or it is a dead letter. */
+export type Fate = "done" | "retried" | "rejected" | "hopeless";
+
+/** Workers reject flights that are more than three hours late, need two attempts for very long ones, and never succeed with very short ones. */
+export function fateOf({ delay, distance }: Flight): Fate {
+  if (delay >= 180) return "rejected";
+  if (distance > 2_400) return "retried";
+  return distance < 70 ? "hopeless" : "done";
+}
+
 /** A number that differs, as good as always, when any field of the flight does (FNV-1a over its JSON). */
 export function checksum(flight: Flight): number {
   const text = JSON.stringify(flight);

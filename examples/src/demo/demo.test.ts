@@ -19,10 +19,14 @@ function demo(...args: string[]): Promise<{ readonly code: number | null; readon
 }
 
 describe("the demo", { timeout: LIMIT_MS }, () => {
-  test("loses nothing while links are cut", async () => {
+  test("loses nothing while links are cut, a worker and the broker are killed", async () => {
     const { code, output } = await demo("--fast", "--seconds", "2", "--records", "2000");
     expect(output).toMatch(/^published +2000 of 2000 acknowledged$/m);
-    expect(output).toMatch(/^delivered +2000$/m);
+    expect(output).toMatch(/^done +1928 /m);
+    expect(output).toMatch(/^retried +[1-9]\d* given back$/m);
+    expect(output).toMatch(/^redelivered +[1-9]\d*,/m);
+    expect(output).toMatch(/^dead letters +3 delivery-limit, 69 rejected; /m);
+    expect(output).toMatch(/^killed +a worker, the broker$/m);
     expect(output).toMatch(/^duplicates .* 0 at QoS 2$/m);
     expect(output).toMatch(/^lost +0$/m);
     expect(output).toMatch(/^cuts +6, which broke \d+ connections$/m);

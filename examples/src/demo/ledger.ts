@@ -1,60 +1,76 @@
-import { checksum, type Flight, publisherOf, qosOf, sequenceOf } from "./data-set.ts";
-import type { DeliveryReport } from "./messages.ts";
+import { checksum, type Flight, fateOf, publisherOf, qosOf, sequenceOf } from "./data-set.ts";
+import type { DeliveryReport, LetterReport } from "./messages.ts";
 
 /** What the ledger says in the end. Each list holds names of records. */
 export interface Verdict {
   readonly records: number;
   /** Records whose publish promise resolved. */
   readonly published: number;
-  /** Records of which at least one delivery was seen. */
-  readonly delivered: number;
-  /** Further deliveries of records that had been seen, which QoS 1 allows. */
+  /** Records that a worker has done. */
+  readonly done: number;
+  /** Deliveries that workers gave back to be tried again. */
+  readonly nacked: number;
+  /** Deliveries that were not the first of their message. */
+  readonly redelivered: number;
+  /** Dead letters by their reason, as read from the dead-letter queue. */
+  readonly deadLetters: ReadonlyMap<string, number>;
+  /** Records of QoS 1 that are in the queue more than once, which QoS 1 allows. */
   readonly duplicatesQoS1: number;
   /** The same for QoS 2, where each one is a fault. */
   readonly duplicatesQoS2: readonly string[];
-  /** Acknowledged to the publisher, and seen by no worker. */
+  /** Acknowledged to the publisher, and neither done nor among the dead letters. */
   readonly lost: readonly string[];
   /** Neither acknowledged nor refused. */
   readonly unsettled: readonly string[];
   /** Refused, with the error's code. */
   readonly refused: readonly string[];
-  /** Seen with another content or QoS than published, or not part of the data set. */
+  /** Seen with another content than published, or not part of the data set. */
   readonly altered: readonly string[];
-  /** Half of the deliveries took no longer. */
+  /** Dead letters with another reason than they should have, or that should be none. */
+  readonly misburied: readonly string[];
+  /** Half of the first deliveries took no longer. */
   readonly p50Ms: number;
   /** 99 of 100 took no longer. */
   readonly p99Ms: number;
 }
 
-/** Compares what the publishers' promises said with what the workers saw; it talks to processes only, never to the broker. */
+/** Compares what the publishers' promises said with what workers and undertaker saw; it talks to processes only, never to the broker. */
 export class Ledger {
   readonly #flights: readonly Flight[];
   readonly #acknowledged: Uint8Array;
-  readonly #seen: Uint16Array;
+  readonly #done: Uint8Array;
+  readonly #dead: Uint8Array;
+  /** Each record's places in the queue. */
+  readonly #offsets: (number | Set<number>)[] = [];
   readonly #latencies: Float64Array;
   readonly #refused = new Map<number, string>();
+  readonly #letters = new Map<string, number>();
   readonly #altered: string[] = [];
+  readonly #misburied: string[] = [];
   #published = 0;
-  #delivered = 0;
-  #duplicates = 0;
+  #ended = 0;
+  #nacked = 0;
+  #redelivered = 0;
 
   constructor(flights: readonly Flight[]) {
     this.#flights = flights;
     this.#acknowledged = new Uint8Array(flights.length);
-    this.#seen = new Uint16Array(flights.length);
-    this.#latencies = new Float64Array(flights.length);
+    this.#done = new Uint8Array(flights.length);
+    this.#dead = new Uint8Array(flights.length);
+    this.#latencies = new Float64Array(flights.length).fill(-1);
   }
 
   get published(): number {
     return this.#published;
   }
 
-  get delivered(): number {
-    return this.#delivered;
+  /** Records that are done or dead letters. */
+  get ended(): number {
+    return this.#ended;
   }
 
-  get duplicates(): number {
-    return this.#duplicates;
+  get redelivered(): number {
+    return this.#redelivered;
   }
 
   /** A publisher's promises resolved. */
@@ -72,45 +88,80 @@ export class Ledger {
 
   /** A worker saw messages. */
   saw(deliveries: readonly DeliveryReport[]): void {
-    for (const [id, qos, sum, latencyMs] of deliveries) {
+    for (const [id, outcome, offset, deliveryCount, sum, latencyMs] of deliveries) {
+      if (!this.#isWhole(id, sum)) continue;
+      if (outcome === "nacked") this.#nacked++;
+      if (outcome === "done") this.#end(id, this.#done);
+      if (deliveryCount > 0) this.#redelivered++;
+      if (this.#latencies[id] === -1) this.#latencies[id] = latencyMs;
+      this.#place(id, offset);
+    }
+  }
+
+  /** The undertaker read dead letters. */
+  buried(letters: readonly LetterReport[]): void {
+    for (const [id, reason, sum] of letters) {
+      if (!this.#isWhole(id, sum)) continue;
+      if (this.#dead[id] === 0) this.#letters.set(reason, (this.#letters.get(reason) ?? 0) + 1);
+      this.#end(id, this.#dead);
       const flight = this.#flights[id];
-      if (flight === undefined || qos !== qosOf(id) || sum !== checksum(flight)) this.#altered.push(nameOf(id));
-      else this.#count(id, latencyMs);
+      if (flight !== undefined && REASONS[fateOf(flight)] !== reason) this.#misburied.push(`${nameOf(id)} ${reason}`);
     }
   }
 
   verdict(): Verdict {
     const ids = [...this.#flights.keys()];
-    const seen = (id: number): number => this.#seen[id] ?? 0;
     const isAcknowledged = (id: number): boolean => this.#acknowledged[id] === 1;
-    const twice = ids.filter((id) => seen(id) > 1);
-    const latencies = this.#latencies.filter((_, id) => seen(id) > 0).sort();
+    const twice = ids.filter((id) => this.#offsets[id] instanceof Set);
+    const latencies = this.#latencies.filter((latencyMs) => latencyMs >= 0).sort();
     return {
       records: ids.length,
       published: this.#published,
-      delivered: this.#delivered,
-      duplicatesQoS1: twice.filter((id) => qosOf(id) === 1).reduce((sum, id) => sum + seen(id) - 1, 0),
+      done: this.#done.reduce((sum, each) => sum + each, 0),
+      nacked: this.#nacked,
+      redelivered: this.#redelivered,
+      deadLetters: this.#letters,
+      duplicatesQoS1: twice.filter((id) => qosOf(id) === 1).length,
       duplicatesQoS2: twice.filter((id) => qosOf(id) === 2).map(nameOf),
-      lost: ids.filter((id) => isAcknowledged(id) && seen(id) === 0).map(nameOf),
+      lost: ids.filter((id) => isAcknowledged(id) && !this.#hasEnded(id)).map(nameOf),
       unsettled: ids.filter((id) => !isAcknowledged(id) && !this.#refused.has(id)).map(nameOf),
       refused: [...this.#refused].map(([id, code]) => `${nameOf(id)} ${code}`),
       altered: this.#altered,
+      misburied: this.#misburied,
       p50Ms: quantile(latencies, 0.5),
       p99Ms: quantile(latencies, 0.99),
     };
   }
 
-  #count(id: number, latencyMs: number): void {
-    const before = this.#seen[id] ?? 0;
-    this.#seen[id] = before + 1;
-    if (before > 0) {
-      this.#duplicates++;
-      return;
-    }
-    this.#delivered++;
-    this.#latencies[id] = latencyMs;
+  #isWhole(id: number, sum: number): boolean {
+    const flight = this.#flights[id];
+    if (flight !== undefined && sum === checksum(flight)) return true;
+    this.#altered.push(nameOf(id));
+    return false;
+  }
+
+  #hasEnded(id: number): boolean {
+    return this.#done[id] === 1 || this.#dead[id] === 1;
+  }
+
+  #end(id: number, how: Uint8Array): void {
+    if (!this.#hasEnded(id)) this.#ended++;
+    how[id] = 1;
+  }
+
+  #place(id: number, offset: number): void {
+    const known = this.#offsets[id];
+    if (known === undefined) this.#offsets[id] = offset;
+    else if (known instanceof Set) known.add(offset);
+    else if (known !== offset) this.#offsets[id] = new Set([known, offset]);
   }
 }
+
+/** The reason that a dead letter must have, by what was to become of its record; records that can be done must be none. */
+const REASONS: Readonly<Partial<Record<ReturnType<typeof fateOf>, string>>> = {
+  rejected: "rejected",
+  hopeless: "delivery-limit",
+};
 
 /** What is wrong with the outcome, a line each; nothing when all is well. */
 export function faultsOf(verdict: Verdict): string[] {
@@ -119,10 +170,11 @@ export function faultsOf(verdict: Verdict): string[] {
     if (names.length > 0) faults.push(`${names.length} ${what}: ${listed(names)}`);
   };
   name(verdict.lost, "acknowledged and lost");
-  name(verdict.duplicatesQoS2, "of QoS 2 seen twice");
+  name(verdict.duplicatesQoS2, "of QoS 2 in the queue twice");
   name(verdict.unsettled, "never acknowledged");
   name(verdict.refused, "refused");
   name(verdict.altered, "altered");
+  name(verdict.misburied, "wrongly dead-lettered");
   if (verdict.records === 0) faults.push("there was nothing to publish");
   return faults;
 }

@@ -1,13 +1,23 @@
 /**
- * Replays flight records through the embedded broker while links are cut, and counts what became of them: publishers, workers and broker
- * are processes of their own, and the ledger is kept here from what publishers and workers say. Exits with 1 when anything was lost.
+ * Sends flight records through a queue of the embedded broker while links are cut, a worker and the broker itself are killed, and counts what
+ * became of them: publishers, workers, undertaker and broker are processes of their own, and the ledger is kept here from what they say. Exits
+ * with 1 when anything was lost.
  */
-import { MqttClient } from "polymq/mqtt";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Crew, type Member } from "./crew.ts";
 import { PUBLISHERS, readFlights } from "./data-set.ts";
 import { Ledger } from "./ledger.ts";
 import { Links } from "./links.ts";
-import { type ChildMessage, endTopic, type PublisherPlan, type WorkerPlan } from "./messages.ts";
+import {
+  type BrokerPlan,
+  type ChildMessage,
+  type ClientPlan,
+  type PublisherPlan,
+  QUEUE,
+  type WorkerPlan,
+} from "./messages.ts";
 import { type DemoOptions, demoOptions, USAGE } from "./options.ts";
 import { allFaults, reportLines, type Totals } from "./report.ts";
 import { Reporter } from "./reporter.ts";
@@ -17,106 +27,134 @@ const STALLED_MS = 30_000;
 
 const PROGRESS_MS = 100;
 
-const PROTOCOLS = [
+const PUBLISHER_LINKS = [
   { says: "MQTT 5.0", scheme: "mqtt", path: "", protocolVersion: 5 },
   { says: "MQTT 3.1.1", scheme: "mqtt", path: "", protocolVersion: 4 },
   { says: "MQTT 5.0 over WebSocket", scheme: "ws", path: "/mqtt", protocolVersion: 5 },
 ] as const;
 
+/** The last one over WebSocket. */
+const WORKERS = 3;
+
+/** Shares of the records after which a worker and the broker are killed. */
+const KILL_WORKER_AT = 0.3;
+const KILL_BROKER_AT = 0.5;
+
 class Demo {
   readonly #options: DemoOptions;
   readonly #reporter: Reporter;
   readonly #ledger: Ledger;
-  readonly #crew = new Crew((message) => this.#onMessage(message));
+  readonly #dataDir: string;
+  readonly #crew = new Crew((message, from) => this.#onMessage(message, from));
+  readonly #kills: string[] = [];
+  #broker: Member | null = null;
   #links: Links | null = null;
+  #workers: Member[] = [];
   #reconnects = 0;
   #heardAtMs = performance.now();
+  /** Kills so far; each resolves when what was killed is there again. */
+  readonly #killings: Promise<void>[] = [];
+  #watching: ReturnType<typeof setInterval> | undefined;
+  /** Told when the broker says that no message is left. */
+  #onEmpty: () => void = () => undefined;
 
-  constructor(options: DemoOptions, reporter: Reporter, ledger: Ledger) {
+  constructor(options: DemoOptions, reporter: Reporter, ledger: Ledger, dataDir: string) {
     this.#options = options;
     this.#reporter = reporter;
     this.#ledger = ledger;
+    this.#dataDir = dataDir;
   }
 
   /** Runs all of it; resolves with what there is to report. */
   async run(): Promise<Totals> {
     const unlessFailed = <T>(work: Promise<T>): Promise<T> => this.#crew.unlessFailed(work);
-    const broker = this.#crew.start("broker-process", "broker", {});
-    const { port } = await unlessFailed(broker.said("listening"));
+    const port = await unlessFailed(this.#startBroker(0));
     const links = await Links.open(port);
     this.#links = links;
-    const workers = PROTOCOLS.map((_, i) => this.#startWorker(i, links.workers.port));
-    await unlessFailed(Promise.all(workers.map((worker) => worker.said("ready"))));
-    const publishers = PROTOCOLS.map((_, i) => this.#startPublisher(i, links.publishers.port));
+    this.#workers = Array.from({ length: WORKERS }, (_, i) => this.#startWorker(i, links.workers.port));
+    const direct = { server: `mqtt://127.0.0.1:${port}`, protocolVersion: 5 } as const;
+    const undertaker = this.#crew.start("undertaker-process", "undertaker", {
+      name: "undertaker",
+      ...direct,
+    } satisfies ClientPlan);
+    await unlessFailed(Promise.all([...this.#workers, undertaker].map((each) => each.said("ready"))));
+    const publishers = PUBLISHER_LINKS.map((_, i) => this.#startPublisher(i, links.publishers.port));
     await unlessFailed(Promise.all(publishers.map((publisher) => publisher.said("ready"))));
     this.#introduce(port);
 
     const beganAtMs = performance.now();
-    const watch = setInterval(() => this.#watch(links), PROGRESS_MS);
+    this.#watching = setInterval(() => this.#watch(links, port), PROGRESS_MS);
     for (const publisher of publishers) publisher.tell("begin");
     await unlessFailed(Promise.all(publishers.map((publisher) => publisher.said("finished"))));
-    await unlessFailed(this.#tellTheEnd(port, workers));
+    await unlessFailed(this.#whenEmpty());
     const elapsedMs = performance.now() - beganAtMs;
-    clearInterval(watch);
+    clearInterval(this.#watching);
     this.#reporter.done();
 
-    broker.tell("stop");
-    const { count: dropped } = await unlessFailed(broker.said("dropped"));
+    await unlessFailed(this.#stop([...this.#workers, undertaker]));
+    if (this.#broker !== null) await unlessFailed(this.#stop([this.#broker]));
     const { cuts, broken } = links;
     await links.close();
     const { seconds, cuts: cutsWanted } = this.#options;
-    const paced = seconds > 0;
-    const reconnects = this.#reconnects;
-    return { verdict: this.#ledger.verdict(), elapsedMs, paced, cuts, cutsWanted, broken, reconnects, dropped };
+    const counts = { cuts, cutsWanted, broken, reconnects: this.#reconnects, kills: this.#kills };
+    return { verdict: this.#ledger.verdict(), elapsedMs, paced: seconds > 0, ...counts };
   }
 
   /** Ends what is left, after an error. */
   async abandon(): Promise<void> {
+    clearInterval(this.#watching);
     this.#reporter.done();
     this.#crew.kill();
     await this.#links?.close();
   }
 
+  async #startBroker(port: number): Promise<number> {
+    const plan = { port, dataDir: this.#dataDir } satisfies BrokerPlan;
+    this.#broker = this.#crew.start("broker-process", "broker", plan);
+    return (await this.#broker.said("listening")).port;
+  }
+
   #startWorker(index: number, port: number): Member {
     const name = `worker-${index + 1}`;
     const sabotage = this.#options.sabotage && index === 0;
-    return this.#crew.start("worker-process", name, {
-      name,
-      sabotage,
-      ...connection(index, port),
-    } satisfies WorkerPlan);
+    const server = index === WORKERS - 1 ? `ws://127.0.0.1:${port}/mqtt` : `mqtt://127.0.0.1:${port}`;
+    const plan = { name, sabotage, server, protocolVersion: 5 } satisfies WorkerPlan;
+    return this.#crew.start("worker-process", name, plan);
   }
 
   #startPublisher(index: number, port: number): Member {
     const { records, seconds } = this.#options;
     const name = `publisher-${index + 1}`;
-    const plan = { name, publisher: index, records, seconds, ...connection(index, port) } satisfies PublisherPlan;
+    const { scheme, path, protocolVersion } = PUBLISHER_LINKS[index] ?? PUBLISHER_LINKS[0];
+    const server = `${scheme}://127.0.0.1:${port}${path}`;
+    const plan = { name, publisher: index, records, seconds, server, protocolVersion } satisfies PublisherPlan;
     return this.#crew.start("publisher-process", name, plan);
   }
 
   #introduce(port: number): void {
     const { records, cuts } = this.#options;
-    this.#reporter.line(
-      `broker on port ${port}, ${PUBLISHERS} publishers, ${PROTOCOLS.length} workers that share a subscription:`,
-    );
-    this.#reporter.line(`  ${PROTOCOLS.map(({ says }, i) => `${i + 1} ${says}`).join(", ")}`);
-    this.#reporter.line(`${records} flight records at QoS 1 and 2; links are cut ${cuts} times`);
+    const say = (text: string): void => this.#reporter.line(text);
+    say(`broker on port ${port}, on disk, synced before each confirmation`);
+    say(`${PUBLISHERS} publishers: ${PUBLISHER_LINKS.map(({ says }) => says).join(", ")}`);
+    say(`${WORKERS} workers in one consumer group of the queue ${QUEUE}, one reader of its dead letters`);
+    say(`${records} flight records at QoS 1 and 2; links are cut ${cuts} times, a worker and the broker are killed`);
   }
 
-  /**
-   * When all publishes have settled, nothing is on its way to the broker. Then each worker gets a last message, behind all others in its
-   * session: a worker that has seen it has seen everything.
-   */
-  async #tellTheEnd(port: number, workers: readonly Member[]): Promise<void> {
-    const client = new MqttClient({ servers: `mqtt://127.0.0.1:${port}`, clientId: "demo-end", protocolVersion: 5 });
-    await client.connect();
-    for (const { name } of workers) await client.publish(endTopic(name), "", { qos: 1 });
-    await client.close();
-    await Promise.all(workers.map((worker) => worker.said("finished")));
+  async #stop(members: readonly Member[]): Promise<void> {
+    for (const member of members) member.tell("stop");
+    await Promise.all(members.map((member) => member.said("finished")));
   }
 
-  #onMessage(message: ChildMessage): void {
-    this.#heardAtMs = performance.now();
+  /** When all publishes have settled and no queue holds a message, everything has come to its end. */
+  async #whenEmpty(): Promise<void> {
+    await Promise.all(this.#killings);
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+  }
+
+  #onMessage(message: ChildMessage, from: Member): void {
+    if (message.type !== "depth") this.#heardAtMs = performance.now();
     switch (message.type) {
       case "acknowledged":
         return this.#ledger.acknowledged(message.ids);
@@ -124,6 +162,11 @@ class Demo {
         return this.#ledger.refused(message.id, message.code);
       case "delivered":
         return this.#ledger.saw(message.deliveries);
+      case "buried":
+        return this.#ledger.buried(message.letters);
+      case "depth":
+        if (message.count === 0 && from === this.#broker) this.#onEmpty();
+        return;
       case "finished":
         this.#reconnects += message.reconnects;
         return;
@@ -132,24 +175,45 @@ class Demo {
     }
   }
 
-  /** Cuts when it is time, by progress and not by the clock: the cuts fall into the middle on slow and fast machines. */
-  #watch(links: Links): void {
+  /** Cuts and kills when it is time, by progress and not by the clock: they fall into the middle on slow and fast machines. */
+  #watch(links: Links, port: number): void {
     const { records, cuts } = this.#options;
-    const { published, delivered, duplicates } = this.#ledger;
-    const share = delivered / records;
+    const { published, ended, redelivered } = this.#ledger;
+    const share = ended / records;
     if (links.cuts < cuts && share >= (links.cuts + 1) / (cuts + 1)) this.#reporter.line(links.cutNext());
+    this.#killWhatIsDue(share, links, port);
     this.#reporter.progress(
-      `${Math.floor(share * 100)} %  published ${published}  delivered ${delivered}  duplicates ${duplicates}  cuts ${links.cuts}`,
+      `${Math.floor(share * 100)} %  published ${published}  done ${ended}  redelivered ${redelivered}  cuts ${links.cuts}`,
     );
     if (performance.now() - this.#heardAtMs > STALLED_MS) {
       this.#crew.fail(new Error(`nothing has happened for ${STALLED_MS / 1_000} s`));
     }
   }
-}
 
-function connection(index: number, port: number): { readonly server: string; readonly protocolVersion: 4 | 5 } {
-  const { scheme, path, protocolVersion } = PROTOCOLS[index] ?? PROTOCOLS[0];
-  return { server: `${scheme}://127.0.0.1:${port}${path}`, protocolVersion };
+  #killWhatIsDue(share: number, links: Links, port: number): void {
+    const count = this.#kills.length;
+    if (count === 0 && share >= KILL_WORKER_AT) this.#kill("a worker", this.#replaceWorker(links));
+    else if (count === 1 && share >= KILL_BROKER_AT) this.#kill("the broker", this.#restartBroker(port));
+  }
+
+  #kill(what: string, replaced: Promise<void>): void {
+    this.#kills.push(what);
+    this.#killings.push(replaced);
+    replaced.catch((error: unknown) => this.#crew.fail(error instanceof Error ? error : new Error(String(error))));
+    this.#reporter.line(`${what} is killed (SIGKILL) and started again`);
+  }
+
+  async #replaceWorker(links: Links): Promise<void> {
+    await this.#workers[1]?.slay();
+    const worker = this.#startWorker(1, links.workers.port);
+    this.#workers[1] = worker;
+    await worker.said("ready");
+  }
+
+  async #restartBroker(port: number): Promise<void> {
+    await this.#broker?.slay();
+    await this.#startBroker(port);
+  }
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -160,7 +224,9 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
     return 2;
   }
-  const demo = new Demo(options, new Reporter(process.stdout), new Ledger(await readFlights(options.records)));
+  const dataDir = await mkdtemp(join(tmpdir(), "polymq-demo-"));
+  const ledger = new Ledger(await readFlights(options.records));
+  const demo = new Demo(options, new Reporter(process.stdout), ledger, dataDir);
   try {
     const totals = await demo.run();
     process.stdout.write(reportLines(totals).join("\n"));
@@ -169,6 +235,8 @@ async function main(args: readonly string[]): Promise<number> {
     await demo.abandon();
     process.stderr.write(`FAILED: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
   }
 }
 

@@ -21,24 +21,46 @@ export interface WorkerPlan extends ClientPlan {
   readonly sabotage: boolean;
 }
 
+/** What the broker process is told. */
+export interface BrokerPlan {
+  /** 0 the first time, then the port that it had. */
+  readonly port: number;
+  readonly dataDir: string;
+}
+
 /** What the child processes say. */
 export type ChildMessage =
   | { readonly type: "listening"; readonly port: number }
-  | { readonly type: "dropped"; readonly count: number }
+  /** Messages in all queues that nobody has settled. */
+  | { readonly type: "depth"; readonly count: number }
   | { readonly type: "ready" }
   /** Records whose publish promise resolved. */
   | { readonly type: "acknowledged"; readonly ids: readonly number[] }
   /** A record whose publish promise rejected. */
   | { readonly type: "refused"; readonly id: number; readonly code: string }
   | { readonly type: "delivered"; readonly deliveries: readonly DeliveryReport[] }
-  /** The last word of a publisher or worker. */
+  | { readonly type: "buried"; readonly letters: readonly LetterReport[] }
+  /** The last word of a process. */
   | { readonly type: "finished"; readonly reconnects: number };
 
 /** What the parent says. */
 export type ParentMessage = { readonly type: "begin" } | { readonly type: "stop" };
 
-/** One message as a worker saw it: the record's id, the QoS, a checksum of the content, and the time it took. */
-export type DeliveryReport = readonly [id: number, qos: number, checksum: number, latencyMs: number];
+/** What a worker made of a message. */
+export type Outcome = "done" | "nacked" | "rejected";
+
+/** One delivery as a worker saw it; the checksum is one of its content, the time is that since it was published. */
+export type DeliveryReport = readonly [
+  id: number,
+  outcome: Outcome,
+  offset: number,
+  deliveryCount: number,
+  checksum: number,
+  latencyMs: number,
+];
+
+/** One dead letter as it was read from the dead-letter queue. */
+export type LetterReport = readonly [id: number, reason: string, checksum: number];
 
 /** The content of each message. */
 export interface Envelope {
@@ -48,13 +70,11 @@ export interface Envelope {
   readonly flight: Flight;
 }
 
-/** Workers share this subscription: each message goes to one of them. */
-export const SHARED_FILTER = "$share/workers/flights/#";
+/** The queue that the records go through. */
+export const QUEUE = "flights";
 
-/** Tells one worker that nothing comes after it. */
-export function endTopic(worker: string): string {
-  return `demo/end/${worker}`;
-}
+/** The group whose members share them. */
+export const GROUP = "workers";
 
 /** The time as all processes of one machine see it, in milliseconds with fractions. */
 export function nowMs(): number {

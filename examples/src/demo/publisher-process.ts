@@ -3,7 +3,7 @@ import { isMessagingError } from "polymq/mqtt";
 import { Batch, parentLine } from "./child.ts";
 import { countReconnects, demoClient } from "./client.ts";
 import { PUBLISHERS, qosOf, readFlights } from "./data-set.ts";
-import { type Envelope, nowMs, type PublisherPlan } from "./messages.ts";
+import { type Envelope, nowMs, type PublisherPlan, QUEUE } from "./messages.ts";
 
 /** Promises that may be open at a time. */
 const OPEN_MAX = 1_000;
@@ -14,7 +14,7 @@ const TICK_MS = 10;
 const parent = parentLine();
 const plan = JSON.parse(process.argv[2] ?? "") as PublisherPlan;
 const flights = await readFlights(plan.records);
-const client = demoClient(plan);
+const client = demoClient(plan, "lasting");
 const reconnects = countReconnects(client);
 const acknowledged = new Batch<number>((ids) => parent.send({ type: "acknowledged", ids }));
 let open = 0;
@@ -43,10 +43,9 @@ function publish(id: number): void {
   const flight = flights[id];
   if (flight === undefined) return;
   const envelope: Envelope = { id, publishedAtMs: nowMs(), flight };
-  const topic = `flights/${Math.floor(flight.time)}`;
   open++;
   client
-    .publish(topic, JSON.stringify(envelope), { qos: qosOf(id) })
+    .publishToQueue(QUEUE, JSON.stringify(envelope), { qos: qosOf(id), routingKey: String(Math.floor(flight.time)) })
     .then(
       () => acknowledged.add(id),
       (error: unknown) =>

@@ -12,15 +12,19 @@ export interface Totals {
   /** Connections that the cuts broke. */
   readonly broken: number;
   readonly reconnects: number;
-  /** Deliveries that the broker itself says it dropped. */
-  readonly dropped: number;
+  /** Processes that were killed in the middle. */
+  readonly kills: readonly string[];
 }
 
+/** Processes that are to be killed: a worker and the broker. */
+export const KILLS = 2;
+
 /** What is wrong with the outcome, a line each; nothing when all is well. */
-export function allFaults({ verdict, cuts, cutsWanted }: Totals): string[] {
+export function allFaults({ verdict, cuts, cutsWanted, kills }: Totals): string[] {
   const faults = faultsOf(verdict);
   // Without its cuts the demo has shown nothing.
   if (cuts < cutsWanted) faults.push(`links were cut ${cuts} times instead of ${cutsWanted}: too few records for that`);
+  if (kills.length < KILLS) faults.push(`${kills.length} processes were killed instead of ${KILLS}`);
   return faults;
 }
 
@@ -30,13 +34,17 @@ const PACED = ", slowed down to watch (--seconds 0 goes as fast as it can)";
 export function reportLines(totals: Totals): string[] {
   const { verdict, elapsedMs } = totals;
   const faults = allFaults(totals);
-  const rate = Math.round((verdict.delivered * 1_000) / elapsedMs);
+  const rate = Math.round((verdict.published * 1_000) / elapsedMs);
+  const letters = [...verdict.deadLetters].map(([reason, count]) => `${count} ${reason}`).sort();
   const rows: [what: string, value: string][] = [
     ["published", `${verdict.published} of ${verdict.records} acknowledged`],
-    ["delivered", `${verdict.delivered}`],
+    ["done", `${verdict.done} by the workers of one group`],
+    ["retried", `${verdict.nacked} given back`],
+    ["redelivered", `${verdict.redelivered}, for that or because a worker, a link or the broker was gone`],
+    ["dead letters", letters.length === 0 ? "none" : `${letters.join(", ")}; read from the dead-letter queue`],
     ["duplicates", `${verdict.duplicatesQoS1} at QoS 1 (allowed), ${verdict.duplicatesQoS2.length} at QoS 2`],
     ["lost", `${verdict.lost.length}`],
-    ["dropped", `${totals.dropped} by the broker`],
+    ["killed", totals.kills.join(", ")],
     ["cuts", `${totals.cuts}, which broke ${totals.broken} connections`],
     ["reconnects", `${totals.reconnects}`],
     ["throughput", `${rate} records/s over ${(elapsedMs / 1_000).toFixed(1)} s${totals.paced ? PACED : ""}`],
@@ -44,7 +52,7 @@ export function reportLines(totals: Totals): string[] {
   ];
   return [
     "",
-    ...rows.map(([what, value]) => `${what.padEnd(12)}${value}`),
+    ...rows.map(([what, value]) => `${what.padEnd(14)}${value}`),
     "",
     ...(faults.length === 0 ? ["OK: nothing was lost"] : faults.map((fault) => `FAILED: ${fault}`)),
     "",

@@ -1,42 +1,56 @@
-/** One worker of the demo: takes its share of the messages and reports each one it saw before it is acknowledged. */
-import type { MqttMessage } from "polymq/mqtt";
-import { Batch, parentLine } from "./child.ts";
+/**
+ * One worker of the demo: a member of the consumer group. What it makes of a message is in its parent's ledger before the broker hears of
+ * it, so that no kill can come between.
+ */
+import { isMessagingError, type MqttQueueMessage } from "polymq/mqtt";
+import { parentLine, SafeBatch } from "./child.ts";
 import { countReconnects, demoClient } from "./client.ts";
-import { checksum } from "./data-set.ts";
-import { type DeliveryReport, type Envelope, endTopic, nowMs, SHARED_FILTER, type WorkerPlan } from "./messages.ts";
+import { checksum, fateOf } from "./data-set.ts";
+import { type DeliveryReport, type Envelope, GROUP, nowMs, type Outcome, QUEUE, type WorkerPlan } from "./messages.ts";
+
+/** Messages in hand. */
+const PREFETCH = 100;
+
+/** Time after which a message that was not done is tried again. */
+const RETRY_MS = 50;
+
+/** The broker's code for a message that is not in this worker's hands any more. */
+const NOT_PENDING = 0x80;
 
 const parent = parentLine();
 const plan = JSON.parse(process.argv[2] ?? "") as WorkerPlan;
-const client = demoClient(plan);
+const client = demoClient(plan, "clean");
 const reconnects = countReconnects(client);
-const delivered = new Batch<DeliveryReport>((deliveries) => parent.send({ type: "delivered", deliveries }));
+const reports = new SafeBatch<DeliveryReport>((deliveries) => ({ type: "delivered", deliveries }));
 let sabotage = plan.sabotage;
 
 await client.connect();
-const over = new Promise<void>((resolve) => {
-  const handler = (message: MqttMessage): void => {
-    if (message.topic === endTopic(plan.name)) resolve();
-    else count(message);
-  };
-  client.subscribe({ [SHARED_FILTER]: 2, [endTopic(plan.name)]: 1 }, { handler }).then(
-    () => parent.send({ type: "ready" }),
-    (error: unknown) => {
-      process.stderr.write(`${plan.name}: ${String(error)}\n`);
-      process.exit(1);
-    },
-  );
-});
-await over;
-delivered.close();
-// Acknowledgements leave before the connection ends.
+await client.subscribeToQueue(QUEUE, GROUP, { prefetch: PREFETCH, concurrency: PREFETCH, handler: work });
+parent.send({ type: "ready" });
+await parent.heard("stop");
 await client.close();
 parent.finish({ type: "finished", reconnects: reconnects() });
 
-function count(message: MqttMessage): void {
+/** Acknowledged when this resolves, unless it was settled by hand. */
+async function work(message: MqttQueueMessage): Promise<void> {
   const { id, publishedAtMs, flight } = message.json() as Envelope;
-  if (sabotage) {
+  const { offset, deliveryCount } = message;
+  const outcome = judge(fateOf(flight), deliveryCount);
+  if (sabotage && outcome === "done") {
     sabotage = false;
     return;
   }
-  delivered.add([id, message.qos, checksum(flight), nowMs() - publishedAtMs]);
+  await reports.add([id, outcome, offset, deliveryCount, checksum(flight), nowMs() - publishedAtMs]);
+  try {
+    if (outcome === "nacked") await message.nack({ delayMs: RETRY_MS });
+    else if (outcome === "rejected") await message.reject("more than three hours late");
+  } catch (error) {
+    // The link broke in between, and the queue has the message again: it comes to somebody once more.
+    if (!isMessagingError(error) || error.peer?.code !== NOT_PENDING) throw error;
+  }
+}
+
+function judge(fate: ReturnType<typeof fateOf>, deliveryCount: number): Outcome {
+  if (fate === "rejected") return "rejected";
+  return fate === "hopeless" || (fate === "retried" && deliveryCount === 0) ? "nacked" : "done";
 }
