@@ -4,6 +4,7 @@ import { type Script, ScriptedTrouble } from "./scripted-trouble.ts";
 
 /** A short quiet run with everything in it: nothing is slow, nothing is split, and only what the script says breaks. */
 export const QUIET: Profile = {
+  calmMs: 0,
   runMs: 600,
   workloads: { topics: true, retained: true, queues: true, stream: true },
   load: 0.2,

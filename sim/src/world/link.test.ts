@@ -10,7 +10,7 @@ const PLAIN: LinkShape = { chunkBytesMax: Number.POSITIVE_INFINITY, delayMsMax: 
 
 function world(): World {
   const clock = new VirtualClock();
-  return { clock, chance: new Chance(1), trace: new Trace(clock), promises: new Promises(), violations: [] };
+  return { clock, chance: new Chance(1), trace: new Trace(clock), promises: new Promises(clock), violations: [] };
 }
 
 function linked(shape: LinkShape): { link: Link; it: World; client: Recorder; server: Recorder } {

@@ -15,6 +15,8 @@ export interface WorkloadChoice {
 
 /** What one run has in it: drawn from its seed, so that no two runs stress the same places. */
 export interface Profile {
+  /** Time before the trouble, in which clients can make themselves at home. */
+  readonly calmMs: number;
   /** Virtual time in which there is work and trouble. */
   readonly runMs: number;
   readonly workloads: WorkloadChoice;
@@ -60,6 +62,7 @@ export function drawProfile(chance: Chance): Profile {
     "sync failure": has(1),
   };
   return {
+    calmMs: chance.pick([0, 2_000, 5_000]),
     runMs: chance.pick([3_000, 10_000, 30_000]),
     workloads: chance.pick(CHOICES),
     load: 1,

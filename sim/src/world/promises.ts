@@ -1,12 +1,19 @@
-/** Keeps an eye on what was promised: which of it is still pending. */
+import type { Clock } from "polymq/transport";
+
+/** Keeps an eye on what was promised: which of it is still pending, and since when. */
 export class Promises {
-  readonly #pending = new Map<number, string>();
+  readonly #clock: Clock;
+  readonly #pending = new Map<number, { readonly name: string; readonly sinceMs: number }>();
   #count = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Notes the promise and returns it; its rejection counts as handled. */
   track<T>(name: string, promise: Promise<T>): Promise<T> {
     const number = this.#count++;
-    this.#pending.set(number, name);
+    this.#pending.set(number, { name, sinceMs: this.#clock.nowMs() });
     const done = (): void => void this.#pending.delete(number);
     promise.then(done, done);
     return promise;
@@ -14,10 +21,12 @@ export class Promises {
 
   /** Names of those that have not settled. */
   get pending(): string[] {
-    return [...this.#pending.values()];
+    return this.olderThan(0);
   }
 
-  get count(): number {
-    return this.#count;
+  /** Names of those that have not settled for so long. */
+  olderThan(ms: number): string[] {
+    const untilMs = this.#clock.nowMs() - ms;
+    return [...this.#pending.values()].filter(({ sinceMs }) => sinceMs <= untilMs).map(({ name }) => name);
   }
 }
