@@ -3,7 +3,7 @@ import type { Schedule } from "../schedule.ts";
 import type { KeyFilter } from "./key-filter.ts";
 import type { Member, Members } from "./members.ts";
 import type { PriorityLanes } from "./priority-lanes.ts";
-import type { QueueLog } from "./queue-log.ts";
+import type { QueueLog, ReadAhead } from "./queue-log.ts";
 import type { DeadLetterReason, QueueMessage } from "./queue-message.ts";
 import type { GroupMode, SettleOutcome, SettleResult } from "./queue-port.ts";
 import type { QueueSettings } from "./queue-settings.ts";
@@ -32,6 +32,8 @@ export interface GroupHost {
   readonly onError: (error: unknown) => void;
   /** The group's records changed: they go with the next batch. `soon` makes one; `lazy` leaves that to somebody else for a while. */
   touch(when: "soon" | "lazy"): void;
+  /** The message at an offset, or null when there is none or it cannot be read, which is then reported: whoever settles is not concerned. */
+  readSafely(offset: number, ahead: ReadAhead | null): QueueMessage | null;
   /** A member gave a message back: it may be the oldest one that nobody works on. */
   onReturned(offset: number): void;
   /** A message has expired: nobody gets it any more. */

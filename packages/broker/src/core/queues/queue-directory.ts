@@ -241,7 +241,11 @@ export class QueueDirectory implements QueueRestorer {
 
   #update(queue: Queue, settings: QueueSettings): void {
     this.#router.uncapture(queue, filtersOf(queue.settings));
+    const timeoutBeforeMs = queue.settings.visibilityTimeoutMs;
     queue.settings = settings;
+    for (const group of queue.groups.values()) {
+      if (group instanceof WorkGroup && settings.visibilityTimeoutMs !== timeoutBeforeMs) group.restartTimeouts();
+    }
     this.#router.capture(queue, filtersOf(settings));
     this.#persistence.saveQueue(queue);
     queue.pump();

@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MessagingError } from "polymq/internal";
 import { VirtualClock } from "polymq/testing";
 import { nodePlatform } from "polymq/transport";
 import { afterEach, describe, expect, test } from "vitest";
 import type { StoreBatch, StoreOp } from "../../storage/batch.ts";
 import { LmdbStore } from "../../storage/lmdb-store.ts";
 import { MemoryStore } from "../../storage/memory-store.ts";
-import type { Store } from "../../storage/store.ts";
+import type { EntryVisitor, Store } from "../../storage/store.ts";
 import { Hub } from "../hub.ts";
 import { bytesOf } from "../session.test-support.ts";
 import { QueueScene, TestConsumer } from "./queue-scene.test-support.ts";
@@ -111,6 +112,42 @@ describe("one batch has everything that one call causes", () => {
     await finish();
     await clock.advance(1000);
     expect(store.batches[1]?.map((op) => op.is)).toEqual(["append", "delete"]);
+  });
+});
+
+/** A store that can stop to answer, as after an error of the medium. */
+class FailingStore extends MemoryStore {
+  isFailed = false;
+
+  override readLog(log: number, from: number, visit: EntryVisitor): void {
+    if (this.isFailed) throw new MessagingError("ERR_STORE_FAILED", "the medium is gone");
+    super.readLog(log, from, visit);
+  }
+}
+
+describe("when the store cannot be read any more", () => {
+  test("publishing, settling and leaving do not throw, and the error is reported", () => {
+    const clock = new VirtualClock();
+    const store = new FailingStore();
+    const errors: unknown[] = [];
+    const hub = Hub.open({ clock, store, queueLimits: { cacheBytesMax: 0 }, onError: (error) => errors.push(error) });
+    hub.queues.declare({ name: "q", maxDepth: 3, overflow: "drop-head", deliveryLimit: 1 });
+    const consumer = new TestConsumer("c", 2);
+    const subscription = hub.queues.subscribe("q", { consumer, group: "g" });
+    subscription.wake();
+    const view = hub.transientMessage();
+    for (let i = 0; i < 5; i++) {
+      view.begin("$queue/q", bytesOf("x"));
+      hub.queues.publish(view);
+    }
+    clock.advanceSync(0);
+    expect(consumer.got).toHaveLength(2);
+    store.isFailed = true;
+    expect(hub.queues.publish(view)).toBeNull();
+    expect(subscription.settle(consumer.offsets[0] ?? 0, { is: "reject" })).toBe("settled");
+    subscription.close();
+    expect(errors.length).toBeGreaterThan(0);
+    for (const error of errors) expect(error).toMatchObject({ code: "ERR_STORE_FAILED" });
   });
 });
 

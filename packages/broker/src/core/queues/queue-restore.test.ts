@@ -1,4 +1,8 @@
+import { VirtualClock } from "polymq/testing";
 import { describe, expect, test } from "vitest";
+import { MemoryStore } from "../../storage/memory-store.ts";
+import type { EntryVisitor } from "../../storage/store.ts";
+import { Hub } from "../hub.ts";
 import { textOf } from "../session.test-support.ts";
 import { QueueScene } from "./queue-scene.test-support.ts";
 
@@ -137,4 +141,29 @@ describe("after a restart", () => {
     expect(scene.consume("q", "h").consumer.texts).toEqual(["a", "d"]);
     expect(subscription.groupId).toBe("g");
   });
+});
+
+/** A store that counts the entries of logs that are read. */
+class CountingStore extends MemoryStore {
+  entriesRead = 0;
+
+  override readLog(log: number, from: number, visit: EntryVisitor): void {
+    super.readLog(log, from, (offset, value) => {
+      this.entriesRead++;
+      return visit(offset, value);
+    });
+  }
+}
+
+test("a start reads no message but the first and the last of each queue, however many were delivered", () => {
+  const scene = new QueueScene();
+  const { subscription } = scene.consume("q", "g", { credit: 3000 });
+  for (let i = 0; i < 5000; i++) scene.offer("q", "x");
+  scene.run();
+  for (let i = 0; i < 3000; i += 2) subscription.settle(i, { is: "ack" });
+  scene.run();
+  const store = new CountingStore(scene.medium);
+  const hub = Hub.open({ clock: new VirtualClock(), store });
+  expect(hub.queues.get("q")?.groups[0]).toMatchObject({ returned: 1500, depth: 3500 });
+  expect(store.entriesRead).toBe(2);
 });

@@ -6,7 +6,7 @@ import type { Death, Group, GroupHost } from "./group.ts";
 import { PriorityLanes } from "./priority-lanes.ts";
 import { groupIdOf, keyStartIn } from "./queue-address.ts";
 import type { QueueCache } from "./queue-cache.ts";
-import type { QueueLog } from "./queue-log.ts";
+import type { QueueLog, ReadAhead } from "./queue-log.ts";
 import type { DeadLetterFacts, QueueMessage } from "./queue-message.ts";
 import type { EnqueueOptions } from "./queue-port.ts";
 import type { Enqueued, Placement, QueueRecordCodec } from "./queue-record.ts";
@@ -199,6 +199,15 @@ export class Queue implements GroupHost {
     return true;
   }
 
+  readSafely(offset: number, ahead: ReadAhead | null): QueueMessage | null {
+    try {
+      return this.log.read(offset, ahead);
+    } catch (error) {
+      this.onError(error);
+      return null;
+    }
+  }
+
   onReturned(offset: number): void {
     if (offset < this.#dropFrom) this.#dropFrom = offset;
   }
@@ -298,7 +307,7 @@ export class Queue implements GroupHost {
     for (let offset = Math.max(this.#dropFrom, log.first); offset < log.next; offset++) {
       this.#dropFrom = offset + 1;
       if (!this.isLive(offset) || this.isPending(offset)) continue;
-      const message = log.read(offset);
+      const message = this.readSafely(offset, null);
       this.remove(offset);
       this.statistics.overflowed++;
       if (message !== null) this.bury(message, { reason: "maxlen", group: "", count: 0, detail: "" });
@@ -312,7 +321,7 @@ export class Queue implements GroupHost {
     let left = countMax;
     for (let offset = log.first; offset < log.durableNext; offset++) {
       if (!this.isLive(offset)) continue;
-      const message = log.read(offset);
+      const message = this.readSafely(offset, null);
       if (message === null || message.expiresAtMs > epochMs) return;
       if (left-- === 0) {
         this.schedule.after(0, () => this.#sweepExpired(epochMs, countMax));

@@ -23,6 +23,12 @@ describe("publishing to a queue", () => {
     },
   );
 
+  test("is refused for a topic that cannot be stored", () => {
+    const scene = new QueueScene();
+    expect(scene.publish(`q/${"x".repeat(70_000)}`, "a")?.code).toBe("ERR_INVALID_ARGUMENT");
+    expect(scene.hub.queues.get("q")).toMatchObject({ depth: 0 });
+  });
+
   test("by name takes any topic, without a key", () => {
     const scene = new QueueScene();
     scene.hub.queues.declare({ name: "q" });

@@ -193,7 +193,10 @@ export class Queues {
       const refusal = (queues[i] as Queue).refusal(bytes, options);
       if (refusal !== null) return refusal;
     }
-    for (let i = 0; i < queues.length; i++) (queues[i] as Queue).enqueue(message, options);
+    for (let i = 0; i < queues.length; i++) {
+      const refusal = enqueued(queues[i] as Queue, message, options);
+      if (refusal !== null) return refusal;
+    }
     return null;
   }
 
@@ -206,8 +209,7 @@ export class Queues {
     if (queue === undefined) return new MessagingError("ERR_QUEUE_NOT_FOUND", `there is no queue ${name}`);
     const refusal = queue.refusal(message.payload.length, options);
     if (refusal !== null) return refusal;
-    queue.enqueue(message, options);
-    return null;
+    return enqueued(queue, message, options);
   }
 
   /** Takes a message of an ordinary topic to queues that take that topic; a queue that cannot take it counts it, the publisher is not concerned. */
@@ -215,8 +217,7 @@ export class Queues {
     const bytes = message.payload.length;
     for (let i = 0; i < queues.length; i++) {
       const queue = queues[i] as Queue;
-      if (queue.refusal(bytes) === null) queue.enqueue(message);
-      else queue.statistics.captureRefused++;
+      if (queue.refusal(bytes) !== null || enqueued(queue, message, null) !== null) queue.statistics.captureRefused++;
     }
   }
 
@@ -276,6 +277,17 @@ export class Queues {
       if (!isMessagingError(error)) throw error;
     }
     return this.#router.route(topic);
+  }
+}
+
+/** Enqueues a message; one that cannot be stored, such as with a text above 65,535 bytes, is refused as others are. */
+function enqueued(queue: Queue, message: MessageView, options: EnqueueOptions | null): MessagingError | null {
+  try {
+    queue.enqueue(message, options);
+    return null;
+  } catch (error) {
+    if (isMessagingError(error)) return error;
+    throw error;
   }
 }
 

@@ -225,6 +225,17 @@ describe("a message that was not settled", () => {
     expect(consumer.counted).toEqual(["a/0"]);
   });
 
+  test("has the time of a visibility timeout that was set later", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "q", visibilityTimeoutMs: 0 });
+    const { consumer } = scene.consume("q");
+    scene.publish("q", "a");
+    scene.hub.queues.declare({ name: "q", visibilityTimeoutMs: 500 }, { ifExists: "update" });
+    scene.publish("q", "b");
+    scene.clock.advanceSync(500);
+    expect(consumer.counted).toEqual(["a/0", "b/0", "a/1", "b/1"]);
+  });
+
   test("goes to the others at once when its consumer leaves, and its count stays", () => {
     const scene = new QueueScene();
     const x = scene.consume("q");

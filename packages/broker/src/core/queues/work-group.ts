@@ -136,7 +136,7 @@ export class WorkGroup implements Group {
         return "settled";
       case "reject": {
         statistics.rejected++;
-        const message = this.#host.log.read(offset, this.#ahead);
+        const message = this.#host.readSafely(offset, this.#ahead);
         this.#finish(entry);
         if (message !== null) this.#bury(message, "rejected", entry.count, outcome.detail ?? "");
         return "settled";
@@ -156,6 +156,13 @@ export class WorkGroup implements Group {
     for (const entry of this.#entries.values()) if (entry.offset < first) this.#finish(entry);
     this.settled.raise(first);
     this.#touch("soon");
+  }
+
+  /** The queue's visibility timeout is another one: it begins anew for everything that is out, so that deadlines keep their order. */
+  restartTimeouts(): void {
+    const dueMs = this.#dueMs(this.#host.clock.nowMs());
+    for (let entry = this.#pending.oldest; entry !== null; entry = entry.after) entry.dueMs = dueMs;
+    if (this.#pending.length > 0) this.#arm(dueMs);
   }
 
   /** True when a member works on the message. */
@@ -257,7 +264,7 @@ export class WorkGroup implements Group {
   }
 
   #deliver(entry: Pending, member: Member): void {
-    const { statistics, settings, name } = this.#host;
+    const { statistics, name } = this.#host;
     const message = this.#message;
     if (message === null) return;
     const deliveryCount = entry.count;
@@ -269,8 +276,7 @@ export class WorkGroup implements Group {
     entry.state = "pending";
     entry.member = member;
     member.pendingCount++;
-    const timeoutMs = settings.visibilityTimeoutMs;
-    entry.dueMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#nowMs + timeoutMs;
+    entry.dueMs = this.#dueMs(this.#nowMs);
     this.#pending.push(entry);
     this.#arm(entry.dueMs);
     this.members.took();
@@ -278,6 +284,12 @@ export class WorkGroup implements Group {
     this.#touch("lazy");
     const { offset } = entry;
     member.consumer.deliver({ queue: name, group: this.id, offset, message, deliveryCount, stream: null });
+  }
+
+  /** When a delivery made now is to be made again. */
+  #dueMs(nowMs: number): number {
+    const timeoutMs = this.#host.settings.visibilityTimeoutMs;
+    return timeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + timeoutMs;
   }
 
   /** The entry is settled for good. */
@@ -309,14 +321,14 @@ export class WorkGroup implements Group {
   /** The entry was not settled: it is delivered again, now or later, or it has had its chances. */
   #giveBack(entry: Pending, delayMs: number): void {
     this.#detach(entry);
-    const { log, clock, removed } = this.#host;
+    const { clock, removed } = this.#host;
     if (removed.has(entry.offset)) {
       this.#finish(entry);
       return;
     }
     const limit = this.#host.settings.deliveryLimit;
     if (limit > 0 && entry.count >= limit) {
-      const message = log.read(entry.offset, this.#ahead);
+      const message = this.#host.readSafely(entry.offset, this.#ahead);
       this.#finish(entry);
       if (message !== null) this.#bury(message, "delivery-limit", entry.count, "");
       return;
