@@ -61,6 +61,8 @@ export const ERRORS = {
   ERR_SUBSCRIBE_FAILED: "call later",
   ERR_UNSUBSCRIBE_FAILED: "call later",
   ERR_NOT_SUPPORTED_BY_SERVER: "call never",
+  ERR_SESSION_ENDED: "session later",
+  ERR_LINK_DETACHED: "link later",
   ERR_SESSION_LOST: "session unknown",
   ERR_AUTH_FAILED: "connection later",
   ERR_AUTH_NOT_V5: "call never",
@@ -96,6 +98,8 @@ export interface PeerReason {
   readonly code: number | string;
   /** Human text from the peer, or "" when it sent none. */
   readonly text: string;
+  /** More that AMQP 1.0 peers say with an error, as a map of its codec (§2.8.14); absent elsewhere. */
+  readonly info?: unknown;
 }
 
 /** Extra facts for a {@link MessagingError}. */

@@ -1,0 +1,223 @@
+// Hot path: runs per transfer. No closure, promise, spread, iterator or regex here.
+import { serialAdd, serialDistance } from "../../base/serial.ts";
+import type { FlowFields } from "../codec/flow.ts";
+import type { Composite, DeliveryState, DeliveryStateInput } from "../codec/tables.ts";
+import { ABSENT, DELIVERY_TAG_BYTES_MAX, type TransferHead } from "../codec/transfer.ts";
+import type { AmqpMap, Described, MapInput } from "../codec/values.ts";
+import { ReceivedDelivery } from "./deliveries.ts";
+import type { Owners } from "./handler.ts";
+import { type AttachFields, LINK_CONDITIONS, Link } from "./link.ts";
+
+/** Largest message taken where neither side said another limit, in bytes. */
+export const MESSAGE_BYTES_MAX = 134_217_728;
+
+/** Parts of one delivery that are kept as they came; beyond, they are joined, so that small frames cannot hold large chunks. */
+const PARTS_MAX = 256;
+
+/** A link on which we receive. */
+export class ReceiverLink<O extends Owners> extends Link<O> {
+  readonly isSender = false as const;
+  /** A delivery of which more is to come. */
+  #partial: {
+    readonly delivery: ReceivedDelivery<O>;
+    readonly parts: Uint8Array[];
+    bytes: number;
+    joinAt: number;
+  } | null = null;
+  #messageBytesMax = MESSAGE_BYTES_MAX;
+  #draining = false;
+  #flowDue = false;
+  /** Messages that the sender said it has (§2.6.7), or null. */
+  available: number | null = null;
+  #settlesSecond = false;
+
+  /** True from `drain` until everything has come. */
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** True where we settle only after the sender did (rcv-settle-mode second, as the two agreed). */
+  get settlesSecond(): boolean {
+    return this.#settlesSecond;
+  }
+
+  /** Sets the credit: so many more deliveries may come. Told to the peer at the end of the turn, once for all calls. */
+  setCredit(credit: number): void {
+    this.linkCredit = credit;
+    this.#dueFlow();
+  }
+
+  /** Grants `more` on top of the credit that there is. */
+  addCredit(more: number): void {
+    this.setCredit(this.linkCredit + more);
+  }
+
+  /** Asks for what is there within the credit, and for the rest of the credit back (§2.6.7); `onDrained` tells the end. */
+  drain(): void {
+    this.#draining = true;
+    this.sendFlow();
+  }
+
+  /**
+   * Says the outcome of a delivery and settles it; in mode second it is settled when the sender has. Dispositions leave at the end of the
+   * turn, as ranges. False when it was settled before or its link is over.
+   */
+  settle(delivery: ReceivedDelivery<O>, state: DeliveryStateInput | null): boolean {
+    if (delivery.settled || delivery.link !== this || this.state.is === "detached") return false;
+    if (this.#settlesSecond) return this.update(delivery, state);
+    if (this.session.incoming.get(delivery.id) !== delivery) return false;
+    this.session.dispose(true, delivery.id, true, state);
+    this.session.incoming.take(delivery.id);
+    delivery.settled = true;
+    return true;
+  }
+
+  /** Says a state of a delivery without settling it. */
+  update(delivery: ReceivedDelivery<O>, state: DeliveryStateInput | null): boolean {
+    if (delivery.settled || this.session.incoming.get(delivery.id) !== delivery) return false;
+    this.session.dispose(true, delivery.id, false, state);
+    delivery.said = state as DeliveryState | Described | null;
+    return true;
+  }
+
+  /** For the session: a transfer of this link whose payload is [start, end) of `buffer`. */
+  onTransfer(head: TransferHead, buffer: Uint8Array, start: number, end: number): void {
+    if (!this.attached) return;
+    if (this.#partial !== null) return this.#onContinuation(head, buffer, start, end);
+    if (head.deliveryId === ABSENT || head.tagStart === ABSENT) {
+      return this.violated(LINK_CONDITIONS.field, "a first transfer without delivery-id or delivery-tag");
+    }
+    if (head.tagEnd - head.tagStart > DELIVERY_TAG_BYTES_MAX) {
+      return this.violated(LINK_CONDITIONS.field, `a delivery tag of more than ${DELIVERY_TAG_BYTES_MAX} bytes`);
+    }
+    if (this.linkCredit <= 0) return this.violated(LINK_CONDITIONS.limit, "a delivery without credit");
+    if (this.session.incoming.get(head.deliveryId) !== undefined) {
+      return this.violated(LINK_CONDITIONS.field, `delivery-id ${head.deliveryId} is unsettled`);
+    }
+    this.linkCredit--;
+    this.deliveryCount = serialAdd(this.deliveryCount, 1);
+    if (head.aborted) return;
+    if (end - start > this.#messageBytesMax) return this.#tooLarge();
+    const payload = buffer.subarray(start, end);
+    const delivery = new ReceivedDelivery(this, buffer, head, payload);
+    if (head.more) {
+      const parts = payload.length > 0 ? [payload] : [];
+      delivery.payload = parts;
+      this.#partial = { delivery, parts, bytes: payload.length, joinAt: PARTS_MAX };
+    } else this.#deliver(delivery);
+  }
+
+  onFlow(flow: FlowFields, properties: AmqpMap | null): void {
+    if (!this.attached) return;
+    if (flow.deliveryCount !== ABSENT) {
+      const skipped = serialDistance(this.deliveryCount, flow.deliveryCount);
+      if (skipped > 0) {
+        this.deliveryCount = flow.deliveryCount;
+        this.linkCredit = Math.max(0, this.linkCredit - skipped);
+      }
+    }
+    if (flow.available !== ABSENT) this.available = flow.available;
+    if (flow.echo) this.#dueFlow();
+    if (properties !== null || flow.available !== ABSENT) this.session.handler.onFlow(this, flow, properties);
+    if (this.#draining && this.linkCredit === 0) {
+      this.#draining = false;
+      this.session.handler.onDrained(this);
+    }
+  }
+
+  sendFlow(how: { readonly echo?: boolean; readonly properties?: MapInput | null } = {}): void {
+    this.#flowDue = false;
+    if (!this.attached) return;
+    const flow = this.flowFields;
+    flow.handle = this.handle;
+    flow.deliveryCount = this.deliveryCount;
+    flow.linkCredit = this.linkCredit;
+    flow.drain = this.#draining;
+    flow.echo = how.echo ?? false;
+    this.session.sendFlow(flow, how.properties ?? null);
+  }
+
+  /** For the session at the end of a turn: sends the flow that is due. */
+  flush(): void {
+    if (this.#flowDue) this.sendFlow();
+  }
+
+  protected attachSent(fields: AttachFields): void {
+    const ours = Number(fields.maxMessageSize ?? 0);
+    this.#messageBytesMax = ours === 0 ? MESSAGE_BYTES_MAX : ours;
+    this.#settlesSecond = fields.rcvSettleMode === 1;
+  }
+
+  protected attachedNow(attach: Composite<"attach">): void {
+    if (!this.byPeer) this.#settlesSecond = attach.rcvSettleMode === 1;
+    if (this.linkCredit > 0) this.#dueFlow();
+  }
+
+  protected stopped(): void {
+    this.#partial = null;
+    this.#draining = false;
+  }
+
+  #onContinuation(head: TransferHead, buffer: Uint8Array, start: number, end: number): void {
+    const partial = this.#partial;
+    if (partial === null) return;
+    const { delivery } = partial;
+    if (head.deliveryId !== ABSENT && head.deliveryId !== delivery.id) {
+      return this.violated(LINK_CONDITIONS.field, "another delivery before the last one was complete");
+    }
+    if (head.messageFormat !== ABSENT && head.messageFormat !== delivery.messageFormat) {
+      return this.violated(LINK_CONDITIONS.field, "another message-format within a delivery");
+    }
+    if (head.aborted) {
+      this.#partial = null;
+      return;
+    }
+    partial.bytes += end - start;
+    if (partial.bytes > this.#messageBytesMax) return this.#tooLarge();
+    if (end > start) partial.parts.push(buffer.subarray(start, end));
+    if (partial.parts.length >= partial.joinAt) joinParts(partial);
+    if (head.settled) delivery.settled = true;
+    if (head.more) return;
+    this.#partial = null;
+    this.#deliver(delivery);
+  }
+
+  #deliver(delivery: ReceivedDelivery<O>): void {
+    if (!delivery.settled) this.session.incoming.add(delivery);
+    this.session.handler.onDelivery(delivery);
+    if (!this.#draining || this.linkCredit > 0) return;
+    this.#draining = false;
+    this.session.handler.onDrained(this);
+  }
+
+  #tooLarge(): void {
+    this.violated(LINK_CONDITIONS.size, `a message of more than ${this.#messageBytesMax} bytes`);
+  }
+
+  #dueFlow(): void {
+    if (this.#flowDue) return;
+    this.#flowDue = true;
+    this.session.due(this);
+  }
+}
+
+/** Copies all parts into one; the next time when there are twice as many, so that the whole work stays in proportion. */
+function joinParts(partial: { readonly parts: Uint8Array[]; bytes: number; joinAt: number }): void {
+  const { parts } = partial;
+  if (partial.bytes > parts.length * PART_BYTES_LARGE) {
+    partial.joinAt *= 2;
+    return;
+  }
+  const whole = new Uint8Array(partial.bytes);
+  let at = 0;
+  for (let i = 0; i < parts.length; i++) {
+    whole.set(parts[i] as Uint8Array, at);
+    at += (parts[i] as Uint8Array).length;
+  }
+  parts.length = 0;
+  parts.push(whole);
+  partial.joinAt *= 2;
+}
+
+/** Parts that are as large as this on average hold no chunk in vain. */
+const PART_BYTES_LARGE = 4_096;

@@ -1,0 +1,334 @@
+// Hot path: runs per message. No closure, promise, spread, iterator or regex here.
+
+import { Deque } from "../../base/deque.ts";
+import { MessagingError } from "../../base/errors.ts";
+import { serialAdd, serialDistance } from "../../base/serial.ts";
+import { copyOf } from "../../bytes/copy.ts";
+import { SenderSettleMode } from "../codec/conditions.ts";
+import type { FlowFields } from "../codec/flow.ts";
+import { endFrame } from "../codec/frame.ts";
+import { encodeMessage, type MessageInput, messageBytesMax, writeMessage } from "../codec/message.ts";
+import type { Composite, DeliveryStateInput } from "../codec/tables.ts";
+import {
+  ABSENT,
+  beginContinuation,
+  beginTransfer,
+  checkTag,
+  type RareTransferFields,
+  TRANSFER_BYTES_MAX,
+  TransferFields,
+} from "../codec/transfer.ts";
+import type { AmqpMap, MapInput } from "../codec/values.ts";
+import { SentDelivery } from "./deliveries.ts";
+import type { Owners } from "./handler.ts";
+import { type AttachFields, Link } from "./link.ts";
+
+/** What else can be said with a message. */
+export interface SendOptions {
+  /** Send it settled, on a link that allows both. Default: unsettled unless the link's mode is settled. */
+  readonly settled?: boolean;
+  /** Default: a counter of four bytes. 1 to 32 bytes, unlike every unsettled one of the link. */
+  readonly tag?: Uint8Array;
+  /** Default 0. */
+  readonly messageFormat?: number;
+  /** A transactional state, or a delivery resumed from a link before. */
+  readonly rare?: RareTransferFields;
+}
+
+/** A message that waits for credit, the session's window or the outbox. */
+class Queued {
+  readonly item: unknown;
+  readonly payload: Uint8Array;
+  readonly settled: boolean;
+  readonly options: SendOptions;
+  /** Payload bytes sent so far; -1 before the first frame. */
+  sent = -1;
+  deliveryId = 0;
+
+  constructor(item: unknown, payload: Uint8Array, settled: boolean, options: SendOptions) {
+    this.item = item;
+    this.payload = payload;
+    this.settled = settled;
+    this.options = options;
+  }
+}
+
+/** A link on which we send. Its queue is its own: what waits here for credit holds up no other link. */
+export class SenderLink<O extends Owners> extends Link<O> {
+  readonly isSender = true as const;
+  readonly #queue = new Deque<Queued>();
+  #queuedBytes = 0;
+  #drain = false;
+  #nextTag = 0;
+  readonly #fields = new TransferFields();
+  #messageBytesMax = Number.POSITIVE_INFINITY;
+  #settleMode: number = SenderSettleMode.mixed;
+  #initialDeliveryCount = 0;
+  /** True while the session's round of links that may send holds this one. */
+  inRound = false;
+  /** What was unsettled, and what was not sent, when the link ended. */
+  readonly left: { readonly unsettled: SentDelivery<O>[]; readonly unsent: O["item"][] } = {
+    unsettled: [],
+    unsent: [],
+  };
+
+  /** Messages in the queue. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Payload bytes in the queue. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** True when a message given now leaves in this turn. */
+  get sendable(): boolean {
+    return this.attached && this.#queue.length === 0 && this.linkCredit > 0 && this.session.canSend;
+  }
+
+  /** Largest message that the peer takes, in bytes; Infinity where it said none. */
+  get peerMessageBytesMax(): number {
+    return this.#messageBytesMax;
+  }
+
+  /** Sender settle mode as the two agreed: 0 unsettled, 1 settled, 2 mixed. */
+  get settleMode(): number {
+    return this.#settleMode;
+  }
+
+  /**
+   * Sends a message, given by its sections or encoded: at once where credit, window and outbox allow (true), else it is encoded and waits in
+   * this link's queue (false). The queue has no bound of its own: the owner looks at `sendable`, `queued` and `queuedBytes`. For an
+   * unsettled message `onOutcome` gives `item` back.
+   * @throws {MessagingError} ERR_NOT_CONNECTED when the link is over, ERR_PACKET_TOO_LARGE above the peer's largest message,
+   * ERR_INVALID_ARGUMENT for what the encoder or the link's settle mode refuses; nothing is sent then
+   */
+  send(message: MessageInput | Uint8Array, item: O["item"], options: SendOptions = NO_OPTIONS): boolean {
+    const settled = this.#settledOf(options);
+    if (options.tag !== undefined) checkTag(options.tag);
+    if (this.sendable && options.rare === undefined) {
+      const bound = message instanceof Uint8Array ? message.length : messageBytesMax(message);
+      if (bound + TRANSFER_BYTES_MAX <= this.session.peerFrameBytesMax) {
+        this.#sendNow(message, bound, item, settled, options);
+        return true;
+      }
+    }
+    if (this.state.is === "detaching" || this.state.is === "detached" || this.state.is === "refused") throw over();
+    this.#enqueue(message, item, settled, options);
+    const before = this.#queue.length;
+    this.session.ready(this);
+    return this.#queue.length < before;
+  }
+
+  /**
+   * Takes back a message that is not wholly sent. `removed`: nothing of it was sent. `aborted`: its frames so far were
+   * taken back on the wire (§2.6.14). `sent`: too late, its outcome will come.
+   */
+  cancel(item: O["item"]): "removed" | "aborted" | "sent" {
+    const queued = this.#queue.remove((entry) => entry.item === item);
+    if (queued === undefined) return "sent";
+    this.#queuedBytes -= queued.payload.length;
+    if (queued.sent < 0) return "removed";
+    if (!queued.settled) this.session.outgoing.take(queued.deliveryId);
+    this.session.send({ type: "transfer", handle: this.handle, aborted: true });
+    this.session.sentTransfer();
+    this.session.ready(this);
+    return "aborted";
+  }
+
+  /** Settles a delivery whose outcome came unsettled (mode second), at the end of the turn. False when it is settled. */
+  settle(delivery: SentDelivery<O>, state: DeliveryStateInput | null = null): boolean {
+    if (this.session.outgoing.get(delivery.id) !== delivery) return false;
+    this.session.dispose(false, delivery.id, true, state);
+    this.session.outgoing.take(delivery.id);
+    return true;
+  }
+
+  onFlow(flow: FlowFields, properties: AmqpMap | null): void {
+    if (!this.attached) return;
+    const before = this.linkCredit;
+    if (flow.linkCredit !== ABSENT) {
+      // A receiver that has not seen our attach yet counts from our initial count (§2.6.7).
+      const theirs = flow.deliveryCount === ABSENT ? this.#initialDeliveryCount : flow.deliveryCount;
+      this.linkCredit = Math.max(0, flow.linkCredit - Math.max(0, serialDistance(theirs, this.deliveryCount)));
+    }
+    this.#drain = flow.drain;
+    this.session.ready(this);
+    if (flow.echo) this.sendFlow();
+    if (properties !== null) this.session.handler.onFlow(this, flow, properties);
+    if (before === 0 && this.sendable) this.session.handler.onCredit(this);
+    this.#finishDrain();
+  }
+
+  sendFlow(how: { readonly echo?: boolean; readonly properties?: MapInput | null } = {}): void {
+    if (!this.attached) return;
+    const flow = this.flowFields;
+    flow.handle = this.handle;
+    flow.deliveryCount = this.deliveryCount;
+    flow.linkCredit = this.linkCredit;
+    flow.available = this.#queue.length;
+    flow.drain = this.#drain;
+    flow.echo = how.echo ?? false;
+    this.session.sendFlow(flow, how.properties ?? null);
+  }
+
+  /** True while something waits that credit allows. */
+  get hasWork(): boolean {
+    return this.attached && this.#queue.length > 0 && (this.linkCredit > 0 || (this.#queue.peek()?.sent ?? -1) >= 0);
+  }
+
+  /** For the session's round: sends one frame of what waits. */
+  sendFrame(): void {
+    const queued = this.#queue.peek();
+    if (queued === undefined) return;
+    const fields = this.#fields;
+    const first = queued.sent < 0;
+    if (first) this.#begin(queued, fields);
+    const outbox = this.session.outbox;
+    const frameMax = this.session.peerFrameBytesMax;
+    const from = first ? 0 : queued.sent;
+    let room = Math.min(queued.payload.length - from, frameMax - TRANSFER_BYTES_MAX);
+    if (first && queued.options.rare !== undefined) {
+      room = this.session.sendRare(fields, queued.options.rare, queued.payload);
+    } else {
+      const more = from + room < queued.payload.length;
+      outbox.reserve(TRANSFER_BYTES_MAX + room);
+      fields.more = more;
+      const frame = first
+        ? beginTransfer(outbox, fields)
+        : beginContinuation(outbox, fields.channel, this.handle, more);
+      if (room > 0) outbox.bytes(queued.payload.subarray(from, from + room));
+      endFrame(outbox, frame);
+      outbox.commit();
+    }
+    queued.sent = from + room;
+    this.session.sentTransfer();
+    if (queued.sent < queued.payload.length) return;
+    this.#queue.shift();
+    this.#queuedBytes -= queued.payload.length;
+    if (this.#queue.length === 0) {
+      if (this.sendable) this.session.handler.onCredit(this);
+      this.#finishDrain();
+    }
+  }
+
+  protected attachSent(fields: AttachFields): void {
+    this.#initialDeliveryCount = this.deliveryCount;
+    this.#settleMode = fields.sndSettleMode ?? SenderSettleMode.mixed;
+  }
+
+  protected attachedNow(attach: Composite<"attach">): void {
+    const theirs = Number(attach.maxMessageSize ?? 0);
+    this.#messageBytesMax = theirs === 0 ? Number.POSITIVE_INFINITY : theirs;
+    if (!this.byPeer) this.#settleMode = attach.sndSettleMode;
+    this.#fields.channel = this.session.channel;
+    this.#fields.handle = this.handle;
+  }
+
+  protected stopped(): void {
+    this.inRound = false;
+    for (let queued = this.#queue.shift(); queued !== undefined; queued = this.#queue.shift()) {
+      // What was sent in part and unsettled is among the unsettled ones.
+      if (queued.sent < 0 || queued.settled) this.left.unsent.push(queued.item as O["item"]);
+    }
+    this.#queuedBytes = 0;
+  }
+
+  #settledOf(options: SendOptions): boolean {
+    const mode = this.#settleMode;
+    const settled = options.settled ?? mode === SenderSettleMode.settled;
+    if (settled ? mode === SenderSettleMode.unsettled : mode === SenderSettleMode.settled) {
+      throw new MessagingError("ERR_INVALID_ARGUMENT", `this link's messages are ${settled ? "unsettled" : "settled"}`);
+    }
+    return settled;
+  }
+
+  #sendNow(
+    message: MessageInput | Uint8Array,
+    bound: number,
+    item: O["item"],
+    settled: boolean,
+    options: SendOptions,
+  ): void {
+    const session = this.session;
+    const outbox = session.outbox;
+    const fields = this.#fields;
+    outbox.reserve(TRANSFER_BYTES_MAX + bound);
+    fields.deliveryId = session.nextDeliveryId;
+    fields.tag = options.tag ?? this.#nextTag;
+    fields.messageFormat = options.messageFormat ?? 0;
+    fields.settled = settled;
+    fields.more = false;
+    const frame = beginTransfer(outbox, fields);
+    const start = outbox.at;
+    if (message instanceof Uint8Array) outbox.bytes(message);
+    else this.#writeAt(frame, message);
+    if (outbox.at - start > this.#messageBytesMax) {
+      const size = outbox.at - start;
+      outbox.at = frame;
+      throw this.#tooLarge(size);
+    }
+    endFrame(outbox, frame);
+    this.#counted(item, settled, fields);
+    session.sentTransfer();
+    outbox.commit();
+  }
+
+  #writeAt(frame: number, message: MessageInput): void {
+    const outbox = this.session.outbox;
+    try {
+      writeMessage(outbox, message);
+    } catch (error) {
+      outbox.at = frame;
+      throw error;
+    }
+  }
+
+  #enqueue(message: MessageInput | Uint8Array, item: O["item"], settled: boolean, options: SendOptions): void {
+    const payload = message instanceof Uint8Array ? copyOf(message) : encodeMessage(this.session.outbox.text, message);
+    if (payload.length > this.#messageBytesMax) throw this.#tooLarge(payload.length);
+    this.#queue.push(new Queued(item, payload, settled, options));
+    this.#queuedBytes += payload.length;
+  }
+
+  /** The first frame of a delivery that waited. */
+  #begin(queued: Queued, fields: TransferFields): void {
+    queued.deliveryId = this.session.nextDeliveryId;
+    fields.deliveryId = queued.deliveryId;
+    fields.tag = queued.options.tag ?? this.#nextTag;
+    fields.messageFormat = queued.options.messageFormat ?? 0;
+    fields.settled = queued.settled;
+    this.#counted(queued.item as O["item"], queued.settled, fields);
+  }
+
+  #counted(item: O["item"], settled: boolean, fields: TransferFields): void {
+    if (typeof fields.tag === "number") this.#nextTag = serialAdd(this.#nextTag, 1);
+    this.session.countDelivery();
+    this.linkCredit--;
+    this.deliveryCount = serialAdd(this.deliveryCount, 1);
+    if (!settled) this.session.outgoing.add(new SentDelivery(fields.deliveryId, this, item, fields.tag));
+  }
+
+  /** Gives back the credit that a drain leaves over, once nothing is left to send (§2.6.7). */
+  #finishDrain(): void {
+    if (!this.#drain || this.#queue.length > 0 || !this.attached) return;
+    this.deliveryCount = serialAdd(this.deliveryCount, this.linkCredit);
+    this.linkCredit = 0;
+    this.sendFlow();
+    this.#drain = false;
+  }
+
+  #tooLarge(bytes: number): MessagingError {
+    return new MessagingError(
+      "ERR_PACKET_TOO_LARGE",
+      `a message of ${bytes} bytes, the peer takes ${this.#messageBytesMax}`,
+    );
+  }
+}
+
+const NO_OPTIONS: SendOptions = {};
+
+function over(): MessagingError {
+  return new MessagingError("ERR_NOT_CONNECTED", "the link is over");
+}

@@ -1,0 +1,168 @@
+/** Sessions and links: attach and detach from both sides, windows, what a hostile peer gets. */
+import { describe, expect, test } from "vitest";
+import type { PerformativeInput } from "../codec/tables.ts";
+import { endError } from "./end.ts";
+import { message, Pair, Scripted, transfer } from "./engine.test-support.ts";
+
+type Fed = PerformativeInput | [PerformativeInput, Uint8Array];
+
+function opened(): Scripted {
+  return new Scripted({ role: "client" }).opened();
+}
+
+describe("the incoming window", () => {
+  test("is told anew when half of it is used, once per turn", () => {
+    const side = opened();
+    side.receiver("r", side.begun({}, { incomingWindow: 4 }), 100);
+    side.feed(transfer(0, "a"), transfer(1, "b"), transfer(2, "c"));
+    expect(side.only("flow")).toMatchObject({ handle: null, nextIncomingId: 3, incomingWindow: 4 });
+  });
+
+  test("that is exceeded ends the session", () => {
+    const side = opened();
+    side.receiver("r", side.begun({}, { incomingWindow: 2 }), 100);
+    side.feed(transfer(0, "a"), transfer(1, "b"), transfer(2, "c"));
+    expect(side.only("end")).toMatchObject({ error: { condition: "amqp:session:window-violation" } });
+    expect(side.told.slice(-2)).toEqual([
+      "detach r by session violation amqp:session:window-violation",
+      "end ours by session violation amqp:session:window-violation",
+    ]);
+    side.feed(transfer(3, "dropped"), { type: "end" });
+    expect([side.engine.state, side.texts]).toEqual(["open", ["a", "b"]]);
+    expect(side.told.filter((line) => line.startsWith("end"))).toHaveLength(1);
+  });
+});
+
+describe("frames that fit no link (S10)", () => {
+  const rows: [string, Fed[], string][] = [
+    ["a transfer before any attach", [transfer(0, "x")], "amqp:session:unattached-handle"],
+    [
+      "a flow on an unknown handle",
+      [{ type: "flow", incomingWindow: 1, nextOutgoingId: 0, outgoingWindow: 1, handle: 9 }],
+      "amqp:session:unattached-handle",
+    ],
+    ["a detach of an unknown handle", [{ type: "detach", handle: 9 }], "amqp:session:unattached-handle"],
+    ["a second attach of a handle", [attach("x", 1), attach("y", 1)], "amqp:session:handle-in-use"],
+    ["a transfer on a link that we send on", [attach("x", 1), transfer(0, "x", { handle: 1 })], "amqp:not-allowed"],
+  ];
+  test.each(rows)("%s ends the session", (_, frames, condition) => {
+    const side = opened();
+    side.begun();
+    side.feed(...frames);
+    const end = side.performatives().find((each) => each?.type === "end");
+    expect(end).toMatchObject({ error: { condition } });
+    expect(side.engine.state).toBe("open");
+  });
+
+  test("an attach beyond the largest handle ends the connection", () => {
+    const side = opened();
+    side.begun({}, { handleMax: 3 });
+    side.feed(attach("x", 4));
+    expect(side.only("close")).toMatchObject({ error: { condition: "amqp:connection:framing-error" } });
+  });
+});
+
+function attach(name: string, handle: number): { type: "attach"; name: string; handle: number; role: true } {
+  return { type: "attach", name, handle, role: true };
+}
+
+describe("attaching", () => {
+  test("that the peer refuses is told by its detach, with the reason", () => {
+    const side = opened();
+    const link = side.begun().attachSender({ name: "a", target: { type: "target", address: "no" } }, "a");
+    side.feed(attach("a", 0));
+    expect([link.attached, side.told.includes("attach a")]).toEqual([false, false]);
+    const error = {
+      type: "error",
+      condition: "amqp:not-found",
+      description: "no such node",
+      info: { hint: 1 },
+    } as const;
+    side.feed({ type: "detach", handle: 0, closed: true, error });
+    expect(side.told.at(-1)).toBe("detach a closed by link peer amqp:not-found");
+    const end = side.ends.at(-1);
+    if (end === undefined) return expect.unreachable();
+    expect(endError(end)).toMatchObject({
+      code: "ERR_LINK_DETACHED",
+      peer: { code: "amqp:not-found", text: "no such node" },
+    });
+    expect(end.error?.info?.get("hint")).toBe(1);
+    expect(endError(end).peer?.info).toBe(end.error?.info);
+  });
+
+  test("a name twice in one direction is refused to the caller, in the other it is not", () => {
+    const side = opened();
+    const session = side.begun();
+    session.attachSender({ name: "a" }, "a");
+    session.attachReceiver({ name: "a" }, "a");
+    expect(() => session.attachSender({ name: "a" }, "a")).toThrow(
+      expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }),
+    );
+  });
+
+  test("beyond the peer's largest handle is refused to the caller", () => {
+    const session = opened().begun({ handleMax: 1 });
+    session.attachSender({ name: "a" }, "a");
+    session.attachSender({ name: "b" }, "b");
+    expect(() => session.attachSender({ name: "c" }, "c")).toThrow(
+      expect.objectContaining({ code: "ERR_UNSUPPORTED" }),
+    );
+  });
+
+  test("from the peer is offered, and may be refused with a reason", () => {
+    const pair = new Pair();
+    const session = pair.opened();
+    pair.server.onOffer = (link) => link.refuse({ type: "error", condition: "amqp:unauthorized-access" });
+    session.attachSender({ name: "s", target: { type: "target", address: "q" } }, "s");
+    session.attachReceiver({ name: "r", source: { type: "source", address: "q" } }, "r");
+    pair.run();
+    expect(pair.client.told.slice(-2)).toEqual([
+      "detach s closed by link peer amqp:unauthorized-access",
+      "detach r closed by link peer amqp:unauthorized-access",
+    ]);
+    expect(pair.server.engine.sessions[0]?.links).toEqual([]);
+  });
+
+  test("5,000 links come and go, and their handles are used again (S24)", () => {
+    const pair = new Pair({ session: { handleMax: 65_535 } }, { session: { handleMax: 65_535 } });
+    const session = pair.opened({ handleMax: 65_535 });
+    for (let round = 0; round < 2; round++) {
+      const links = Array.from({ length: 2_500 }, (_, i) =>
+        session.attachSender({ name: `l${i}`, target: { type: "target" } }, "l"),
+      );
+      pair.run();
+      expect(Math.max(...links.map((link) => link.handle))).toBe(2_499);
+      for (const link of links) link.detach({ closed: true });
+      pair.run();
+      expect(session.links).toEqual([]);
+    }
+  });
+});
+
+describe("what still comes after our detach", () => {
+  test("is dropped until the peer has answered", () => {
+    const side = opened();
+    const link = side.receiver("r", side.begun(), 5);
+    link.detach({ closed: true });
+    side.feed(transfer(0, "late"), { type: "detach", handle: 0, closed: true });
+    expect([side.texts, side.told.at(-1)]).toEqual([[], "detach r closed by link us"]);
+  });
+});
+
+describe("the connection's end", () => {
+  test("reaches every link and session once, with what was unsettled", () => {
+    const side = opened();
+    const link = side.sender("a", side.begun());
+    side.credit(link, 1);
+    link.send(message("x"), "x");
+    link.send(message("y"), "y");
+    side.engine.lost(new Error("cut"));
+    side.engine.lost(new Error("again"));
+    expect(side.told.slice(-3)).toEqual([
+      "detach a by connection lost",
+      "end ours by connection lost",
+      "close by connection lost",
+    ]);
+    expect([link.left.unsettled.map((each) => each.item), link.left.unsent]).toEqual([["x"], ["y"]]);
+  });
+});
