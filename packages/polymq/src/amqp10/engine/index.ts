@@ -9,6 +9,17 @@ export { CHANNEL_MAX, type EngineOptions, FRAME_BYTES_MAX, HELD_BYTES_MAX } from
 export type { AnyLink, EngineHandler, Owners } from "./handler.ts";
 export type { AcceptFields, AttachFields, LinkState } from "./link.ts";
 export { MESSAGE_BYTES_MAX, ReceiverLink } from "./receiver-link.ts";
+export {
+  oauthBearerResponse,
+  plainResponse,
+  SCRAM_ITERATIONS_LEAST,
+  SCRAM_ITERATIONS_MAX,
+  ScramClient,
+  type ScramCrypto,
+  type ScramHash,
+  type ScramOptions,
+  xoauth2Response,
+} from "./scram.ts";
 export { SenderLink, type SendOptions } from "./sender-link.ts";
 export { Session, type SessionState } from "./session.ts";
 export { HANDLE_MAX, INCOMING_WINDOW, type SessionOptions } from "./session-options.ts";

@@ -327,7 +327,7 @@ export class SenderLink<O extends Owners> extends Link<O> {
   }
 }
 
-const NO_OPTIONS: SendOptions = {};
+const NO_OPTIONS: SendOptions = Object.freeze({});
 
 function over(): MessagingError {
   return new MessagingError("ERR_NOT_CONNECTED", "the link is over");
