@@ -10,7 +10,10 @@ export type CancelReason = "queue-deleted" | "group-deleted";
 export interface QueueConsumer {
   /** The client's identity, for inspection. */
   readonly id: string;
-  /** How many more messages it takes now; asked before each delivery. When it rises again, the session calls {@link QueueSubscription.wake}. */
+  /**
+   * How many more messages it takes now; asked before each delivery. When it rises again, the session calls {@link QueueSubscription.wake}. It
+   * is the session's own count: nobody is told that a delivery's time to settle ran out, for the client may have it still.
+   */
   readonly credit: number;
   /** Takes a delivery, whose bytes may be kept. Must not throw. May settle inside this call. */
   deliver(delivery: QueueDelivery): void;

@@ -336,3 +336,35 @@ describe("a group at its limits", () => {
     expect(consumer.texts).toEqual(["low", "high"]);
   });
 });
+
+describe("inside a delivery", () => {
+  test("a consumer may leave; what it has goes to the others in order", () => {
+    const scene = new QueueScene();
+    const [x, y] = [scene.consume("q", "g", { credit: 0 }), scene.consume("q", "g", { credit: 0 })];
+    for (const text of ["a", "b", "c"]) scene.publish("q", text);
+    x.consumer.onDelivery = () => x.subscription.close();
+    y.consumer.credit = 9;
+    x.take(9);
+    expect([x.consumer.counted, y.consumer.counted]).toEqual([["a/0"], ["a/1", "b/0", "c/0"]]);
+  });
+
+  test("a message may be returned: it comes at once, and nothing later before it", () => {
+    const scene = new QueueScene();
+    const { consumer, subscription, take } = scene.consume("q", "g", { credit: 0 });
+    for (const text of ["a", "b"]) scene.publish("q", text);
+    consumer.onDelivery = ({ offset, deliveryCount }) => {
+      if (deliveryCount === 0) subscription.settle(offset, { is: "nack" });
+    };
+    take(9);
+    expect(consumer.counted).toEqual(["a/0", "a/1", "b/0", "b/1"]);
+  });
+
+  test("the queue may be deleted", () => {
+    const scene = new QueueScene();
+    const { consumer, take } = scene.consume("q", "g", { credit: 0 });
+    for (const text of ["a", "b"]) scene.publish("q", text);
+    consumer.onDelivery = () => scene.hub.queues.delete("q");
+    take(9);
+    expect([consumer.texts, consumer.cancelled, scene.errors]).toEqual([["a"], ["queue-deleted"], []]);
+  });
+});
