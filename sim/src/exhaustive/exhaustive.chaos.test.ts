@@ -1,3 +1,3 @@
 import { describeExchange } from "./exchange.test-support.ts";
 
-for (const seed of [2, 6, 11, 42, 44]) describeExchange(seed);
+for (const seed of [3, 25, 39, 45, 51]) describeExchange(seed);

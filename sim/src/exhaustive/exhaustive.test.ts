@@ -1,4 +1,4 @@
 import { describeExchange } from "./exchange.test-support.ts";
 
 // An exchange with subscriptions, a group, retained messages, every QoS, a stream, and queues with several groups.
-describeExchange(34);
+describeExchange(49);

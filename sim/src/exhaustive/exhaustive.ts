@@ -6,7 +6,7 @@ import { type Script, ScriptedTrouble } from "./scripted-trouble.ts";
 export const QUIET: Profile = {
   calmMs: 0,
   runMs: 600,
-  workloads: { topics: true, retained: true, queues: true, stream: true },
+  workloads: { topics: true, retained: true, queues: true, tasks: true, stream: true },
   load: 0.2,
   network: { chunkBytesMax: Number.POSITIVE_INFINITY, delayMsMax: 0, highWaterBytes: 65_536, refuses: 0 },
   faultEveryMs: 1,

@@ -43,8 +43,10 @@ export class MqttProducer {
     const guarantee = qos === 2 ? "exactly" : "at least";
     const queued = this.#ledger.publish({ id, queue: plan.name, key, guarantee });
     world.trace.note(this.client.name, `queues ${id} in ${plan.name} under "${key}" at QoS ${qos}`);
-    const topic = isCaptured ? capturedTopic(plan.name) : `$queue/${plan.name}${key === "" ? "" : `/${key}`}`;
-    const done = this.client.publish(topic, `${id}|${"x".repeat(chance.pick([0, 10, 400]))}`, { qos });
+    const payload = `${id}|${"x".repeat(chance.pick([0, 10, 400]))}`;
+    const done = isCaptured
+      ? this.client.publish(capturedTopic(plan.name), payload, { qos })
+      : this.client.publishToQueue(plan.name, payload, { qos, ...(key === "" ? {} : { routingKey: key }) });
     world.promises.track(`publish of ${id}`, done).then(
       () => {
         queued.state = "confirmed";

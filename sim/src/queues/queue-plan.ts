@@ -48,12 +48,15 @@ export function drawStream(chance: Chance): StreamPlan {
 const FILTERS = ["", "a/#", "+/b"];
 const KEYS = ["a", "a/b", "c/b", "c"];
 
-/** Draws queues; the first group of each sees everything. */
-export function drawQueues(chance: Chance): QueuePlan[] {
-  return Array.from({ length: chance.integer(1, 2) }, (_, i) => drawQueue(`work${i}`, chance));
+/**
+ * Draws queues; the first group of each sees everything.
+ * @param visibilityMs visibility timeouts to choose from; 0 is none
+ */
+export function drawQueues(chance: Chance, name: string, visibilityMs: readonly number[]): QueuePlan[] {
+  return Array.from({ length: chance.integer(1, 2) }, (_, i) => drawQueue(`${name}${i}`, chance, visibilityMs));
 }
 
-function drawQueue(name: string, chance: Chance): QueuePlan {
+function drawQueue(name: string, chance: Chance, visibilityMs: readonly number[]): QueuePlan {
   const deliveryLimit = chance.pick([0, 2, 5]);
   const priorityMax = chance.pick([0, 0, 3]);
   const reasons = chance.pick([[], [], ["expired"], ["maxlen"]]);
@@ -62,7 +65,7 @@ function drawQueue(name: string, chance: Chance): QueuePlan {
     topics: [`captured/${name}/#`],
     deliveryLimit,
     priorityMax,
-    visibilityTimeoutMs: chance.pick([0, 500, 5_000, 30_000]),
+    visibilityTimeoutMs: chance.pick(visibilityMs),
     retry: { delayMs: chance.pick([0, 0, 100]) },
     pendingMax: chance.pick([1, 5, 100_000]),
     ...(reasons.includes("expired") ? { ttlMs: 2_000 } : {}),

@@ -9,7 +9,7 @@ const SESSION_SECONDS = 86_400;
 /** A client whose session lasts, with the run's own settings; version and window are drawn. */
 export function lastingClient(name: string, stage: Stage, options: Partial<MqttClientOptions> = {}): SimClient {
   const { world, network, profile } = stage;
-  const protocolVersion = world.chance.pick(profile.protocolVersions);
+  const protocolVersion = options.protocolVersion ?? world.chance.pick(profile.protocolVersions);
   const client = new SimClient(
     name,
     {

@@ -1,6 +1,7 @@
 import type { BrokerInspection } from "@polymq/broker";
 import { VirtualClock } from "polymq/testing";
 import { CoreQueueWorkload } from "../queues/core-queue-workload.ts";
+import { MqttQueueWorkload } from "../queues/mqtt-queue-workload.ts";
 import { drawQueues, drawStream } from "../queues/queue-plan.ts";
 import { StreamWorkload } from "../queues/stream-workload.ts";
 import { RetainedWorkload } from "../retained/retained-workload.ts";
@@ -74,7 +75,9 @@ class Simulation {
     const trace = new Trace(clock, options.print ?? null);
     this.#world = { clock, chance, trace, promises: new Promises(clock), violations: [] };
     this.#profile = options.profile ?? drawProfile(chance);
-    const queues = this.#profile.workloads.queues ? drawQueues(chance) : [];
+    const queues = this.#profile.workloads.queues ? drawQueues(chance, "work", [0, 500, 5_000, 30_000]) : [];
+    // Over a wire, a timeout shorter than a slow link's ways there and back delivers again faster than anybody can answer.
+    const tasks = this.#profile.workloads.tasks ? drawQueues(chance, "tasks", [0, 10_000, 30_000]) : [];
     const streams = this.#profile.workloads.stream ? [drawStream(chance)] : [];
     this.#trouble = options.trouble?.(this.#world) ?? new Faults(this.#world, this.#profile);
     this.#network = new Network(this.#world, this.#profile.network, this.#trouble.onPacket ?? null);
@@ -84,7 +87,7 @@ class Simulation {
       options: {
         ...this.#profile.broker,
         autoCreateQueues: "durable",
-        queues: [...queues, ...streams].flatMap(({ options: given }) => given),
+        queues: [...queues, ...tasks, ...streams].flatMap(({ options: given }) => given),
       },
       fate: () => this.#trouble.nextSync(),
       restartMs: () => chance.integer(0, 2_000),
@@ -96,6 +99,7 @@ class Simulation {
       ...(topics ? [new TopicWorkload(stage)] : []),
       ...(retained ? [new RetainedWorkload(stage)] : []),
       ...(queues.length > 0 ? [new CoreQueueWorkload(stage, queues)] : []),
+      ...(tasks.length > 0 ? [new MqttQueueWorkload(stage, tasks)] : []),
       ...streams.map((plan) => new StreamWorkload(stage, plan)),
     ];
   }
@@ -207,8 +211,8 @@ class Simulation {
     const wanted = before.sessionCount + subscriptions + 2 * before.retainedCount;
     const records = this.#host.medium.records.size;
     // What queues store, the groups themselves look after.
-    const { queues, stream } = this.#profile.workloads;
-    if (!queues && !stream && records !== wanted)
+    const { queues, tasks, stream } = this.#profile.workloads;
+    if (!queues && !tasks && !stream && records !== wanted)
       violations.push(`${records} records are stored, but ${wanted} are accounted for`);
   }
 }

@@ -9,7 +9,10 @@ export type FaultKind = "cut" | "half open" | "stall" | "crash" | "power loss" |
 export interface WorkloadChoice {
   readonly topics: boolean;
   readonly retained: boolean;
+  /** Queues whose consumers live in the broker's process. */
   readonly queues: boolean;
+  /** Queues that are worked off over MQTT. */
+  readonly tasks: boolean;
   readonly stream: boolean;
 }
 
@@ -39,12 +42,14 @@ export function scaled(profile: Profile, count: number): number {
   return Math.max(1, Math.round(count * profile.load));
 }
 
-const NONE: WorkloadChoice = { topics: false, retained: false, queues: false, stream: false };
+const NONE: WorkloadChoice = { topics: false, retained: false, queues: false, tasks: false, stream: false };
 
 const CHOICES: readonly WorkloadChoice[] = [
   { ...NONE, topics: true },
   { ...NONE, topics: true, retained: true },
   { ...NONE, queues: true },
+  { ...NONE, tasks: true },
+  { ...NONE, tasks: true, topics: true },
   { ...NONE, queues: true, stream: true },
   { ...NONE, topics: true, queues: true },
   { ...NONE, retained: true, stream: true },

@@ -1,0 +1,126 @@
+import type { MemoryBroker } from "@polymq/broker/testing";
+import { isMessagingError, type MqttQueueMessage } from "polymq/mqtt";
+import { lastingClient, untilDone } from "../run/actor-client.ts";
+import type { Stage, Workload } from "../run/workload.ts";
+import { scaled } from "../world/profile.ts";
+import type { SimClient } from "../world/sim-client.ts";
+import { passed } from "../world/world.ts";
+import { deadLettersIn } from "./dead-letters.ts";
+import { MqttProducer } from "./mqtt-producer.ts";
+import { GroupLedger, QueueLedger } from "./queue-ledger.ts";
+import { type GroupPlan, groupId, type QueuePlan } from "./queue-plan.ts";
+import { idOf, watchDeliveries } from "./queue-watch.ts";
+import { unsettledIn } from "./unsettled.ts";
+
+/** What becomes of a message, and how often, while there is trouble. */
+const TROUBLE = { ack: 70, nack: 12, "nack later": 4, reject: 6, ignore: 4 } as const;
+const PEACE = { ack: 1 } as const;
+
+/** Publishers and groups of workers over MQTT: what the client's promises say against what the queues have. */
+export class MqttQueueWorkload implements Workload {
+  readonly name = "queues over mqtt";
+  readonly #stage: Stage;
+  readonly #plans: readonly QueuePlan[];
+  readonly #ledger = new QueueLedger();
+  readonly #clients: SimClient[] = [];
+  #outcomes: Readonly<Record<string, number>> = TROUBLE;
+  #producersLeft = 0;
+
+  constructor(stage: Stage, plans: readonly QueuePlan[]) {
+    this.#stage = stage;
+    this.#plans = plans;
+    stage.host.onStarted((broker) => this.#onStarted(broker));
+  }
+
+  start(): void {
+    const { chance } = this.#stage.world;
+    const groups = this.#plans.flatMap((plan) => plan.groups.map((group) => this.#group(plan, group)));
+    this.#producersLeft = scaled(this.#stage.profile, chance.integer(1, 3));
+    const ready = Promise.all(groups);
+    for (let i = this.#producersLeft; i > 0; i--) {
+      const producer = new MqttProducer(`source${i}`, this.#stage, this.#ledger);
+      this.#clients.push(producer.client);
+      void producer.run(this.#plans, ready).then(() => this.#producersLeft--);
+    }
+  }
+
+  heal(): void {
+    this.#outcomes = PEACE;
+  }
+
+  outstanding(): string[] {
+    const left = this.#producersLeft > 0 ? [`${this.#producersLeft} producers are at work`] : [];
+    return [...left, ...unsettledIn(this.#stage.host.broker, this.#plans)];
+  }
+
+  check(): Promise<string[]> {
+    const { broker } = this.#stage.host;
+    if (broker !== null) this.#ledger.setDeadLetters(this.#plans.flatMap(({ name }) => deadLettersIn(broker, name)));
+    return Promise.resolve(this.#ledger.check());
+  }
+
+  clients(): readonly SimClient[] {
+    return this.#clients;
+  }
+
+  #onStarted(broker: MemoryBroker): void {
+    const { world } = this.#stage;
+    watchDeliveries(broker, ({ queue, group, offset, message, deliveryCount }, to) => {
+      const ledger = this.#ledger.groups.find((one) => one.queue === queue && one.group === group);
+      if (ledger === undefined) return;
+      const id = idOf(message.payload);
+      world.trace.note("core", `delivers ${id} at ${offset} of ${queue}/${group} to ${to}, ${deliveryCount} before`);
+      ledger.delivered(offset, id, { deliveryCount, priority: message.priority });
+    });
+  }
+
+  /** Resolves when all members have subscribed: then the group is there for good, and owed all that comes. */
+  async #group(plan: QueuePlan, group: GroupPlan): Promise<void> {
+    const { name: queue, deliveryLimit, reasons } = plan;
+    const facts = { queue, group: groupId(group), filter: group.filter, deliveryLimit, reasons };
+    const ledger = this.#ledger.watch(new GroupLedger(facts));
+    const members = Array.from({ length: group.workers }, (_, i) => `consumer-${plan.name}-${ledger.group}-${i}`);
+    await Promise.all(members.map((name) => this.#worker(name.replaceAll(/[#+/@]/g, "_"), group, ledger)));
+  }
+
+  async #worker(name: string, group: GroupPlan, ledger: GroupLedger): Promise<void> {
+    const { world } = this.#stage;
+    const client = lastingClient(name, this.#stage, { protocolVersion: 5 });
+    this.#clients.push(client);
+    await untilDone(this.#stage, `${name} connects`, () => client.connect());
+    const { filter } = group;
+    const handler = (message: MqttQueueMessage): Promise<void> => this.#work(message, ledger);
+    const prefetch = world.chance.pick([1, 4, 100]);
+    const concurrency = world.chance.pick([1, 3]);
+    await untilDone(this.#stage, `${name} subscribes`, () =>
+      client.subscribeToQueue(ledger.queue, group.group, { filter, prefetch, concurrency, handler, ack: "manual" }),
+    );
+    world.trace.note(name, `consumes ${ledger.name}`);
+  }
+
+  async #work(message: MqttQueueMessage, ledger: GroupLedger): Promise<void> {
+    const { world } = this.#stage;
+    const { chance } = world;
+    const { offset, groupId: group } = message;
+    if (group !== ledger.group) world.violations.push(`${ledger.name} got a message of ${group}`);
+    if (chance.happens(0.5)) await passed(world, chance.integer(0, 800));
+    const what = chance.weighted(this.#outcomes);
+    world.trace.note("consumer", `${what} ${offset} of ${ledger.name}`);
+    if (what === "ignore") return;
+    const settling = this.#settle(message, what, ledger);
+    await world.promises.track(`${what} of ${offset} in ${ledger.name}`, settling).catch((error: unknown) => {
+      if (!isMessagingError(error)) world.violations.push(`${what} of ${offset}: an untyped error: ${String(error)}`);
+      world.trace.note("consumer", `${what} ${offset} of ${ledger.name} failed: ${String(error)}`);
+    });
+  }
+
+  async #settle(message: MqttQueueMessage, what: string, ledger: GroupLedger): Promise<void> {
+    const { offset } = message;
+    if (what === "nack") return await message.nack();
+    if (what === "nack later") return await message.nack({ delayMs: 200 });
+    const said = what === "reject" ? "reject" : "ack";
+    ledger.said(offset, said);
+    await (said === "reject" ? message.reject("no") : message.ack());
+    ledger.durable(offset, said);
+  }
+}
