@@ -48,15 +48,12 @@ export function drawStream(chance: Chance): StreamPlan {
 const FILTERS = ["", "a/#", "+/b"];
 const KEYS = ["a", "a/b", "c/b", "c"];
 
-/**
- * Draws queues; the first group of each sees everything.
- * @param visibilityMs visibility timeouts to choose from; 0 is none
- */
-export function drawQueues(chance: Chance, name: string, visibilityMs: readonly number[]): QueuePlan[] {
-  return Array.from({ length: chance.integer(1, 2) }, (_, i) => drawQueue(`${name}${i}`, chance, visibilityMs));
+/** Draws queues; the first group of each sees everything. */
+export function drawQueues(chance: Chance, name: string): QueuePlan[] {
+  return Array.from({ length: chance.integer(1, 2) }, (_, i) => drawQueue(`${name}${i}`, chance));
 }
 
-function drawQueue(name: string, chance: Chance, visibilityMs: readonly number[]): QueuePlan {
+function drawQueue(name: string, chance: Chance): QueuePlan {
   const deliveryLimit = chance.pick([0, 2, 5]);
   const priorityMax = chance.pick([0, 0, 3]);
   const reasons = chance.pick([[], [], ["expired"], ["maxlen"]]);
@@ -65,7 +62,7 @@ function drawQueue(name: string, chance: Chance, visibilityMs: readonly number[]
     topics: [`captured/${name}/#`],
     deliveryLimit,
     priorityMax,
-    visibilityTimeoutMs: chance.pick(visibilityMs),
+    visibilityTimeoutMs: chance.pick([0, 500, 5_000, 30_000]),
     retry: { delayMs: chance.pick([0, 0, 100]) },
     pendingMax: chance.pick([1, 5, 100_000]),
     ...(reasons.includes("expired") ? { ttlMs: 2_000 } : {}),

@@ -75,9 +75,8 @@ class Simulation {
     const trace = new Trace(clock, options.print ?? null);
     this.#world = { clock, chance, trace, promises: new Promises(clock), violations: [] };
     this.#profile = options.profile ?? drawProfile(chance);
-    const queues = this.#profile.workloads.queues ? drawQueues(chance, "work", [0, 500, 5_000, 30_000]) : [];
-    // Over a wire, a timeout shorter than a slow link's ways there and back delivers again faster than anybody can answer.
-    const tasks = this.#profile.workloads.tasks ? drawQueues(chance, "tasks", [0, 10_000, 30_000]) : [];
+    const queues = this.#profile.workloads.queues ? drawQueues(chance, "work") : [];
+    const tasks = this.#profile.workloads.tasks ? drawQueues(chance, "tasks") : [];
     const streams = this.#profile.workloads.stream ? [drawStream(chance)] : [];
     this.#trouble = options.trouble?.(this.#world) ?? new Faults(this.#world, this.#profile);
     this.#network = new Network(this.#world, this.#profile.network, this.#trouble.onPacket ?? null);

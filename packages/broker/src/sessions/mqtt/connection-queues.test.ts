@@ -98,6 +98,22 @@ describe("a message for a queue", () => {
 });
 
 describe("a subscription to a queue", () => {
+  test("is sent no more than its prefetch without PUBACK, however often the visibility timeout passes", async () => {
+    const scene = new Scene();
+    scene.hub.queues.declare({ name: "q", visibilityTimeoutMs: 500, deliveryLimit: 0 });
+    const client = await scene.client("a");
+    for (const text of ["x", "y"]) await client.publish("$queue/q", text, { qos: 1 });
+    await client.send(consume("$queue/q", "g", [["prefetch", "3"]]));
+    await scene.advance(10);
+    const sent = client.take("publish");
+    expect(sent.map(({ payload }) => textOf(payload))).toEqual(["x", "y", "x"]);
+    // The first delivery of x is the client's no more: its PUBACK settles nothing, and makes room for one.
+    await client.ack("puback", sent[0]?.packetId ?? 0);
+    await scene.advance(10);
+    expect(client.take("publish")).toHaveLength(1);
+    expect(queueNamed(scene, "q").depth).toBe(2);
+  });
+
   test("is answered before its first delivery", async () => {
     const scene = new Scene();
     const client = await scene.client("a");

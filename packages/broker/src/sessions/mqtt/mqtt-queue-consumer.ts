@@ -37,6 +37,8 @@ export class MqttQueueConsumer implements QueueConsumer {
   #subscription: QueueSubscription | null = null;
   /** Unsettled deliveries. */
   readonly #open = new OffsetTable<QueuedDelivery>();
+  /** Deliveries that came back here before their PUBACK: the client holds them as well as the newer ones. */
+  #superseded = 0;
   /** Of a stream: deliveries in their order, from the first that is not done. */
   readonly #inOrder = new Deque<QueuedDelivery>();
   /** True when it was asked for credit and had none: it has to say when it has again. */
@@ -62,14 +64,18 @@ export class MqttQueueConsumer implements QueueConsumer {
   }
 
   get credit(): number {
-    const room = Math.min(this.#link.room, this.terms.prefetch - this.#open.size);
+    const room = Math.min(this.#link.room, this.terms.prefetch - this.#open.size - this.#superseded);
     if (room <= 0) this.#isStarved = true;
     return room;
   }
 
   deliver(delivery: QueueDelivery): void {
     const earlier = this.#open.get(delivery.offset);
-    if (earlier !== undefined) this.#close(earlier); // it came back here before its PUBACK
+    if (earlier !== undefined) {
+      this.#close(earlier);
+      earlier.isSuperseded = true;
+      this.#superseded++;
+    }
     const item = new QueuedDelivery(this, delivery, this.terms.qos);
     const isStream = this.#subscription?.mode === "stream";
     if (item.qos === 1) this.#open.add(item.offset, item);
@@ -84,6 +90,7 @@ export class MqttQueueConsumer implements QueueConsumer {
 
   /** PUBACK came: unless it was settled before, the message is acknowledged, or with a reason code of 0x80 or above rejected. */
   onDone(item: QueuedDelivery, reasonCode: number): void {
+    if (item.isSuperseded) this.#superseded--;
     if (!item.isOpen) return;
     this.#close(item);
     if (this.#subscription?.mode === "stream") this.#commitDone();

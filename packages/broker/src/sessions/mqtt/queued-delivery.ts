@@ -12,6 +12,8 @@ export class QueuedDelivery {
   readonly delivery: QueueDelivery;
   /** True until it is settled, or given back. */
   isOpen = true;
+  /** True when the same message was sent to this client again before its PUBACK. */
+  isSuperseded = false;
   // The fields of a PUBLISH, so that it can be written as it is.
   readonly qos: 0 | 1;
   readonly retain = false;
