@@ -2,7 +2,7 @@ import { StoreBatch } from "@polymq/broker/storage";
 import { VirtualClock } from "polymq/testing";
 import { systemClock } from "polymq/transport";
 import { describe, expect, test } from "vitest";
-import { entryKey, recordKey } from "../../../packages/broker/src/storage/layout.ts";
+import { recordKey, startKey } from "../../../packages/broker/src/storage/layout.ts";
 import { describeStore, type StoreSubject } from "../../../packages/broker/src/storage/store-contract.test-support.ts";
 import { type CrashFate, FaultMedium, FaultStore, type SyncFate } from "./fault-store.ts";
 
@@ -15,14 +15,16 @@ class Subject implements StoreSubject {
     return new FaultStore(this.#medium, { clock: systemClock() });
   }
 
-  async damageRecord(key: Uint8Array): Promise<void> {
-    const sealed = this.#medium.records.get(text(recordKey(key)));
-    if (sealed === undefined) throw new Error("no such record");
-    sealed[sealed.length - 1] = (sealed[sealed.length - 1] ?? 0) ^ 0x10;
+  damageRecord(key: Uint8Array): Promise<void> {
+    return this.#damage(recordKey(key));
+  }
+
+  damageEntry(log: number, offset: number): Promise<void> {
+    return this.#damage(startKey(log, offset));
   }
 
   async loseEntry(log: number, offset: number): Promise<void> {
-    if (!this.#medium.records.delete(text(entryKey(log, offset)))) throw new Error("no such entry");
+    if (!this.#medium.records.delete(text(startKey(log, offset)))) throw new Error("no such entry");
   }
 
   async changeVersion(): Promise<void> {
@@ -30,6 +32,12 @@ class Subject implements StoreSubject {
   }
 
   async dispose(): Promise<void> {}
+
+  async #damage(key: Uint8Array): Promise<void> {
+    const sealed = this.#medium.records.get(text(key));
+    if (sealed === undefined) throw new Error("no such record");
+    sealed[sealed.length - 1] = (sealed[sealed.length - 1] ?? 0) ^ 0x10;
+  }
 }
 
 const KEY = Uint8Array.of(1);

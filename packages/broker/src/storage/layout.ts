@@ -6,7 +6,7 @@ import { KEY_BYTES_MAX, LOG_MAX, type LogRange, SCHEMA_VERSION } from "./store.t
  * How a store's contents map to one ordered space of keys:
  *   00                          schema: "polymq" then version u32
  *   01 log u32                  range of a log: first u64, next u64
- *   02 log u32 offset u64       one log entry
+ *   02 log u32 offset u64       log entries from that offset on (log-record.ts); in memory one by one
  *   03 key                      one small record
  * Numbers are big-endian, so that byte order is number order. Every value is sealed (CRC-32 in front).
  */
@@ -79,8 +79,8 @@ export function logOfRangeKey(key: Uint8Array): number {
   return getU32(key, 1);
 }
 
-/** Where a log entry lies. */
-export function entryKey(log: number, offset: number): Uint8Array {
+/** Where the log entries from `offset` on lie. */
+export function startKey(log: number, offset: number): Uint8Array {
   const key = new Uint8Array(13);
   key[0] = ENTRY;
   putU32(key, 1, checkLog(log));
@@ -88,9 +88,9 @@ export function entryKey(log: number, offset: number): Uint8Array {
   return key;
 }
 
-/** The offset in an {@link entryKey}. */
-export function offsetOfEntryKey(key: Uint8Array): number {
-  return getU64(key, 5);
+/** The offset in a {@link startKey}; null when the key is no such key of this log. */
+export function offsetOfStartKey(log: number, key: Uint8Array): number | null {
+  return key.length === 13 && key[0] === ENTRY && getU32(key, 1) === log ? getU64(key, 5) : null;
 }
 
 /** A log's range as a sealed value. */

@@ -1,48 +1,57 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as lmdb from "lmdb";
 import { afterEach, describe, expect, test } from "vitest";
 import { StoreBatch } from "./batch.ts";
 import { seal } from "./crc32.ts";
-import { entryKey, recordKey, schemaKey } from "./layout.ts";
+import { offsetOfStartKey, recordKey, schemaKey, startKey } from "./layout.ts";
 import { LmdbStore } from "./lmdb-store.ts";
 import { describeStore, type StoreSubject } from "./store-contract.test-support.ts";
 
 describeStore("the lmdb store with fsync", async () => new LmdbSubject("fsync"), 12);
 describeStore("the lmdb store with buffered commits", async () => new LmdbSubject("buffered"), 12);
+describeStore("the lmdb store with few entries a record", async () => new LmdbSubject("buffered", 60), 12);
+describeStore("the lmdb store with one entry a record", async () => new LmdbSubject("buffered", 0), 12);
 
 class LmdbSubject implements StoreSubject {
   readonly directory = mkdtempSync(join(tmpdir(), "polymq-store-"));
   readonly #durability: "fsync" | "buffered";
 
-  constructor(durability: "fsync" | "buffered") {
+  readonly #recordBytes: { readonly recordBytes?: number };
+
+  constructor(durability: "fsync" | "buffered", recordBytes: number | null = null) {
     this.#durability = durability;
+    this.#recordBytes = recordBytes === null ? {} : { recordBytes };
   }
 
   open(): Promise<LmdbStore> {
-    return LmdbStore.open({ directory: this.directory, durability: this.#durability });
+    return LmdbStore.open({ directory: this.directory, durability: this.#durability, ...this.#recordBytes });
   }
 
   damageRecord(key: Uint8Array): Promise<void> {
+    return this.change((db) => flipBit(db, Buffer.from(recordKey(key)), 1));
+  }
+
+  damageEntry(log: number, offset: number): Promise<void> {
     return this.change(async (db) => {
-      const sealed = db.get(Buffer.from(recordKey(key)));
-      if (sealed === undefined) throw new Error("no such record");
-      sealed[sealed.length - 1] = (sealed[sealed.length - 1] ?? 0) ^ 0x10;
-      await db.put(Buffer.from(recordKey(key)), sealed);
+      const { key, count } = recordOf(db, log, offset);
+      const behind = offsetOfStartKey(log, key) ?? 0;
+      // The entries of these tests have one byte and a length in front.
+      await flipBit(db, key, 1 + 5 * (behind + count - 1 - offset));
     });
   }
 
   loseEntry(log: number, offset: number): Promise<void> {
     return this.change(async (db) => {
-      await db.remove(Buffer.from(entryKey(log, offset)));
+      await db.remove(recordOf(db, log, offset).key);
     });
   }
 
   changeVersion(): Promise<void> {
     return this.change(async (db) => {
-      const value = Buffer.from("polymq\0\0\0\x02", "latin1");
+      const value = Buffer.from("polymq\0\0\0\x01", "latin1");
       await db.put(Buffer.from(schemaKey()), Buffer.from(seal(schemaKey(), value)));
     });
   }
@@ -62,6 +71,27 @@ class LmdbSubject implements StoreSubject {
   async dispose(): Promise<void> {
     rmSync(this.directory, { recursive: true });
   }
+}
+
+type Database = lmdb.RootDatabase<Buffer, Buffer>;
+
+/** The record that holds an entry. */
+function recordOf(db: Database, log: number, offset: number): { key: Buffer; count: number } {
+  for (const { key, value } of db.getRange({ start: Buffer.from(startKey(log, 0)) })) {
+    const first = offsetOfStartKey(log, key);
+    const count = value.readUInt32BE(4);
+    if (first !== null && first <= offset && offset < first + count) return { key: Buffer.from(key), count };
+  }
+  throw new Error("no such entry");
+}
+
+/** @param fromEnd the byte: 1 is the value's last */
+async function flipBit(db: Database, key: Buffer, fromEnd: number): Promise<void> {
+  const sealed = db.get(key);
+  if (sealed === undefined) throw new Error("no such record");
+  const changed = Buffer.from(sealed);
+  changed[sealed.length - fromEnd] = (sealed[sealed.length - fromEnd] ?? 0) ^ 0x10;
+  await db.put(key, changed);
 }
 
 /** util-linux's prlimit sets the limits of a running process; elsewhere the test that needs it is skipped. */
@@ -116,6 +146,23 @@ describe("the lmdb store", () => {
     await subject.change(async (db) => {
       expect(db.get(Buffer.from("foreign"))?.toString()).toBe("data");
     });
+  });
+
+  test("truncation gives room back: a log that is worked off does not make the file grow", async () => {
+    const subject = make();
+    const store = await LmdbStore.open({ directory: subject.directory, durability: "buffered" });
+    const size = (): number => statSync(join(subject.directory, "polymq.mdb")).size;
+    let next = 0;
+    let early = 0;
+    for (let round = 0; round < 120; round++) {
+      const batch = new StoreBatch();
+      for (let i = 0; i < 300; i++) batch.append(1, next++, new Uint8Array(400).fill(round));
+      batch.truncate(1, Math.max(0, next - 450));
+      await store.commit(batch);
+      if (round === 20) early = size();
+    }
+    expect(size()).toBeLessThan(early * 2);
+    await store.close();
   });
 
   test("a second commit while one runs is refused", async () => {

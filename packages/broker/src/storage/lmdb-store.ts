@@ -6,11 +6,8 @@ import type { StoreBatch } from "./batch.ts";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
 import {
   checkSchema,
-  corrupt,
   decodeRange,
-  entryKey,
   logOfRangeKey,
-  offsetOfEntryKey,
   open,
   prefixEnd,
   rangePrefix,
@@ -20,6 +17,8 @@ import {
   schemaValue,
 } from "./layout.ts";
 import { checkLmdbFile } from "./lmdb-file-check.ts";
+import { buffer, type Database, plain, putRecords, readRecords, removedRecords } from "./lmdb-log.ts";
+import { LOG_RECORD_BYTES } from "./log-record.ts";
 import { applyRanges, planBatch } from "./plan.ts";
 import type { Durability, EntryVisitor, LogRange, RecordVisitor, Store } from "./store.ts";
 
@@ -29,23 +28,25 @@ export interface LmdbStoreOptions {
   readonly directory: string;
   /** When a commit resolves; "fsync" by default. */
   readonly durability?: "fsync" | "buffered";
+  /** Bytes up to which log entries of one commit are stored as one record; 32,744 by default, 0: each by itself. Stores open with any. */
+  readonly recordBytes?: number;
 }
-
-type Database = lmdb.RootDatabase<Buffer, Buffer>;
 
 /** A {@link Store} in one file of a data directory, over LMDB. */
 export class LmdbStore implements Store {
   readonly durability: Durability;
   readonly #db: Database;
   readonly #lock: DirectoryLock;
+  readonly #recordBytes: number;
   readonly #ranges: Map<number, LogRange>;
   #state: "open" | "failed" | "closed" = "open";
   #commit: Promise<void> | null = null;
 
-  private constructor(db: Database, lock: DirectoryLock, durability: Durability) {
+  private constructor(db: Database, lock: DirectoryLock, durability: Durability, recordBytes: number) {
     this.#db = db;
     this.#lock = lock;
     this.durability = durability;
+    this.#recordBytes = recordBytes;
     this.#ranges = readRanges(db);
   }
 
@@ -64,7 +65,7 @@ export class LmdbStore implements Store {
       checkLmdbFile(path);
       db = openDatabase(path, durability);
       await prepareSchema(db);
-      return new LmdbStore(db, lock, durability);
+      return new LmdbStore(db, lock, durability, options.recordBytes ?? LOG_RECORD_BYTES);
     } catch (error) {
       await db?.close();
       lock.release();
@@ -94,17 +95,8 @@ export class LmdbStore implements Store {
 
   readLog(log: number, from: number, visit: EntryVisitor): void {
     const range = this.logRange(log);
-    let expected = Math.max(from, range.first);
-    if (expected >= range.next) return;
-    let wanted = true;
-    this.#range(entryKey(log, expected), entryKey(log, range.next), (key, value) => {
-      const offset = offsetOfEntryKey(key);
-      if (offset !== expected) throw corrupt(entryKey(log, expected));
-      expected = offset + 1;
-      wanted = visit(offset, value);
-      return wanted;
-    });
-    if (wanted && expected < range.next) throw corrupt(entryKey(log, expected));
+    const start = Math.max(from, range.first);
+    if (start < range.next) this.#read(() => readRecords(this.#db, log, range, start, visit));
   }
 
   commit(batch: StoreBatch): Promise<void> | null {
@@ -113,7 +105,10 @@ export class LmdbStore implements Store {
     const plan = planBatch(batch, this.#ranges);
     if (plan.writes.length === 0) return null;
     const db = this.#db;
+    const removed = Array.from(plan.logs.values(), (change) => removedRecords(db, change));
     const done = db.batch(() => {
+      for (const keys of removed) for (const key of keys) void db.remove(key);
+      for (const change of plan.logs.values()) putRecords(db, change, this.#recordBytes);
       for (const write of plan.writes) {
         // Inside a batch these promises are resolved ones; what became of the writes is told by the batch.
         if (write.value === null) void db.remove(buffer(write.key));
@@ -231,16 +226,6 @@ function commitCause(error: unknown): Promise<unknown> {
 /** The database's own errors as ours. */
 function asStoreError(error: unknown, what: string): MessagingError {
   return isMessagingError(error) ? error : new MessagingError("ERR_STORE_FAILED", what, { cause: error });
-}
-
-/** The same bytes as the class that the database asks for. */
-function buffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-/** The same bytes without the subclass, whose `slice` would not copy. */
-function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function ignore(): void {}

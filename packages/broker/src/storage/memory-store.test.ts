@@ -1,4 +1,4 @@
-import { entryKey, recordKey } from "./layout.ts";
+import { recordKey, startKey } from "./layout.ts";
 import { MemoryMedium, MemoryStore } from "./memory-store.ts";
 import { describeStore, type StoreSubject } from "./store-contract.test-support.ts";
 
@@ -11,14 +11,16 @@ class MemorySubject implements StoreSubject {
     return new MemoryStore(this.#medium);
   }
 
-  async damageRecord(key: Uint8Array): Promise<void> {
-    const sealed = this.#medium.records.get(text(recordKey(key)));
-    if (sealed === undefined) throw new Error("no such record");
-    sealed[sealed.length - 1] = (sealed[sealed.length - 1] ?? 0) ^ 0x10;
+  damageRecord(key: Uint8Array): Promise<void> {
+    return this.#damage(recordKey(key));
+  }
+
+  damageEntry(log: number, offset: number): Promise<void> {
+    return this.#damage(startKey(log, offset));
   }
 
   async loseEntry(log: number, offset: number): Promise<void> {
-    if (!this.#medium.records.delete(text(entryKey(log, offset)))) throw new Error("no such entry");
+    if (!this.#medium.records.delete(text(startKey(log, offset)))) throw new Error("no such entry");
   }
 
   async changeVersion(): Promise<void> {
@@ -26,6 +28,12 @@ class MemorySubject implements StoreSubject {
   }
 
   async dispose(): Promise<void> {}
+
+  async #damage(key: Uint8Array): Promise<void> {
+    const sealed = this.#medium.records.get(text(key));
+    if (sealed === undefined) throw new Error("no such record");
+    sealed[sealed.length - 1] = (sealed[sealed.length - 1] ?? 0) ^ 0x10;
+  }
 }
 
 function text(key: Uint8Array): string {

@@ -1,7 +1,8 @@
 import { MessagingError } from "polymq/internal";
 import type { StoreBatch } from "./batch.ts";
-import { checkVersion, corrupt, entryKey, open, recordKey, recordPrefix } from "./layout.ts";
-import { applyRanges, planBatch } from "./plan.ts";
+import { seal } from "./crc32.ts";
+import { checkVersion, corrupt, open, recordKey, recordPrefix, startKey } from "./layout.ts";
+import { applyRanges, type LogChange, planBatch } from "./plan.ts";
 import {
   type Durability,
   type EntryVisitor,
@@ -63,7 +64,7 @@ export class MemoryStore implements Store {
   readLog(log: number, from: number, visit: EntryVisitor): void {
     const range = this.logRange(log);
     for (let offset = Math.max(from, range.first); offset < range.next; offset++) {
-      const key = entryKey(log, offset);
+      const key = startKey(log, offset);
       const sealed = this.#medium.records.get(text(key));
       if (sealed === undefined) throw corrupt(key);
       if (!visit(offset, open(key, sealed).slice())) return;
@@ -77,6 +78,7 @@ export class MemoryStore implements Store {
       if (write.value === null) medium.records.delete(text(write.key));
       else medium.records.set(text(write.key), write.value);
     }
+    for (const change of plan.logs.values()) applyLog(change, medium.records);
     applyRanges(plan, medium.ranges);
     return null;
   }
@@ -89,6 +91,18 @@ export class MemoryStore implements Store {
   #opened(): MemoryMedium {
     if (this.#state === "closed") throw new MessagingError("ERR_STORE_FAILED", "the store is closed");
     return this.#medium;
+  }
+}
+
+function applyLog(change: LogChange, records: Map<string, Uint8Array>): void {
+  const { log } = change;
+  for (let offset = change.before.first; offset < change.removeBefore; offset++) {
+    records.delete(text(startKey(log, offset)));
+  }
+  for (let offset = change.storeFrom; offset < change.next; offset++) {
+    const value = change.values[offset - change.valuesFrom];
+    const key = startKey(log, offset);
+    if (value !== undefined) records.set(text(key), seal(key, value));
   }
 }
 

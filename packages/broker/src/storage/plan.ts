@@ -1,7 +1,8 @@
+// Hot path: runs per change of a batch. No closure, promise, spread, iterator or regex in `#change`.
 import { MessagingError } from "polymq/internal";
 import type { StoreBatch, StoreOp } from "./batch.ts";
 import { seal } from "./crc32.ts";
-import { encodeRange, entryKey, rangeKey, recordKey } from "./layout.ts";
+import { encodeRange, rangeKey, recordKey } from "./layout.ts";
 import type { LogRange } from "./store.ts";
 
 /** One write to the ordered space of keys; a null value deletes. */
@@ -10,78 +11,142 @@ export interface FlatWrite {
   readonly value: Uint8Array | null;
 }
 
-/** A batch as single writes, and the ranges its logs will have; null for a dropped log. */
+/** What a batch does to one log. */
+export class LogChange {
+  readonly log: number;
+  /** The log before the batch. */
+  readonly before: LogRange;
+  first: number;
+  next: number;
+  /** `dropped`: the log existed and goes, and is there again only when something was appended after that. */
+  fate: "kept" | "dropped" = "kept";
+  /** True when the log is to exist after the batch. */
+  exists = true;
+  /** The offset of `values[0]`. */
+  valuesFrom: number;
+  /** What was appended; those before `first` are not to be stored. */
+  values: Uint8Array[] = [];
+
+  constructor(log: number, before: LogRange) {
+    this.log = log;
+    this.before = before;
+    this.first = before.first;
+    this.next = before.next;
+    this.valuesFrom = before.next;
+  }
+
+  /** Everything stored before this offset goes; all that the log had, when that is `before.next`. */
+  get removeBefore(): number {
+    return this.fate === "dropped" ? this.before.next : Math.min(this.first, this.before.next);
+  }
+
+  /** The first offset in `values` that is to be stored. */
+  get storeFrom(): number {
+    return Math.max(this.first, this.valuesFrom);
+  }
+
+  drop(): void {
+    this.fate = "dropped";
+    this.exists = false;
+    this.first = 0;
+    this.next = 0;
+    this.valuesFrom = 0;
+    this.values = [];
+  }
+}
+
+/** A batch as single writes of small records and ranges, and what it does to each log's entries. */
 export interface BatchPlan {
   readonly writes: FlatWrite[];
-  readonly ranges: Map<number, LogRange | null>;
+  readonly logs: ReadonlyMap<number, LogChange>;
 }
 
 /**
- * Checks a batch against the logs as they are and turns it into single writes.
+ * Checks a batch against the logs as they are.
  * @throws {MessagingError} ERR_INVALID_ARGUMENT for a wrong offset, truncation or key; the store is then unchanged
  */
 export function planBatch(batch: StoreBatch, ranges: ReadonlyMap<number, LogRange>): BatchPlan {
-  const plan: BatchPlan = { writes: [], ranges: new Map() };
-  for (const op of batch.ops) planOp(op, plan, ranges);
-  for (const [log, range] of plan.ranges) {
-    plan.writes.push({ key: rangeKey(log), value: range === null ? null : encodeRange(log, range) });
+  const planner = new Planner(ranges);
+  const { ops } = batch;
+  for (let i = 0; i < ops.length; i++) planner.change(ops[i] as StoreOp);
+  const { writes, logs } = planner;
+  for (const change of logs.values()) {
+    const range = change.exists ? encodeRange(change.log, change) : null;
+    writes.push({ key: rangeKey(change.log), value: range });
   }
-  return plan;
+  return { writes, logs };
 }
 
 /** Applies the ranges of a plan that was carried out. */
 export function applyRanges(plan: BatchPlan, ranges: Map<number, LogRange>): void {
-  for (const [log, range] of plan.ranges) {
-    if (range === null) ranges.delete(log);
-    else ranges.set(log, range);
+  for (const [log, change] of plan.logs) {
+    if (change.exists) ranges.set(log, { first: change.first, next: change.next });
+    else ranges.delete(log);
   }
 }
 
-function planOp(op: StoreOp, plan: BatchPlan, ranges: ReadonlyMap<number, LogRange>): void {
-  switch (op.is) {
-    case "put": {
-      const key = recordKey(op.key);
-      plan.writes.push({ key, value: seal(key, op.value) });
-      return;
-    }
-    case "delete":
-      plan.writes.push({ key: recordKey(op.key), value: null });
-      return;
-    case "append": {
-      const range = currentRange(op.log, plan, ranges);
-      if (op.offset !== range.next) {
-        throw new MessagingError("ERR_INVALID_ARGUMENT", `append at ${op.offset} to a log that is at ${range.next}`);
+class Planner {
+  readonly writes: FlatWrite[] = [];
+  readonly logs = new Map<number, LogChange>();
+  readonly #ranges: ReadonlyMap<number, LogRange>;
+  /** The log that was changed last: appends come in runs. */
+  #last: LogChange | null = null;
+
+  constructor(ranges: ReadonlyMap<number, LogRange>) {
+    this.#ranges = ranges;
+  }
+
+  change(op: StoreOp): void {
+    switch (op.is) {
+      case "append":
+        this.#append(this.#log(op.log), op.offset, op.value);
+        return;
+      case "put": {
+        const key = recordKey(op.key);
+        this.writes.push({ key, value: seal(key, op.value) });
+        return;
       }
-      if (op.offset >= Number.MAX_SAFE_INTEGER) throw new MessagingError("ERR_INVALID_ARGUMENT", "a log is full");
-      const key = entryKey(op.log, op.offset);
-      plan.writes.push({ key, value: seal(key, op.value) });
-      plan.ranges.set(op.log, { first: range.first, next: op.offset + 1 });
-      return;
+      case "delete":
+        this.writes.push({ key: recordKey(op.key), value: null });
+        return;
+      case "truncate":
+        this.#truncate(this.#log(op.log), op.first);
+        return;
+      case "drop":
+        this.#log(op.log).drop();
     }
-    case "truncate": {
-      const range = currentRange(op.log, plan, ranges);
-      if (!Number.isInteger(op.first) || op.first < range.first || op.first > range.next) {
-        const allowed = `allowed are ${range.first} to ${range.next}`;
-        throw new MessagingError("ERR_INVALID_ARGUMENT", `truncation of a log before ${op.first}, ${allowed}`);
-      }
-      removeEntries(op.log, range.first, op.first, plan);
-      plan.ranges.set(op.log, { first: op.first, next: range.next });
-      return;
+  }
+
+  #append(change: LogChange, offset: number, value: Uint8Array): void {
+    if (offset !== change.next) {
+      throw new MessagingError("ERR_INVALID_ARGUMENT", `append at ${offset} to a log that is at ${change.next}`);
     }
-    case "drop": {
-      const range = currentRange(op.log, plan, ranges);
-      removeEntries(op.log, range.first, range.next, plan);
-      plan.ranges.set(op.log, null);
+    if (offset >= Number.MAX_SAFE_INTEGER) throw new MessagingError("ERR_INVALID_ARGUMENT", "a log is full");
+    change.values.push(value);
+    change.next = offset + 1;
+    change.exists = true;
+  }
+
+  #truncate(change: LogChange, first: number): void {
+    if (!Number.isInteger(first) || first < change.first || first > change.next) {
+      const allowed = `allowed are ${change.first} to ${change.next}`;
+      throw new MessagingError("ERR_INVALID_ARGUMENT", `truncation of a log before ${first}, ${allowed}`);
     }
+    change.first = first;
+    change.exists = true;
+  }
+
+  #log(log: number): LogChange {
+    if (this.#last?.log === log) return this.#last;
+    let change = this.logs.get(log);
+    if (change === undefined) {
+      rangeKey(log); // checks the number
+      change = new LogChange(log, this.#ranges.get(log) ?? EMPTY);
+      this.logs.set(log, change);
+    }
+    this.#last = change;
+    return change;
   }
 }
 
-function currentRange(log: number, plan: BatchPlan, ranges: ReadonlyMap<number, LogRange>): LogRange {
-  const planned = plan.ranges.get(log);
-  if (planned === null) return { first: 0, next: 0 };
-  return planned ?? ranges.get(log) ?? { first: 0, next: 0 };
-}
-
-function removeEntries(log: number, from: number, to: number, plan: BatchPlan): void {
-  for (let offset = from; offset < to; offset++) plan.writes.push({ key: entryKey(log, offset), value: null });
-}
+const EMPTY: LogRange = Object.freeze({ first: 0, next: 0 });

@@ -10,7 +10,9 @@ export interface StoreSubject {
   open(): Promise<Store>;
   /** Changes one bit of the value stored under the small record `key`, behind the store's back, while no store is open. */
   damageRecord(key: Uint8Array): Promise<void>;
-  /** Removes the entry at `offset` of a log behind the store's back, while no store is open. */
+  /** Changes one bit of the stored entry at `offset` of a log, as {@link damageRecord} does. */
+  damageEntry(log: number, offset: number): Promise<void>;
+  /** Removes the entry at `offset` of a log and what is stored together with it, behind the store's back, while no store is open. */
   loseEntry(log: number, offset: number): Promise<void>;
   /** Writes another schema version, while no store is open. */
   changeVersion(): Promise<void>;
@@ -215,6 +217,56 @@ function logTests({ subject, open, reopen }: Harness): void {
     expect(readAll(again, 1).map(([offset]) => offset)).toEqual([7, 8, 9]);
   });
 
+  test("truncation may end anywhere, within and between what was committed together", async () => {
+    const from = await subject();
+    let store = await open(from);
+    for (const start of [0, 10, 20]) await append(store, 1, start, start + 10);
+    for (const first of [4, 9, 10, 11, 25, 25, 29]) {
+      await commit(store, (batch) => batch.truncate(1, first));
+      store = await reopen(store, from);
+      const left = Array.from({ length: 30 - first }, (_, i) => [first + i, bytes(first + i)]);
+      expect(readAll(store, 1)).toEqual(left);
+    }
+    await append(store, 1, 30, 32);
+    expect(readAll(store, 1).map(([offset]) => offset)).toEqual([29, 30, 31]);
+  });
+
+  test("reading starts at any offset, whatever was committed together", async () => {
+    const store = await open(await subject());
+    for (const start of [0, 1, 4, 9]) await append(store, 1, start, [1, 4, 9, 30][[0, 1, 4, 9].indexOf(start)] ?? 0);
+    for (let first = 0; first < 30; first++) {
+      const expected = Array.from({ length: 30 - first }, (_, i) => first + i);
+      expect(readAll(store, 1, first).map(([offset]) => offset)).toEqual(expected);
+    }
+  });
+
+  test("what a batch appends and truncates at once is not kept, and its offsets stay used", async () => {
+    const from = await subject();
+    const store = await open(from);
+    await append(store, 1, 0, 3);
+    await commit(store, (batch) => {
+      for (let offset = 3; offset < 8; offset++) batch.append(1, offset, bytes(offset));
+      batch.truncate(1, 6);
+      batch.append(1, 8, bytes(8));
+    });
+    const again = await reopen(store, from);
+    expect(again.logRange(1)).toEqual({ first: 6, next: 9 });
+    expect(readAll(again, 1).map(([offset, value]) => [offset, value[0]])).toEqual([
+      [6, 6],
+      [7, 7],
+      [8, 8],
+    ]);
+  });
+
+  test("entries read are the caller's own, and keep their bytes", async () => {
+    const store = await open(await subject());
+    await append(store, 1, 0, 3);
+    const read = readAll(store, 1);
+    for (const [, value] of read) value.fill(99);
+    expect(readAll(store, 1)).toEqual([0, 1, 2].map((offset) => [offset, bytes(offset)]));
+    expect(new Set(read.map(([, value]) => value.buffer)).size).toBe(3);
+  });
+
   test("a log that was truncated to nothing never reuses an offset", async () => {
     const from = await subject();
     const store = await open(from);
@@ -346,11 +398,24 @@ function damageTests({ subject, open }: Harness): void {
   test.each([0, 4, 9])("a log with a hole at %i is ERR_STORE_CORRUPT, never skipped", async (offset) => {
     const from = await subject();
     const store = await open(from);
-    await append(store, 1, 0, 10);
+    for (const start of [0, 3, 5]) await append(store, 1, start, { 0: 3, 3: 5, 5: 10 }[start] ?? 0);
     await store.close();
     await from.loseEntry(1, offset);
     const again = await open(from);
     expect(codeOf(() => readAll(again, 1))).toBe("ERR_STORE_CORRUPT");
+    expect(codeOf(() => readAll(again, 1, offset))).toBe("ERR_STORE_CORRUPT");
+  });
+
+  test.each([0, 4, 9])("a log with a flipped bit at %i is ERR_STORE_CORRUPT, never data", async (offset) => {
+    const from = await subject();
+    const store = await open(from);
+    await append(store, 1, 0, 5);
+    await append(store, 1, 5, 10);
+    await store.close();
+    await from.damageEntry(1, offset);
+    const again = await open(from);
+    expect(codeOf(() => readAll(again, 1))).toBe("ERR_STORE_CORRUPT");
+    expect(codeOf(() => readAll(again, 1, offset))).toBe("ERR_STORE_CORRUPT");
   });
 
   test("a store of another schema version is ERR_STORE_VERSION", async () => {
