@@ -22,10 +22,15 @@ export type BrokerAnswer =
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 
 /** Bundles the broker's process from the sources, so that it is the code under test and needs no build; returns the program's path. */
-export async function brokerProgram(): Promise<string> {
-  const outfile = `${ROOT}.cache/chaos/broker-process.mjs`;
+export function brokerProgram(): Promise<string> {
+  return bundledProgram("broker-process");
+}
+
+/** Bundles `<name>.test-support.ts` of this folder; returns the program's path. */
+export async function bundledProgram(name: string): Promise<string> {
+  const outfile = `${ROOT}.cache/chaos/${name}.mjs`;
   await build({
-    entryPoints: [fileURLToPath(new URL("./broker-process.test-support.ts", import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(`./${name}.test-support.ts`, import.meta.url))],
     outfile,
     bundle: true,
     platform: "node",
