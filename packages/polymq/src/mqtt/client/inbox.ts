@@ -41,6 +41,8 @@ export interface QueueSink {
    * @param wanted true when somebody else takes it, should no subscription to its queue do
    */
   deliver(message: MqttMessage, wanted: boolean): boolean;
+  /** A connection is open, after an earlier one. */
+  reopened(): void;
   drained(): Promise<void>;
 }
 
@@ -98,6 +100,7 @@ export class Inbox implements Settler, SubscriptionOwner {
   /** A connection is open. */
   open(sessionPresent: boolean): void {
     this.#resumed = sessionPresent;
+    this.queues?.reopened();
     const unstored = this.#unstored;
     this.#unstored = [];
     for (const message of unstored) this.settle(message, 0);

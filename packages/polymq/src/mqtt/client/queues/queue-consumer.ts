@@ -3,6 +3,7 @@ import { isMessagingError, MessagingError } from "../../../base/errors.ts";
 import type { UserProperties } from "../../codec/packets.ts";
 import { topicMatches } from "../../codec/topic.ts";
 import type { MqttMessage } from "../message.ts";
+import { missingInVersion4 } from "../refusals.ts";
 import { MqttSubscription, type Pressure, type SubscriptionOwner } from "../subscription.ts";
 import { MqttQueueMessage, type QueueSettler, type SettleVerb } from "./queue-message.ts";
 import type { CheckedQueue } from "./queue-options.ts";
@@ -107,6 +108,11 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
     for (const message of this.#left.splice(0)) this.#acknowledge(message);
   }
 
+  /** The deliveries in hand are of a connection that is gone; they can still be settled by their ids, and will be refused. */
+  letGo(): void {
+    for (const message of this.#open) this.#port.withhold(message.message);
+  }
+
   done(message: MqttQueueMessage): void {
     if (message.settlement === "open") this.#acknowledge(message);
   }
@@ -193,7 +199,7 @@ function tooLate(): MessagingError {
 
 /** The error of what takes user properties. */
 export function requiresV5(): MessagingError {
-  return new MessagingError("ERR_QUEUE_ACK_REQUIRES_V5", "MQTT 3.1.1 can only acknowledge a delivery that is in hand");
+  return missingInVersion4("settlement but the acknowledgement of a delivery in hand", "ERR_QUEUE_ACK_REQUIRES_V5");
 }
 
 /** The error of a settlement that cannot say for whom. */

@@ -370,6 +370,37 @@ describe("a connection's end", () => {
     await stage.finish();
   });
 
+  test("what polymq's broker took back with the last connection does not swallow the message that has its packet id now", async () => {
+    const stage = await lab("polymq", {
+      cleanStart: false,
+      sessionExpirySeconds: 60,
+      reconnect: { initialDelayMs: 1 },
+    });
+    const got: MqttQueueMessage[] = [];
+    const plain: string[] = [];
+    const handler = (message: MqttQueueMessage): void => void got.push(message);
+    await stage.now(stage.client.subscribeToQueue("orders", "workers", { ack: "manual", handler }));
+    await stage.now(stage.client.subscribe("t", { qos: 1, handler: (message) => void plain.push(message.text()) }));
+    await deliver(stage, 0);
+    stage.link.session?.state.outbound.finish(1, 1);
+    stage.link.cut();
+    await stage.clock.advance(10);
+    const payload = new TextEncoder().encode("other");
+    stage.link.send({
+      type: "publish",
+      topic: "t",
+      payload,
+      qos: 1,
+      retain: false,
+      dup: true,
+      packetId: 1,
+      properties: null,
+    });
+    await stage.clock.settle();
+    expect([got.length, plain]).toEqual([1, ["other"]]);
+    await stage.finish();
+  });
+
   test("a settlement under way reaches the server on the next connection", async () => {
     const { stage, got } = await held("polymq");
     await deliver(stage, 0);

@@ -121,6 +121,14 @@ export class Queues implements QueueSink, QueuePort {
     return true;
   }
 
+  /**
+   * polymq's broker has taken back what was in hand, and gives its packet identifiers to other messages: one of those must not look like a
+   * repetition.
+   */
+  reopened(): void {
+    if (this.#server === "polymq") for (const each of this.#all()) each.letGo();
+  }
+
   async drained(): Promise<void> {
     await Promise.all(this.#all().map((each) => each.subscription.drained()));
     if (this.#settling > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));

@@ -1,0 +1,213 @@
+/** Publishers and consumers of one queue, and the books about what they were told and what they saw. */
+import { isMessagingError, MqttClient, type MqttQueueMessage } from "polymq/mqtt";
+
+/** Publishes that one publisher has open at a time. */
+const OPEN_MAX = 20;
+
+/** Time without a delivery after which the load counts as stalled. */
+const STALLED_MS = 60_000;
+
+/** The queue of the load. */
+export const LOAD_QUEUE = "load";
+
+const GROUPS = ["one", "two"] as const;
+
+/** What the books say; each list names messages. */
+export interface QueueVerdict {
+  readonly published: number;
+  readonly confirmed: number;
+  /** Deliveries, repeated ones included. */
+  readonly delivered: number;
+  /** Confirmed to the publisher, and never seen by a group. */
+  readonly lost: readonly string[];
+  /** Offsets under which different messages were seen. */
+  readonly reused: readonly string[];
+  /** Messages of QoS 2 with more than one offset. */
+  readonly twice: readonly string[];
+  /** Delivered to a group by a broker whose predecessor had confirmed that group's acknowledgement. */
+  readonly afterAck: readonly string[];
+  /** Publishes that ended otherwise than confirmed. */
+  readonly refused: readonly string[];
+}
+
+/** 8 publishers with sessions that last, and 8 consumers in two groups that acknowledge by hand and have it confirmed. */
+export class QueueLoad {
+  readonly #publishers: MqttClient[];
+  readonly #consumers: { readonly client: MqttClient; readonly group: (typeof GROUPS)[number] }[];
+  readonly #confirmed = new Set<string>();
+  readonly #seen = new Map<string, Set<string>>(GROUPS.map((group) => [group, new Set()]));
+  readonly #acked = new Map<string, Set<number>>(GROUPS.map((group) => [group, new Set()]));
+  /** Of them, those of brokers that are gone. */
+  readonly #settled = new Map<string, ReadonlySet<number>>();
+  readonly #byOffset = new Map<number, string>();
+  readonly #offsets = new Map<string, Set<number>>();
+  readonly #reused = new Set<string>();
+  readonly #afterAck: string[] = [];
+  readonly #refused: string[] = [];
+  readonly #onProgress: (delivered: number) => void;
+  #delivered = 0;
+  #published = 0;
+  #stopping = false;
+  #lastAtMs = performance.now();
+  #wake: () => void = () => undefined;
+
+  constructor(port: number, onProgress: (delivered: number) => void) {
+    this.#onProgress = onProgress;
+    const client = (clientId: string, lasting: boolean): MqttClient =>
+      new MqttClient({
+        servers: `mqtt://127.0.0.1:${port}`,
+        clientId,
+        protocolVersion: 5,
+        cleanStart: !lasting,
+        sessionExpirySeconds: lasting ? 3_600 : 0,
+        ackTimeoutMs: 0,
+        reconnect: { initialDelayMs: 10, maxDelayMs: 100 },
+      });
+    this.#publishers = Array.from({ length: 8 }, (_, i) => client(`publisher-${i}`, true));
+    this.#consumers = Array.from({ length: 8 }, (_, i) => ({
+      client: client(`consumer-${i}`, false),
+      group: GROUPS[i % 2 === 0 ? 0 : 1],
+    }));
+  }
+
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  async start(): Promise<void> {
+    for (const { client, group } of this.#consumers) {
+      await client.connect();
+      const handler = (message: MqttQueueMessage): Promise<void> => this.#onMessage(group, message);
+      await client.subscribeToQueue(LOAD_QUEUE, group, { prefetch: 50, concurrency: 50, ack: "manual", handler });
+    }
+    for (const publisher of this.#publishers) await publisher.connect();
+    this.#publishers.forEach((publisher, i) => void this.#publish(publisher, i));
+  }
+
+  /** The broker is gone, and the next one not there yet: what it has confirmed must hold for ever. */
+  async afterKill(): Promise<void> {
+    // Until its last bytes are read.
+    while (this.#consumers.some(({ client }) => client.connected))
+      await new Promise((resolve) => setImmediate(resolve));
+    for (const [group, offsets] of this.#acked) this.#settled.set(group, new Set(offsets));
+  }
+
+  /** Publishes no more, waits until every group has seen everything, and closes the books. */
+  async stop(): Promise<QueueVerdict> {
+    this.#stopping = true;
+    await this.unlessStalled(this.#whenEven());
+    const groups = [...this.#seen];
+    return {
+      published: this.#published,
+      confirmed: this.#confirmed.size,
+      delivered: this.#delivered,
+      lost: groups.flatMap(([group, seen]) =>
+        [...this.#confirmed].filter((name) => !seen.has(name)).map((name) => `${group} ${name}`),
+      ),
+      reused: [...this.#reused],
+      twice: [...this.#offsets].filter(([name, offsets]) => isQoS2(name) && offsets.size > 1).map(([name]) => name),
+      afterAck: this.#afterAck,
+      refused: this.#refused,
+    };
+  }
+
+  /** Resolves as `moment` does; rejects when nothing is delivered for long. */
+  async unlessStalled(moment: Promise<void>): Promise<void> {
+    this.#lastAtMs = performance.now();
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const stalled = new Promise<never>((_, reject) => {
+      timer = setInterval(() => {
+        if (performance.now() - this.#lastAtMs > STALLED_MS) reject(new Error(`stalled: ${this.#standing()}`));
+      }, 1_000);
+    });
+    try {
+      await Promise.race([moment, stalled]);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  async destroy(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(
+      [...this.#publishers, ...this.#consumers.map(({ client }) => client)].map((each) => each.destroy()),
+    );
+  }
+
+  async #publish(publisher: MqttClient, index: number): Promise<void> {
+    let open = 0;
+    let wake: () => void = () => undefined;
+    for (let number = 0; !this.#stopping; number++) {
+      while (open >= OPEN_MAX) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      if (this.#stopping) return;
+      const qos = number % 2 === 0 ? 1 : 2;
+      const name = `${index}/${number}/qos${qos}`;
+      this.#published++;
+      open++;
+      publisher
+        .publishToQueue(LOAD_QUEUE, name, { qos })
+        .then(
+          () => void this.#confirmed.add(name),
+          (error: unknown) => void this.#refused.push(`${name} ${String(error)}`),
+        )
+        .finally(() => {
+          open--;
+          wake();
+          this.#wake();
+        });
+    }
+  }
+
+  async #onMessage(group: string, message: MqttQueueMessage): Promise<void> {
+    const { offset } = message;
+    const name = message.text();
+    const acked = this.#acked.get(group);
+    if (this.#settled.get(group)?.has(offset) === true) this.#afterAck.push(`${group} ${offset} ${name}`);
+    const known = this.#byOffset.get(offset);
+    if (known !== undefined && known !== name) this.#reused.add(`${offset}: ${known} and ${name}`);
+    this.#byOffset.set(offset, name);
+    const offsets = this.#offsets.get(name);
+    if (offsets === undefined) this.#offsets.set(name, new Set([offset]));
+    else offsets.add(offset);
+    this.#seen.get(group)?.add(name);
+    this.#delivered++;
+    this.#lastAtMs = performance.now();
+    this.#onProgress(this.#delivered);
+    this.#wake();
+    try {
+      await message.ack();
+      acked?.add(offset);
+    } catch (error) {
+      // Its connection was lost, and the queue has it again.
+      if (!isMessagingError(error) || error.peer?.code !== NOT_PENDING) throw error;
+    }
+  }
+
+  /** Everything published is confirmed, and seen by every group. */
+  async #whenEven(): Promise<void> {
+    const isEven = (): boolean =>
+      this.#confirmed.size + this.#refused.length === this.#published &&
+      [...this.#seen.values()].every((seen) => seen.size >= this.#confirmed.size);
+    while (!isEven()) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  #standing(): string {
+    const seen = [...this.#seen].map(([group, names]) => `${group} ${names.size}`).join(", ");
+    return `${this.#published} published, ${this.#confirmed.size} confirmed, seen: ${seen}`;
+  }
+}
+
+/** The broker's code for an acknowledgement of what is not pending. */
+const NOT_PENDING = 0x80;
+
+function isQoS2(name: string): boolean {
+  return name.endsWith("qos2");
+}
