@@ -10,7 +10,7 @@ import {
 import { Phase } from "polymq/mqtt/engine";
 import type { Hub } from "../../core/hub.ts";
 import { parseQueueFilter } from "../../core/queues/queue-address.ts";
-import type { StreamPosition } from "../../core/queues/queue-port.ts";
+import type { QueueDelivery, StreamPosition } from "../../core/queues/queue-port.ts";
 import { type ConsumerTerms, MqttQueueConsumer, type QueueLink } from "./mqtt-queue-consumer.ts";
 import type { MqttSession } from "./mqtt-session.ts";
 import { QueuedDelivery } from "./queued-delivery.ts";
@@ -18,7 +18,7 @@ import { QueuedDelivery } from "./queued-delivery.ts";
 /** What queues need of a client's connection. */
 export interface QueuePort {
   /** Writes a delivery; false when the client cannot take it at all. */
-  sendQueued(item: QueuedDelivery): boolean;
+  sendQueued(item: QueuedDelivery, delivery: QueueDelivery): boolean;
 }
 
 /** Subscriptions to queues that one connection may have. */
@@ -131,12 +131,12 @@ export class ConnectionQueues implements QueueLink {
     for (const consumer of [...this.#consumers]) this.#remove(consumer);
   }
 
-  send(item: QueuedDelivery): boolean {
-    if (item.qos === 0) return this.#port.sendQueued(item);
+  send(item: QueuedDelivery, delivery: QueueDelivery): boolean {
+    if (item.qos === 0) return this.#port.sendQueued(item, delivery);
     const { outbound } = this.#session.state;
     item.packetId = outbound.beginPublish(item, Phase.AtLeastOnce);
     if (item.packetId === 0) return false;
-    if (this.#port.sendQueued(item)) return true;
+    if (this.#port.sendQueued(item, delivery)) return true;
     outbound.finish(item.packetId, Phase.AtLeastOnce);
     return false;
   }

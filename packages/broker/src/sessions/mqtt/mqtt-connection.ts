@@ -20,6 +20,7 @@ import {
 } from "polymq/mqtt/codec";
 import { ServerEngine, type ServerHandler } from "polymq/mqtt/engine";
 import type { MessageView } from "../../core/message.ts";
+import type { QueueDelivery } from "../../core/queues/queue-port.ts";
 import type { Flushable } from "../../core/turn.ts";
 import { CountedTransport } from "../../metrics/counted-transport.ts";
 import { type Admitted, admit, type Identified, identify, type Refused } from "./admission.ts";
@@ -156,13 +157,13 @@ export class MqttConnection
     return this.#send(delivery.message, delivery.identifiers, delivery);
   }
 
-  sendQueued(item: QueuedDelivery): boolean {
+  sendQueued(item: QueuedDelivery, delivery: QueueDelivery): boolean {
     const { hub, topicEncoder } = this.#context;
-    const { message, queue } = item.delivery;
+    const { message, queue } = delivery;
     const topic = deliveredTopic(message.topic, queue);
     const payload = message.payload;
     try {
-      const block = this.engine.protocolLevel === 5 ? this.#queueBlock(item) : null;
+      const block = this.engine.protocolLevel === 5 ? this.#queueBlock(item, delivery) : null;
       this.engine.sendPublish(item, topic, topicEncoder.encode(topic), payload, block);
     } catch (error) {
       if (isTooLarge(error)) return false;
@@ -292,10 +293,10 @@ export class MqttConnection
     client.queues.wake();
   }
 
-  #queueBlock(item: QueuedDelivery): Uint8Array {
+  #queueBlock(item: QueuedDelivery, delivery: QueueDelivery): Uint8Array {
     const { hub, text } = this.#context;
     this.#blockWriter ??= new QueueBlockWriter(text);
-    return this.#blockWriter.write(item.delivery, item.consumer.terms.identifier, hub.clock.epochMs());
+    return this.#blockWriter.write(delivery, item.consumer.terms.identifier, hub.clock.epochMs());
   }
 
   #refuse(reasonCode: number): void {

@@ -10,7 +10,7 @@ export interface QueueLink {
   /** Messages that the client takes now: what is left of its receive maximum, 0 while too much is unsent or other messages wait. */
   readonly room: number;
   /** Writes a delivery under a packet id of its own; false when the client cannot take it at all. */
-  send(item: QueuedDelivery): boolean;
+  send(item: QueuedDelivery, delivery: QueueDelivery): boolean;
   /** Sets where a stream's group goes on after a restart. */
   commit(queue: string, group: string, offset: number): void;
   /** The queue or group is gone, and the subscription with it. */
@@ -76,11 +76,11 @@ export class MqttQueueConsumer implements QueueConsumer {
       earlier.isSuperseded = true;
       this.#superseded++;
     }
-    const item = new QueuedDelivery(this, delivery, this.terms.qos);
+    const item = new QueuedDelivery(this, delivery.offset, this.terms.qos);
     const isStream = this.#subscription?.mode === "stream";
     if (item.qos === 1) this.#open.add(item.offset, item);
     if (isStream) this.#inOrder.push(item);
-    if (!this.#link.send(item)) {
+    if (!this.#link.send(item, delivery)) {
       // A stream goes on without it; of a queue somebody else may take it, until it has been tried often enough.
       this.#close(item);
       if (isStream) this.#commitDone();

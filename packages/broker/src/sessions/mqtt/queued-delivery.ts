@@ -1,15 +1,16 @@
-import type { QueueDelivery } from "../../core/queues/queue-port.ts";
 import type { Delivery } from "./delivery.ts";
 import type { MqttQueueConsumer } from "./mqtt-queue-consumer.ts";
 
 /** What can be in flight to a client. */
 export type Outgoing = Delivery | QueuedDelivery;
 
-/** A queue's message in flight to a client: PUBACK settles it, unless somebody on this connection has settled it by its id before. */
+/**
+ * A queue's message in flight to a client; PUBACK settles it, unless somebody on this connection has settled it by its id before. It holds no bytes, so
+ * that a client that acknowledges nothing keeps none in memory.
+ */
 export class QueuedDelivery {
   readonly consumer: MqttQueueConsumer;
   readonly offset: number;
-  readonly delivery: QueueDelivery;
   /** True until it is settled, or given back. */
   isOpen = true;
   /** True when the same message was sent to this client again before its PUBACK. */
@@ -20,10 +21,9 @@ export class QueuedDelivery {
   readonly dup = false;
   packetId = 0;
 
-  constructor(consumer: MqttQueueConsumer, delivery: QueueDelivery, qos: 0 | 1) {
+  constructor(consumer: MqttQueueConsumer, offset: number, qos: 0 | 1) {
     this.consumer = consumer;
-    this.offset = delivery.offset;
-    this.delivery = delivery;
+    this.offset = offset;
     this.qos = qos;
   }
 }
