@@ -79,6 +79,6 @@ export const BROKER_LAYERS: LayerTable = {
 
 function brokerLayer(path: string): string | null {
   const [first = "", second] = path.split("/");
-  if (second === undefined || first === "testing") return "top";
+  if (second === undefined || first === "testing" || first === "config") return "top";
   return BROKER_LAYERS.rules.has(first) ? first : null;
 }

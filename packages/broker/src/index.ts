@@ -13,6 +13,7 @@ export type {
 } from "./auth/auth-hooks.ts";
 export { hashPassword } from "./auth/password-hash.ts";
 export { type Broker, type BrokerInspection, startBroker } from "./broker.ts";
+export { type BrokerConfigSource, readBrokerConfig } from "./config/broker-config.ts";
 export type { HubInspection, SessionInspection } from "./core/inspection.ts";
 export type { AutoCreate } from "./core/queues/queue-directory.ts";
 export type { QueueGroupInspection, QueueInspection } from "./core/queues/queue-inspection.ts";

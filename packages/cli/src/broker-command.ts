@@ -1,3 +1,4 @@
+import type { BrokerOptions } from "@polymq/broker";
 import { banner, readyLine } from "./banner.ts";
 import type { Environment, RunningBroker } from "./environment.ts";
 import { type BrokerFlags, brokerOptions } from "./flags.ts";
@@ -9,14 +10,24 @@ import { type BrokerFlags, brokerOptions } from "./flags.ts";
 export async function runBroker(flags: BrokerFlags, env: Environment): Promise<void> {
   const stop = stopRequests(env);
   try {
-    const options = await brokerOptions(flags, env.readFile);
+    // Flags win over the file.
+    const configured = flags.config === undefined ? {} : await env.readConfig(flags.config);
+    const options: BrokerOptions = { ...configured, ...(await brokerOptions(flags, env.readFile)) };
     const broker = await env.startBroker(options);
     if (flags.json === true) env.out(readyLine(env.version, broker.addresses));
-    else if (flags.quiet !== true) env.out(banner(env.version, broker.addresses, flags));
+    else if (flags.quiet !== true) env.out(banner(env.version, broker.addresses, { ...flags, ...kept(options) }));
     await untilOver(broker, stop.first);
   } finally {
     stop.forget();
   }
+}
+
+/** Where the broker keeps what it keeps, whoever said so. */
+function kept({ dataDir, durability }: BrokerOptions): Pick<BrokerFlags, "data" | "durability"> {
+  return {
+    ...(dataDir === undefined ? {} : { data: dataDir }),
+    ...(durability === undefined ? {} : { durability }),
+  };
 }
 
 async function untilOver(broker: RunningBroker, stopped: Promise<"stop">): Promise<void> {

@@ -49,6 +49,20 @@ describe("polymq broker", () => {
     expect(env.stdout + env.stderr).toBe("");
   });
 
+  test("--config gives the broker what a file says, and flags win over it", async () => {
+    const env = new FakeEnvironment();
+    env.configs.set("b.yaml", { dataDir: "/data", queues: [{ name: "q" }], port: 1 });
+    expect(await runAndStop(env, "--config", "b.yaml", "--port", "0", "--durability", "buffered")).toBe(0);
+    expect(env.started).toEqual([{ dataDir: "/data", queues: [{ name: "q" }], port: 0, durability: "buffered" }]);
+    expect(env.stdout).toContain("/data");
+  });
+
+  test("a configuration file that is wrong ends it with 1 and the reason", async () => {
+    const env = new FakeEnvironment();
+    expect(await runCli(["broker", "--config", "no.yaml"], env)).toBe(1);
+    expect(env.stderr).toBe("polymq: ERR_INVALID_OPTIONS: no.yaml: cannot be read\n");
+  });
+
   test("every flag reaches the broker", async () => {
     const env = new FakeEnvironment();
     for (const name of ["cert", "key", "ca"]) env.files.set(`${name}.pem`, name);

@@ -41,6 +41,7 @@ Examples:
   polymq broker                                       on 127.0.0.1:1883, in memory
   polymq broker --port 0 --json                       any free port, told in one line of JSON
   polymq broker --host 0.0.0.0 --data ./data --user ann:secret
+  polymq broker --config broker.yaml
   polymq broker --port 8883 --tls-cert cert.pem --tls-key key.pem
 
 One port serves MQTT 3.1.1 and 5.0, directly and over WebSocket, with TLS if there is a certificate.
@@ -50,6 +51,7 @@ function brokerCommand(root: Command, env: Environment): void {
   const command = root
     .command("broker")
     .description("start a broker and run it until it is stopped")
+    .option("--config <file>", "YAML in FluxMQ's vocabulary; flags win over what it says")
     .option("--host <address>", "address to listen on; 0.0.0.0 is every one (default: 127.0.0.1)")
     .option("--port <number>", "port to listen on, 0 for any free one (default: 1883)", parsePort)
     .option("--data <directory>", "keep sessions and messages here (default: in memory)")

@@ -1,4 +1,5 @@
 import type { BrokerOptions } from "@polymq/broker";
+import { MessagingError } from "polymq/internal";
 import type { Environment, RunningBroker } from "./environment.ts";
 
 /** An {@link Environment} that starts no broker and notes everything. */
@@ -71,6 +72,15 @@ export class FakeEnvironment implements Environment {
     const error = new Error(`ENOENT: no such file or directory, open '${path}'`);
     return Promise.reject(Object.assign(error, { code: "ENOENT" }));
   };
+
+  /** Configuration files by path. */
+  readonly configs: Map<string, BrokerOptions> = new Map();
+
+  readConfig(path: string): Promise<BrokerOptions> {
+    const found = this.configs.get(path);
+    if (found !== undefined) return Promise.resolve(found);
+    return Promise.reject(new MessagingError("ERR_INVALID_OPTIONS", `${path}: cannot be read`));
+  }
 
   async startBroker(options: BrokerOptions): Promise<RunningBroker> {
     this.started.push(options);

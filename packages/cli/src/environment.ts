@@ -25,6 +25,8 @@ export interface Environment {
   /** Writes to standard error. */
   err(text: string): void;
   readFile(path: string): Promise<Uint8Array>;
+  /** The options that a configuration file says. */
+  readConfig(path: string): Promise<BrokerOptions>;
   startBroker(options: BrokerOptions): Promise<RunningBroker>;
   /** Calls `fn` for each request to stop (SIGINT, SIGTERM) until the returned function is called. */
   onStop(fn: () => void): () => void;

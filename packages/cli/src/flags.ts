@@ -3,6 +3,7 @@ import { InvalidArgumentError } from "commander";
 
 /** The flags of `polymq broker` as the command line gives them. */
 export interface BrokerFlags {
+  readonly config?: string;
   readonly host?: string;
   readonly port?: number;
   readonly data?: string;
@@ -37,11 +38,11 @@ export async function brokerOptions(
 
 /** What is wrong with flags that are each right, or null. */
 export function conflictOf(flags: BrokerFlags): string | null {
-  const { tlsCert, tlsKey, tlsCa, data, durability } = flags;
+  const { tlsCert, tlsKey, tlsCa, data, durability, config } = flags;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) return "--tls-cert and --tls-key belong together";
   if (tlsCa !== undefined && tlsCert === undefined) return "--tls-ca needs --tls-cert and --tls-key";
   if (durability === "memory" && data !== undefined) return "--durability memory and --data exclude each other";
-  if (durability !== undefined && durability !== "memory" && data === undefined) {
+  if (durability !== undefined && durability !== "memory" && data === undefined && config === undefined) {
     return `--durability ${durability} needs --data`;
   }
   return null;

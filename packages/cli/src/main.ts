@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { startBroker } from "@polymq/broker";
+import { readBrokerConfig, startBroker } from "@polymq/broker";
 import { runCli } from "./cli.ts";
 
 const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
@@ -10,6 +10,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   readFile,
+  readConfig: (path) => readBrokerConfig({ path }),
   startBroker,
   onStop: (fn) => {
     process.on("SIGINT", fn).on("SIGTERM", fn);

@@ -1,0 +1,137 @@
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { MessagingError } from "polymq/internal";
+import type { BrokerOptions } from "../options.ts";
+import { serverOf } from "./config-listeners.ts";
+import { queuesOf } from "./config-queues.ts";
+import { type ConfigReader, readConfigText } from "./config-reader.ts";
+import { defined } from "./defined.ts";
+
+/** Where a configuration is: in a file, or already a text. */
+export type BrokerConfigSource =
+  | { readonly path: string }
+  /** `file` is the name in error messages, and what paths in the text are relative to; default `config.yaml` in the working directory. */
+  | { readonly text: string; readonly file?: string };
+
+/**
+ * Reads a YAML configuration in FluxMQ's vocabulary and gives the options of `startBroker`. Certificates are read from their files; paths are
+ * relative to the configuration. Keys that mean nothing to this broker are passed over, what it cannot do is refused, and so is
+ * every unknown key.
+ * @throws {MessagingError} ERR_INVALID_OPTIONS with file, line and column in front, and the nearest known key for one that is unknown;
+ *   ERR_INVALID_OPTIONS when the file cannot be read
+ */
+export async function readBrokerConfig(source: BrokerConfigSource): Promise<BrokerOptions> {
+  const file = "path" in source ? source.path : (source.file ?? "config.yaml");
+  const directory = dirname(resolve(file));
+  const reader = readConfigText("path" in source ? await textOf(file) : source.text, file);
+  const server = await serverOf(reader.map("server"), (path) => readFile(resolve(directory, path)));
+  const storage = storageOf(reader.map("storage"), directory);
+  const manager = managerOf(reader.map("queue_manager"));
+  const defaults = { autoCommitIntervalMs: manager.autoCommitIntervalMs, ackDurability: storage.ackDurability };
+  const queues = queuesOf(reader.maps("queues"), defaults);
+  const options = {
+    ...storage.options,
+    ...clientOptions(reader.map("broker"), reader.map("session")),
+    ...(server.listeners.length === 0 ? {} : { listeners: server.listeners }),
+    ...(server.connectionsMax === undefined ? {} : { connections: { countMax: server.connectionsMax } }),
+    ...defined({ drainTimeoutMs: server.drainTimeoutMs, autoCreateQueues: manager.autoCreate }),
+    queues,
+  };
+  refuseWhatIsMissing(reader);
+  reader.ignore("log");
+  reader.done();
+  return options;
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new MessagingError("ERR_INVALID_OPTIONS", `${path}: cannot be read`, { cause });
+  }
+}
+
+interface StorageConfig {
+  readonly options: Pick<BrokerOptions, "dataDir" | "durability">;
+  readonly ackDurability: "fsync" | "buffered";
+}
+
+/** Without a word about it, what is acknowledged is synced: this broker's default, not FluxMQ's. */
+function storageOf(reader: ConfigReader, directory: string): StorageConfig {
+  const type = reader.oneOf("type", ["memory", "badger", "lmdb"]) ?? "memory";
+  const dataDir = reader.text("data_dir") ?? reader.text("badger_dir");
+  const ackDurability = reader.oneOf("queue_ack_durability", ["fsync", "buffered"]) ?? "fsync";
+  reader.ignore("badger_dir", "badger_sync_writes", "queue_sync_interval", "recover_on_startup");
+  reader.done();
+  if (type === "memory") return { options: {}, ackDurability };
+  if (dataDir === undefined) throw reader.invalid("type", `${type} needs data_dir or badger_dir`);
+  return { options: { dataDir: resolve(directory, dataDir), durability: ackDurability }, ackDurability };
+}
+
+interface ManagerConfig {
+  readonly autoCommitIntervalMs: number | undefined;
+  readonly autoCreate: "durable" | "ephemeral" | "refuse" | undefined;
+}
+
+function managerOf(reader: ConfigReader): ManagerConfig {
+  const autoCommitIntervalMs = reader.duration("auto_commit_interval");
+  const autoCreate = reader.oneOf("auto_create", ["durable", "ephemeral", "refuse"]);
+  reader.ignore("capture_workers", "capture_queue_depth", "capture_drain_timeout");
+  reader.done();
+  return { autoCommitIntervalMs, autoCreate };
+}
+
+/** A packet holds a message of the largest size and, about, this much more. */
+const PACKET_BYTES_MORE = 65_536;
+
+function clientOptions(broker: ConfigReader, session: ConfigReader): BrokerOptions {
+  const messageBytes = broker.bytes("max_message_size");
+  const retained = broker.number("max_retained_messages");
+  const maximumQoS = broker.number("max_qos");
+  if (maximumQoS !== undefined && maximumQoS !== 0 && maximumQoS !== 1 && maximumQoS !== 2) {
+    throw broker.invalid("max_qos", "must be 0, 1 or 2");
+  }
+  broker.ignore("retry_interval", "max_retries", "async_fan_out", "fan_out_workers");
+  broker.done();
+  const policy = session.oneOf("offline_queue_policy", ["evict", "reject"]);
+  const sessions = defined({
+    countMax: session.number("max_sessions"),
+    queuedMessagesMax: session.number("max_offline_queue_size"),
+    whenQueueFull: policy === undefined ? undefined : OFFLINE_POLICY[policy],
+  });
+  const inflight = session.number("max_inflight_messages");
+  session.ignore("default_expiry_interval", "max_send_queue_size", "disconnect_on_full");
+  session.ignore("inflight_overflow", "pending_queue_size");
+  session.done();
+  const maximumPacketSize = messageBytes === undefined ? undefined : messageBytes + PACKET_BYTES_MORE;
+  return {
+    mqtt: defined({ maximumPacketSize, maximumQoS, maxInflight: inflight, receiveMaximum: inflight }),
+    sessions,
+    ...(retained === undefined ? {} : { retained: { countMax: retained } }),
+  };
+}
+
+const OFFLINE_POLICY = { evict: "dropOldest", reject: "dropNewest" } as const;
+
+/** Sections that would change who may do what, or where messages go, are not passed over in silence. */
+function refuseWhatIsMissing(reader: ConfigReader): void {
+  const switches = {
+    cluster: "this broker is a single node",
+    webhook: "this broker calls no webhooks",
+    ratelimit: "this broker has no rate limits",
+  };
+  for (const [section, why] of Object.entries(switches)) {
+    const found = reader.map(section);
+    if (found.flag("enabled") === true) throw found.invalid("enabled", why);
+  }
+  const auth = reader.map("auth");
+  const external = auth.map("external");
+  if (external.text("url") !== undefined)
+    throw external.invalid("url", "access is decided by the options users and auth");
+  if (auth.maps("local_principals").length > 0) {
+    throw auth.invalid("local_principals", "access is decided by the options users and auth");
+  }
+  auth.done();
+  const hooks = reader.map("hooks");
+  if (hooks.text("url") !== undefined) throw hooks.invalid("url", "hooks are functions, in the option auth");
+}
