@@ -4,9 +4,13 @@ import { runSuites } from "./harness/run.ts";
 import type { Suite } from "./harness/suite.ts";
 import { brokerSuite } from "./mqtt/broker/suite.ts";
 import { clientSuite } from "./mqtt/client/suite.ts";
+import { queueSuite } from "./queues/suite.ts";
 
 /** The suites of each protocol, in the order they run. */
-const SUITES: Readonly<Record<string, readonly Suite[]>> = { mqtt: [clientSuite, brokerSuite] };
+const SUITES: Readonly<Record<string, readonly Suite[]>> = {
+  mqtt: [clientSuite, brokerSuite],
+  queues: [queueSuite],
+};
 
 // An orderly exit, so that what was started is ended too.
 process.once("SIGINT", () => process.exit(130));

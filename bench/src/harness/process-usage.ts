@@ -18,6 +18,12 @@ export function peakKibOf(pid: number): number | null {
   return match === null ? null : Number(match[1]);
 }
 
+/** The anonymous memory of a process in KiB (not what it maps from files), or null without Linux's /proc. */
+export function anonymousKibOf(pid: number): number | null {
+  const match = /^RssAnon:\s+(\d+) kB$/m.exec(readProc(`/proc/${pid}/status`) ?? "");
+  return match === null ? null : Number(match[1]);
+}
+
 function readProc(path: string): string | null {
   try {
     return readFileSync(path, "utf8");

@@ -1,0 +1,9 @@
+import type { Threshold } from "../harness/thresholds.ts";
+import { MILLION_ROW } from "./rows.ts";
+
+/** What our queues promise: with `fsync` beside RabbitMQ's quorum queue in the same run; memory in KiB, start in ms. */
+export const QUEUE_THRESHOLDS: readonly Threshold[] = [
+  { row: "publish-w1000", size: 256, metric: "rate", of: "ratio", bound: "atLeast", limit: 4, aim: 6 },
+  { row: MILLION_ROW, size: 256, metric: "memory", of: "value", bound: "atMost", limit: 400 * 1024 },
+  { row: MILLION_ROW, size: 256, metric: "startup", of: "value", bound: "atMost", limit: 3_000 },
+];
