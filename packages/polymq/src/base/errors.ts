@@ -58,6 +58,8 @@ export const ERRORS = {
   ERR_TOPIC_ALIAS_INVALID: "connection reconnect",
   ERR_RECEIVE_MAXIMUM_EXCEEDED: "connection reconnect",
   ERR_PUBLISH_REJECTED: "message later",
+  ERR_MESSAGE_RELEASED: "message later",
+  ERR_MESSAGE_MODIFIED: "message later",
   ERR_SUBSCRIBE_FAILED: "call later",
   ERR_UNSUBSCRIBE_FAILED: "call later",
   ERR_NOT_SUPPORTED_BY_SERVER: "call never",

@@ -45,6 +45,8 @@ export class Side implements EngineHandler<Names> {
   readonly deliveries: ReceivedDelivery<Names>[] = [];
   readonly outcomes: [string, string | null, boolean][] = [];
   readonly ends: End[] = [];
+  /** Items of messages that had to wait and have left. */
+  readonly sent: string[] = [];
   /** Bytes written and not yet taken. */
   #written: Uint8Array[] = [];
   nowMs = 0;
@@ -101,7 +103,7 @@ export class Side implements EngineHandler<Names> {
   onClose(end: End): void {
     this.#ended("close", end);
   }
-  onBegin(session: Session<Names>): void {
+  onBegin(session: Session<Names>, _begin?: Composite<"begin">): void {
     if (session.byPeer) session.owner = "theirs";
     this.told.push(`begin ${session.owner}`);
   }
@@ -118,6 +120,9 @@ export class Side implements EngineHandler<Names> {
   onCredit(link: SenderLink<Names>): void {
     this.told.push(`credit ${link.name} ${link.credit}`);
     this.onRoom(link);
+  }
+  onSent(_link: SenderLink<Names>, item: string): void {
+    this.sent.push(item);
   }
   onFlow(link: AnyLink<Names>): void {
     this.told.push(`flow ${link.name}`);

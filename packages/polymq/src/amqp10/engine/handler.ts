@@ -49,6 +49,8 @@ export interface EngineHandler<O extends Owners> {
   onDetach(link: AnyLink<O>, end: End, closed: boolean): void;
   /** A sender whose queue is empty has credit, after it had none. */
   onCredit(link: SenderLink<O>): void;
+  /** A message for which `send` said that it waits has left as a whole. */
+  onSent(link: SenderLink<O>, item: O["item"]): void;
   /** A flow of this link with properties, or one that says how many messages the peer has available. Valid inside the call. */
   onFlow(link: AnyLink<O>, flow: FlowFields, properties: AmqpMap | null): void;
   /** A receiver that asked for it was drained: what was there has come, and credit is 0. */

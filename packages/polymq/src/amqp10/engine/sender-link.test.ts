@@ -19,6 +19,7 @@ describe("credit", () => {
     expect(transfers(side)).toHaveLength(0);
     side.credit(link, 2);
     expect(transfers(side)).toHaveLength(2);
+    expect(side.sent).toEqual(["0", "1"]);
     side.credit(link, 10, { deliveryCount: 2 });
     expect(transfers(side)).toHaveLength(3);
     expect([link.credit, link.queued, link.queuedBytes]).toEqual([7, 0, 0]);

@@ -207,6 +207,7 @@ export class SenderLink<O extends Owners> extends Link<O> {
     if (queued.sent < queued.payload.length) return;
     this.#queue.shift();
     this.#queuedBytes -= queued.payload.length;
+    this.session.handler.onSent(this, queued.item as O["item"]);
     if (this.#queue.length === 0) {
       if (this.sendable) this.session.handler.onCredit(this);
       this.#finishDrain();

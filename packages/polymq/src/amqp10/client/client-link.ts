@@ -1,0 +1,150 @@
+import { MessagingError } from "../../base/errors.ts";
+import type { Composite } from "../codec/tables.ts";
+import { type AmqpMap, type AmqpValue, plain } from "../codec/values.ts";
+import type { End } from "../engine/end.ts";
+import type { AnyLink } from "../engine/handler.ts";
+import type { AttachFields } from "../engine/link.ts";
+import type { Wire } from "./connection.ts";
+import { randomName } from "./connection-settings.ts";
+import { type LifeState, Lifetime } from "./lifetime.ts";
+import type { LinkOptions } from "./options.ts";
+import { type ErrorDetails, errorInput } from "./outcomes.ts";
+import type { ClientOwners } from "./owners.ts";
+
+/** What a sender and a receiver have in common. */
+export abstract class ClientLink {
+  /** For the session and the connection. */
+  readonly life: Lifetime = new Lifetime();
+  /** Unique per direction and container. */
+  readonly name: string;
+  protected readonly wire: Wire;
+  readonly #onProperties: ((properties: AmqpMap) => void) | undefined;
+  #remote: Composite<"attach"> | null = null;
+  /** Why we do not want what the server agreed to. */
+  #refusal: MessagingError | null = null;
+
+  constructor(wire: Wire, options: LinkOptions) {
+    this.wire = wire;
+    this.name = options.name ?? `polymq-${randomName(wire.settings.platform)}`;
+    this.#onProperties = options.onFlowProperties;
+  }
+
+  get state(): LifeState {
+    return this.life.state;
+  }
+
+  /** The error that ended it; null while it is open, and after an orderly end of ours. */
+  get error(): MessagingError | null {
+    return this.life.error;
+  }
+
+  /** Resolves when it is over, with the error that ended it or null. Never rejects. */
+  get closed(): Promise<MessagingError | null> {
+    return this.life.closed;
+  }
+
+  /** The server's attach, as it came (§2.7.3). */
+  get remote(): Composite<"attach"> {
+    if (this.#remote === null) throw new MessagingError("ERR_NOT_CONNECTED", "the link is not open yet");
+    return this.#remote;
+  }
+
+  /** Properties of the server's attach. */
+  get properties(): AmqpMap | null {
+    return this.remote.properties;
+  }
+
+  /** Messages that may be sent, or come, now. */
+  get availableCredit(): number {
+    return this.life.state === "open" ? this.engineLink.credit : 0;
+  }
+
+  /**
+   * Detaches for good; resolves when the server has too, however the link ended.
+   * @throws {MessagingError} ERR_ABORTED when the signal fires first; the closing goes on
+   */
+  async close(options: { readonly error?: ErrorDetails; readonly signal?: AbortSignal } = {}): Promise<void> {
+    await this.#end(true, options);
+  }
+
+  /** Detaches so that the server keeps what it has of this link, for one of the same name later (§2.6.4). Otherwise as `close`. */
+  async detach(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    await this.#end(false, options);
+  }
+
+  /** Closes the link, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** For the session: nobody waits for this link any more. */
+  giveUp(): void {
+    if (this.life.state !== "closed") this.engineLink.detach({ closed: true });
+  }
+
+  /** For the connection: the server attached too. */
+  onAttached(attach: Composite<"attach">): void {
+    this.#remote = attach;
+    this.#refusal = this.disagreement(attach);
+    if (this.#refusal !== null) return this.engineLink.detach({ closed: true });
+    this.life.open();
+    this.opened();
+  }
+
+  /** For the connection: the link is over. */
+  onDetached(end: End): void {
+    this.life.end(end, this.#refusal ?? undefined);
+    this.over(this.life.reason as MessagingError);
+  }
+
+  /** For the connection: properties came with a flow. */
+  onProperties(properties: AmqpMap): void {
+    const listener = this.#onProperties;
+    if (listener !== undefined) this.wire.tell("onFlowProperties", () => listener(properties));
+  }
+
+  protected abstract get engineLink(): AnyLink<ClientOwners>;
+
+  /** What is wrong with the server's answer, or null. */
+  protected abstract disagreement(attach: Composite<"attach">): MessagingError | null;
+
+  /** The link has just been opened. */
+  protected abstract opened(): void;
+
+  /** Everything that still waits ends with `reason`. */
+  protected abstract over(reason: MessagingError): void;
+
+  /** What both kinds of attach say. */
+  protected attachFields(options: LinkOptions): AttachFields {
+    return {
+      name: this.name,
+      properties: options.properties ?? null,
+      desiredCapabilities: options.desiredCapabilities ?? [],
+      offeredCapabilities: options.offeredCapabilities ?? [],
+    };
+  }
+
+  async #end(
+    closed: boolean,
+    options: { readonly error?: ErrorDetails; readonly signal?: AbortSignal },
+  ): Promise<void> {
+    if (this.life.state !== "closed") {
+      this.life.closing();
+      this.engineLink.detach({ closed, error: errorInput(options.error) });
+    }
+    await this.life.whenClosed(options.signal);
+  }
+}
+
+/** The text of a terminus' address: strings as they are, other types by their plain value. */
+export function addressText(address: AmqpValue): string | null {
+  return address === null ? null : String(plain(address));
+}
+
+/** The error of a mode that the server did not agree to. */
+export function modeRefused(what: string): MessagingError {
+  return new MessagingError(
+    "ERR_NOT_SUPPORTED_BY_SERVER",
+    `the server does not agree to the ${what} that was asked for`,
+  );
+}

@@ -1,0 +1,78 @@
+import { MessagingError } from "../../base/errors.ts";
+import { type Endpoint, parseEndpoint } from "../../transport/endpoint.ts";
+import type { DialKind, DialOptions, Platform } from "../../transport/platform.ts";
+import type { EngineOptions } from "../engine/engine-options.ts";
+import type { ConnectOptions, SaslOptions } from "./options.ts";
+import type { ClientOwners } from "./owners.ts";
+import { passwordMechanisms, type SaslMechanism } from "./sasl.ts";
+import { TIME_MAX_MS, wholeNumber } from "./settings.ts";
+
+/** The options of a connection, checked and complete. */
+export interface ConnectionSettings {
+  readonly platform: Platform;
+  readonly endpoint: Endpoint;
+  readonly containerId: string;
+  readonly open: EngineOptions<ClientOwners>["open"];
+  readonly maxFrameSize: number;
+  readonly maxSessions: number;
+  readonly idleTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly writeTimeoutMs: number;
+  /** Best first; null for no SASL layer. */
+  readonly mechanisms: readonly SaslMechanism[] | null;
+  readonly allowSecretsInClear: boolean;
+  readonly dial: DialOptions;
+}
+
+const PORTS: Readonly<Record<string, number>> = { amqp: 5672, amqps: 5671, "amqp+ssl": 5671, unix: 0 };
+const KINDS: Readonly<Record<string, DialKind>> = { amqp: "tcp", amqps: "tls", "amqp+ssl": "tls", unix: "unix" };
+
+/** @throws {MessagingError} ERR_INVALID_OPTIONS */
+export function connectionSettings(platform: Platform, url: string, options: ConnectOptions): ConnectionSettings {
+  const endpoint = parseEndpoint(url, "amqp", PORTS);
+  const containerId = options.containerId ?? `polymq-${randomName(platform)}`;
+  const time = { from: 0, to: TIME_MAX_MS };
+  const connectTimeoutMs = wholeNumber("connectTimeoutMs", options.connectTimeoutMs, { ...time, otherwise: 30_000 });
+  return {
+    platform,
+    endpoint,
+    containerId,
+    open: {
+      containerId,
+      hostname: options.hostname ?? (endpoint.host === "" ? null : endpoint.host),
+      properties: options.properties ?? null,
+      desiredCapabilities: options.desiredCapabilities ?? [],
+      offeredCapabilities: options.offeredCapabilities ?? [],
+    },
+    maxFrameSize: wholeNumber("maxFrameSize", options.maxFrameSize, { from: 512, to: 0xffff_ffff, otherwise: 65_536 }),
+    maxSessions: wholeNumber("maxSessions", options.maxSessions, { from: 1, to: 65_536, otherwise: 256 }),
+    idleTimeoutMs: wholeNumber("idleTimeoutMs", options.idleTimeoutMs, { ...time, otherwise: 60_000 }),
+    connectTimeoutMs: connectTimeoutMs === 0 ? TIME_MAX_MS : connectTimeoutMs,
+    writeTimeoutMs: wholeNumber("writeTimeoutMs", options.writeTimeoutMs, { ...time, otherwise: 30_000 }),
+    mechanisms: mechanismsOf(options.sasl, endpoint),
+    allowSecretsInClear: options.allowSecretsInClear ?? false,
+    dial: {
+      kind: KINDS[endpoint.scheme] ?? "tcp",
+      connectTimeoutMs,
+      signal: options.signal,
+      tls: options.tls,
+      dial: options.dial,
+    },
+  };
+}
+
+/** A name that nobody else has: 24 hexadecimal digits. */
+export function randomName(platform: Platform): string {
+  return Array.from(platform.randomBytes(12), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function mechanismsOf(sasl: SaslOptions | undefined, endpoint: Endpoint): readonly SaslMechanism[] | null {
+  if (sasl === "none") return null;
+  if (sasl === undefined) {
+    return endpoint.username === "" ? null : passwordMechanisms(endpoint.username, endpoint.password);
+  }
+  if ("username" in sasl) return passwordMechanisms(sasl.username, sasl.password);
+  const mechanisms = "begin" in sasl ? [sasl] : sasl;
+  if (mechanisms.length === 0) throw new MessagingError("ERR_INVALID_OPTIONS", "sasl names no mechanism");
+  return mechanisms;
+}

@@ -1,0 +1,49 @@
+import { MessagingError, type PeerReason } from "../../base/errors.ts";
+import type { AmqpError, AmqpErrorInput, DeliveryState } from "../codec/tables.ts";
+import type { Described } from "../codec/values.ts";
+
+/** What became of a message (§3.4), transactional states and outcomes of other specifications included. */
+export type Outcome = DeliveryState | Described;
+
+/** An error for the server: one of `Condition` or another symbol, a text, and more as a map (§2.8.14). */
+export type ErrorDetails = Omit<AmqpErrorInput, "type">;
+
+/** The error as a composite, or null for none. */
+export function errorInput(details: ErrorDetails | null | undefined): AmqpErrorInput | null {
+  return details === null || details === undefined ? null : { ...details, type: "error" };
+}
+
+/** True for a state after which a delivery is over (§3.4): everything but `received`. */
+export function isTerminal(state: Outcome | null): boolean {
+  return state !== null && !("type" in state && state.type === "received");
+}
+
+/** What the peer said with an error, as data. */
+export function peerReason(error: AmqpError | null): PeerReason | undefined {
+  if (error === null) return undefined;
+  return { protocol: "amqp10", code: error.condition, text: error.description ?? "", info: error.info };
+}
+
+/** The typed error of an outcome that is not what a sender hopes for, or null for every other. */
+export function outcomeError(outcome: Outcome): MessagingError | null {
+  if (!("type" in outcome)) return null;
+  switch (outcome.type) {
+    case "rejected": {
+      const error = outcome.error as AmqpError | null;
+      const peer = peerReason(error);
+      const why = error === null ? "" : `: ${error.condition}${error.description ? `: ${error.description}` : ""}`;
+      return new MessagingError("ERR_PUBLISH_REJECTED", `the message was rejected${why}`, peer ? { peer } : {});
+    }
+    case "released":
+      return new MessagingError("ERR_MESSAGE_RELEASED", "the message was released: nobody took it");
+    case "modified":
+      return new MessagingError(
+        "ERR_MESSAGE_MODIFIED",
+        outcome.undeliverableHere
+          ? "the message cannot be delivered here"
+          : "the message was given back, perhaps changed",
+      );
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,20 @@
+// Hot path: one per message that is sent, used again and again.
+import { noop } from "../../base/noop.ts";
+import type { Outcome } from "./outcomes.ts";
+
+/** A message whose promise is open. */
+export class PendingSend {
+  resolve: (outcome: Outcome | null) => void = noop;
+  reject: (error: Error) => void = noop;
+  /** Stops waiting for the caller's signal. */
+  release: () => void = noop;
+  /** Told once when the message has left, where somebody wants to know. */
+  onSent: (() => void) | null = null;
+  settled = false;
+  /** Whether outcomes other than accepted are errors. */
+  throws = true;
+  /** False for one that the caller still holds after it is settled. */
+  reusable = true;
+  /** True when the promise is settled already, while the peer has not said what became of the message. */
+  abandoned = false;
+}

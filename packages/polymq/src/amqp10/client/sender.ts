@@ -1,0 +1,303 @@
+// Hot path: `send` and `onOutcome` run per message. No closure, spread, iterator or regex in them.
+import { abortedError, onAbort } from "../../base/abort.ts";
+import { MessagingError } from "../../base/errors.ts";
+import { noop } from "../../base/noop.ts";
+import { ReceiverSettleMode, SenderSettleMode } from "../codec/conditions.ts";
+import type { MessageInput } from "../codec/message.ts";
+import type { Composite, Source } from "../codec/tables.ts";
+import type { SentDelivery } from "../engine/deliveries.ts";
+import type { SendOptions as EngineSendOptions, SenderLink } from "../engine/sender-link.ts";
+import type { Session } from "../engine/session.ts";
+import { addressText, ClientLink, modeRefused } from "./client-link.ts";
+import type { Wire } from "./connection.ts";
+import type { SenderOptions } from "./options.ts";
+import { isTerminal, type Outcome, outcomeError } from "./outcomes.ts";
+import type { ClientOwners } from "./owners.ts";
+import { PendingSend } from "./pending-send.ts";
+import { SendReceipt } from "./send-receipt.ts";
+import { wholeNumber } from "./settings.ts";
+import { sourceOf, targetOf } from "./termini.ts";
+
+/** A message to send: its sections, bytes (one data section), or text (a string as the value). */
+export type SendableMessage = MessageInput | Uint8Array | string;
+
+/** How one message is sent. */
+export interface SendOptions {
+  /** Whether it is sent settled, on a link that allows both. Default: unsettled, unless the link's mode is `settled`. */
+  readonly settled?: boolean;
+  /** Takes it back while it waits; after that only the waiting ends, and the server may have the message. */
+  readonly signal?: AbortSignal;
+  /** 1 to 32 bytes, unlike all others of the link that are not settled. Default: a counter. */
+  readonly deliveryTag?: Uint8Array;
+  /** Default 0, the format of §3.2. */
+  readonly messageFormat?: number;
+  /** Says that bytes are a whole message, encoded already, in the message's format. Default false: they are its data. */
+  readonly encoded?: boolean;
+  /** Whether rejected, released and modified are errors, or outcomes like accepted. Default `throw`. */
+  readonly unaccepted?: "throw" | "return";
+}
+
+/** A link to send on, made by `AmqpSession.createSender`. */
+export class AmqpSender extends ClientLink {
+  readonly #options: SenderOptions;
+  readonly #waitingMessagesMax: number;
+  readonly #waitingBytesMax: number;
+  #link: SenderLink<ClientOwners> | null = null;
+  /** Finished ones, to be used again. */
+  readonly #free: PendingSend[] = [];
+  readonly #open = new Set<PendingSend>();
+  /** The parts of the promise that is being made, and how they are taken: no closure per message. */
+  #resolve: PendingSend["resolve"] = noop;
+  #reject: PendingSend["reject"] = noop;
+  readonly #capture = (resolve: (outcome: Outcome | null) => void, reject: (error: Error) => void): void => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  };
+  /** Stand in for messages that are bytes or text: the engine reads them inside the call. */
+  readonly #dataBody = { type: "data" as const, data: EMPTY };
+  readonly #dataMessage: MessageInput = { body: this.#dataBody };
+  readonly #textBody = { type: "value" as const, value: "" };
+  readonly #textMessage: MessageInput = { body: this.#textBody };
+  #nextReceiptTag = 0;
+
+  /** For the session. @throws {MessagingError} ERR_INVALID_OPTIONS */
+  constructor(wire: Wire, options: SenderOptions) {
+    super(wire, options);
+    this.#options = options;
+    const count = { from: 0, to: Number.MAX_SAFE_INTEGER };
+    this.#waitingMessagesMax = wholeNumber("waitingMessagesMax", options.waitingMessagesMax, {
+      ...count,
+      otherwise: 10_000,
+    });
+    this.#waitingBytesMax = wholeNumber("waitingBytesMax", options.waitingBytesMax, {
+      ...count,
+      otherwise: 67_108_864,
+    });
+  }
+
+  /** Where messages go: as asked for, or as the server named a dynamic node. */
+  get address(): string | null {
+    const { target } = this.remote;
+    return target !== null && "address" in target ? addressText(target.address) : null;
+  }
+
+  /** Largest message that the server takes, in bytes; Infinity where it said none. */
+  get maxMessageSize(): number {
+    return this.engineLink.peerMessageBytesMax;
+  }
+
+  /** Messages that wait for credit, the session's window, or the connection. */
+  get waitingMessages(): number {
+    return this.#link?.queued ?? 0;
+  }
+
+  /** Messages whose promises are open. */
+  get pendingMessages(): number {
+    return this.#open.size;
+  }
+
+  /** True when a message given now leaves in this turn. */
+  get sendable(): boolean {
+    return this.#link?.sendable ?? false;
+  }
+
+  /**
+   * Sends a message. Resolves with the server's outcome when it has settled, or with null when a settled message has left. What has no credit waits,
+   * up to the sender's bounds; the message is encoded before the call returns. Nothing is thrown inside the call.
+   * @throws {MessagingError} ERR_PUBLISH_REJECTED with the server's reason, ERR_MESSAGE_RELEASED, ERR_MESSAGE_MODIFIED (see `unaccepted`),
+   *   ERR_OUTBOUND_BACKPRESSURE when too much waits, ERR_PACKET_TOO_LARGE above `maxMessageSize`, ERR_INVALID_ARGUMENT for what cannot be
+   *   encoded or the link's mode does not allow, ERR_ABORTED, and the error that ended link, session or connection
+   */
+  send(message: SendableMessage, options: SendOptions = NO_OPTIONS): Promise<Outcome | null> {
+    const refusal = this.#refusal();
+    if (refusal !== null) return Promise.reject(refusal);
+    const promise = new Promise(this.#capture);
+    this.#send(message, this.#take(options), options, engineOptions(options));
+    return promise;
+  }
+
+  /** As {@link AmqpSender.send}, but null, and nothing sent, when the message would have to wait. */
+  trySend(message: SendableMessage, options: SendOptions = NO_OPTIONS): Promise<Outcome | null> | null {
+    return this.sendable ? this.send(message, options) : null;
+  }
+
+  /**
+   * Sends a message unsettled and resolves when it has left, with a receipt whose `wait` gives the outcome.
+   * @throws {MessagingError} as {@link AmqpSender.send}, as far as it concerns messages that did not leave
+   */
+  async sendWithReceipt(message: SendableMessage, options: Omit<SendOptions, "settled"> = {}): Promise<SendReceipt> {
+    const refusal = this.#refusal();
+    if (refusal !== null) throw refusal;
+    const deliveryTag = options.deliveryTag ?? this.#receiptTag();
+    const how = { ...options, settled: false, deliveryTag };
+    const outcome = new Promise(this.#capture) as Promise<Outcome>;
+    const pending = this.#take(how);
+    pending.reusable = false;
+    const receipt = new SendReceipt(deliveryTag, outcome);
+    const sent = new Promise<void>((resolve) => {
+      pending.onSent = resolve;
+    });
+    this.#send(message, pending, how, engineOptions(how));
+    await Promise.race([sent, outcome]);
+    return receipt;
+  }
+
+  /** For the session. */
+  attach(session: Session<ClientOwners>, address: string | null): void {
+    const options = this.#options;
+    this.#link = session.attachSender(
+      {
+        ...this.attachFields(options),
+        sndSettleMode: SenderSettleMode[options.settlementMode ?? "mixed"],
+        rcvSettleMode: ReceiverSettleMode[options.receiverSettlementMode ?? "first"],
+        source: sourceOf(null, options.source),
+        target: targetOf(address, options.target),
+      },
+      this,
+    );
+  }
+
+  /** For the connection: the server said something of a message. */
+  onOutcome(delivery: SentDelivery<ClientOwners>, state: Outcome | null, settled: boolean): void {
+    const pending = delivery.item;
+    if (!settled) {
+      const { onDeliveryState } = this.#options;
+      if (state !== null && onDeliveryState !== undefined) {
+        this.wire.tell("onDeliveryState", () => onDeliveryState(delivery.tag, state));
+      }
+      // In mode second the receiver waits until we settle, too (§2.6.12).
+      if (!isTerminal(state)) return;
+      delivery.link.settle(delivery);
+    }
+    this.#finish(pending, isTerminal(state) ? (state as Outcome) : this.#unsaid());
+  }
+
+  protected override get engineLink(): SenderLink<ClientOwners> {
+    if (this.#link === null) throw new MessagingError("ERR_NOT_CONNECTED", "the link is not attached");
+    return this.#link;
+  }
+
+  protected override disagreement(attach: Composite<"attach">): MessagingError | null {
+    const { settlementMode, receiverSettlementMode } = this.#options;
+    if (settlementMode !== undefined && attach.sndSettleMode !== SenderSettleMode[settlementMode]) {
+      return modeRefused("sender settlement mode");
+    }
+    if (receiverSettlementMode !== undefined && attach.rcvSettleMode !== ReceiverSettleMode[receiverSettlementMode]) {
+      return modeRefused("receiver settlement mode");
+    }
+    return null;
+  }
+
+  protected override opened(): void {}
+
+  protected override over(reason: MessagingError): void {
+    for (const pending of this.#open) {
+      pending.release();
+      pending.reject(reason);
+    }
+    this.#open.clear();
+    this.#free.length = 0;
+  }
+
+  /** Why nothing can be sent now, or null. */
+  #refusal(): MessagingError | null {
+    const link = this.#link;
+    if (link === null || this.life.state !== "open") {
+      return this.life.reason ?? new MessagingError("ERR_NOT_CONNECTED", "the link is being closed");
+    }
+    if (link.queued < this.#waitingMessagesMax && link.queuedBytes < this.#waitingBytesMax) return null;
+    if (link.sendable) return null;
+    return new MessagingError("ERR_OUTBOUND_BACKPRESSURE", `${link.queued} messages wait for credit`);
+  }
+
+  /** An entry for the promise that has just been made. */
+  #take(options: SendOptions): PendingSend {
+    const pending = this.#free.pop() ?? new PendingSend();
+    pending.resolve = this.#resolve;
+    pending.reject = this.#reject;
+    pending.throws = options.unaccepted !== "return";
+    pending.settled = options.settled ?? this.#link?.settleMode === SenderSettleMode.settled;
+    pending.abandoned = false;
+    pending.onSent = null;
+    return pending;
+  }
+
+  #send(message: SendableMessage, pending: PendingSend, options: SendOptions, how: EngineSendOptions): void {
+    const { signal } = options;
+    if (signal?.aborted) return pending.reject(abortedError(signal));
+    const link = this.engineLink;
+    let left: boolean;
+    this.#open.add(pending);
+    try {
+      left = link.send(this.#sections(message, options), pending, how);
+    } catch (error) {
+      this.#open.delete(pending);
+      return pending.reject(error as Error);
+    }
+    if (left) pending.onSent?.();
+    if (pending.settled) {
+      if (left) return this.#finish(pending, null);
+      pending.onSent = () => this.#finish(pending, null);
+    }
+    if (signal !== undefined) pending.release = onAbort(signal, () => this.#abort(pending, signal));
+  }
+
+  #sections(message: SendableMessage, options: SendOptions): MessageInput | Uint8Array {
+    if (message instanceof Uint8Array) {
+      if (options.encoded === true) return message;
+      this.#dataBody.data = message;
+      return this.#dataMessage;
+    }
+    if (typeof message !== "string") return message;
+    this.#textBody.value = message;
+    return this.#textMessage;
+  }
+
+  #abort(pending: PendingSend, signal: AbortSignal): void {
+    if (pending.abandoned || !this.#open.has(pending)) return;
+    pending.reject(abortedError(signal));
+    if (this.engineLink.cancel(pending) === "sent") pending.abandoned = true;
+    else this.#open.delete(pending);
+  }
+
+  #finish(pending: PendingSend, outcome: Outcome | null): void {
+    if (!this.#open.delete(pending)) return;
+    pending.release();
+    const error = outcome === null || !pending.throws ? null : outcomeError(outcome);
+    if (error === null) pending.resolve(outcome);
+    else pending.reject(error);
+    pending.release = noop;
+    if (pending.reusable && this.#free.length < FREE_MAX) this.#free.push(pending);
+  }
+
+  /** What becomes of a message that is settled without an outcome: the source's default (§3.5.3), else nobody is known to have it. */
+  #unsaid(): Outcome {
+    const source = this.remote.source as Source | null;
+    return source?.defaultOutcome ?? { type: "released" };
+  }
+
+  /** Eight bytes; the engine's own tags have four. */
+  #receiptTag(): Uint8Array {
+    const tag = new Uint8Array(8);
+    new DataView(tag.buffer).setFloat64(0, this.#nextReceiptTag++);
+    return tag;
+  }
+}
+
+/** Finished entries that a sender keeps. */
+const FREE_MAX = 1_024;
+
+const EMPTY: Uint8Array = new Uint8Array(0);
+const NO_OPTIONS: SendOptions = Object.freeze({});
+const NO_ENGINE_OPTIONS: EngineSendOptions = Object.freeze({});
+
+/** The engine's part of the options; one shared object for the common case. */
+function engineOptions(options: SendOptions): EngineSendOptions {
+  const { settled, deliveryTag, messageFormat } = options;
+  if (settled === undefined && deliveryTag === undefined && messageFormat === undefined) return NO_ENGINE_OPTIONS;
+  return {
+    ...(settled === undefined ? {} : { settled }),
+    ...(deliveryTag === undefined ? {} : { tag: deliveryTag }),
+    ...(messageFormat === undefined ? {} : { messageFormat }),
+  };
+}

@@ -1,0 +1,136 @@
+import { MessagingError } from "../../base/errors.ts";
+import type { AmqpMap } from "../codec/values.ts";
+import type { Session } from "../engine/session.ts";
+import type { SessionOptions as EngineSessionOptions } from "../engine/session-options.ts";
+import type { Wire } from "./connection.ts";
+import { type LifeState, Lifetime } from "./lifetime.ts";
+import type { ReceiverOptions, SenderOptions, SessionOptions } from "./options.ts";
+import { type ErrorDetails, errorInput } from "./outcomes.ts";
+import type { ClientOwners } from "./owners.ts";
+import { AmqpReceiver } from "./receiver.ts";
+import { AmqpSender } from "./sender.ts";
+import { wholeNumber } from "./settings.ts";
+
+/** The options of a session, checked. */
+export interface SessionSettings {
+  readonly maxLinks: number;
+  readonly engine: EngineSessionOptions;
+}
+
+/** @throws {MessagingError} ERR_INVALID_OPTIONS */
+export function sessionSettings(options: SessionOptions): SessionSettings {
+  const window = { from: 1, to: 0x7fff_ffff };
+  const maxLinks = wholeNumber("maxLinks", options.maxLinks, { from: 1, to: 0x1_0000_0000, otherwise: 4_096 });
+  return {
+    maxLinks,
+    engine: {
+      handleMax: maxLinks - 1,
+      incomingWindow: wholeNumber("incomingWindow", options.incomingWindow, { ...window, otherwise: 2_048 }),
+      outgoingWindow: wholeNumber("outgoingWindow", options.outgoingWindow, { ...window, otherwise: 0x7fff_ffff }),
+      properties: options.properties ?? null,
+      desiredCapabilities: options.desiredCapabilities ?? [],
+      offeredCapabilities: options.offeredCapabilities ?? [],
+    },
+  };
+}
+
+/** A session: links that share their windows and settle in one order (§2.5). Made by `AmqpConnection.createSession`. */
+export class AmqpSession {
+  /** For the connection. */
+  readonly life: Lifetime = new Lifetime();
+  readonly #wire: Wire;
+  readonly #settings: SessionSettings;
+  #session: Session<ClientOwners> | null = null;
+
+  /** For the connection. */
+  constructor(wire: Wire, settings: SessionSettings) {
+    this.#wire = wire;
+    this.#settings = settings;
+  }
+
+  get state(): LifeState {
+    return this.life.state;
+  }
+
+  /** The error that ended it; null while it is open, and after an orderly end of ours. */
+  get error(): MessagingError | null {
+    return this.life.error;
+  }
+
+  /** Resolves when it is over, with the error that ended it or null. Never rejects. */
+  get closed(): Promise<MessagingError | null> {
+    return this.life.closed;
+  }
+
+  /** Properties that the server sent with its begin. */
+  get properties(): AmqpMap | null {
+    return this.#session?.remote?.properties ?? null;
+  }
+
+  /** Links that are open or being opened or closed. */
+  get links(): readonly (AmqpSender | AmqpReceiver)[] {
+    return (this.#session?.links ?? []).filter((link) => !link.byPeer).map((link) => link.owner);
+  }
+
+  /**
+   * Attaches a link to send to `address`; null with a dynamic target, or for the anonymous relay. Resolves when the server has attached too.
+   * @throws {MessagingError} ERR_LINK_DETACHED with the server's reason when it refuses, ERR_INVALID_ARGUMENT for a name in use,
+   *   ERR_INVALID_OPTIONS, ERR_UNSUPPORTED when there may be no more links, ERR_NOT_SUPPORTED_BY_SERVER for a mode that it does not agree to,
+   *   ERR_ABORTED, and the error of a session or connection that is over
+   */
+  async createSender(address: string | null, options: SenderOptions = {}): Promise<AmqpSender> {
+    const session = this.#open();
+    const sender = new AmqpSender(this.#wire, options);
+    sender.attach(session, address);
+    await sender.life.whenOpen(options.signal, () => sender.giveUp());
+    return sender;
+  }
+
+  /**
+   * Attaches a link to receive from `address`; null with a dynamic source. Resolves when the server has attached too; messages may come from then on.
+   * @throws {MessagingError} as {@link AmqpSession.createSender}; ERR_NOT_SUPPORTED_BY_SERVER also for filters that it ignores, when asked to
+   */
+  async createReceiver(address: string | null, options: ReceiverOptions = {}): Promise<AmqpReceiver> {
+    const session = this.#open();
+    const receiver = new AmqpReceiver(this.#wire, options);
+    receiver.attach(session, address);
+    await receiver.life.whenOpen(options.signal, () => receiver.giveUp());
+    return receiver;
+  }
+
+  /**
+   * Ends the session; resolves when the server has too, however it ended. Its links end with it, and what they waited for rejects.
+   * @throws {MessagingError} ERR_ABORTED when the signal fires first; the ending goes on
+   */
+  async close(options: { readonly error?: ErrorDetails; readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.life.closing();
+    this.#session?.end(errorInput(options.error));
+    await this.life.whenClosed(options.signal);
+  }
+
+  /** Ends the session, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** For the connection. */
+  begin(): void {
+    this.#session = this.#wire.engine.begin(this.#settings.engine, this);
+  }
+
+  /** For the connection. */
+  async whenOpen(signal: AbortSignal | undefined): Promise<void> {
+    await this.life.whenOpen(signal, () => this.#session?.end());
+  }
+
+  #open(): Session<ClientOwners> {
+    if (this.life.reason !== null) throw this.life.reason;
+    if (this.#session === null || this.life.state !== "open") {
+      throw new MessagingError("ERR_NOT_CONNECTED", "the session is not open");
+    }
+    if (this.links.length >= this.#settings.maxLinks) {
+      throw new MessagingError("ERR_UNSUPPORTED", `this session was made for ${this.#settings.maxLinks} links`);
+    }
+    return this.#session;
+  }
+}

@@ -1,0 +1,84 @@
+/** `polymq/amqp10`: the AMQP 1.0 client, for Node, Bun and Deno. */
+import { nodePlatform } from "../transport/node/platform.ts";
+import { connectOver } from "./client/connect.ts";
+import type { AmqpConnection } from "./client/connection.ts";
+import type { ConnectOptions } from "./client/options.ts";
+
+/**
+ * Connects to `amqp://[user:password@]host[:5672]`, `amqps://...[:5671]`, a bare `host:port`, or `unix:/path`, or as one options object says;
+ * resolves when the server has opened.
+ * @throws {MessagingError} ERR_INVALID_OPTIONS, ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_AUTH_FAILED, ERR_PROTOCOL_VIOLATION for a server of
+ *   another protocol, ERR_SERVER_DISCONNECT with the server's reason, ERR_CONNECTION_LOST, ERR_ABORTED
+ */
+export function connect(
+  target: string | ({ readonly url: string } & ConnectOptions),
+  options: ConnectOptions = {},
+): Promise<AmqpConnection> {
+  return connectOver(nodePlatform(), target, options);
+}
+
+export type { EventOf, EventStream } from "../base/emitter.ts";
+export {
+  type ErrorCode,
+  type ErrorInfo,
+  type ErrorRetry,
+  type ErrorScope,
+  isMessagingError,
+  MessagingError,
+  type PeerReason,
+} from "../base/errors.ts";
+export type { DialHook, TlsMaterial, TlsOptions } from "../transport/platform.ts";
+export { AmqpConnection, type AmqpConnectionEvent, type AmqpPeer } from "./client/connection.ts";
+export { AmqpDelivery, type ModifyOptions } from "./client/delivery.ts";
+export { isConnectionError, isLinkError, isSessionError } from "./client/error-scope.ts";
+export { type LinkFilter, linkFilter, noLocalFilter, selectorFilter } from "./client/filters.ts";
+export type { LifeState } from "./client/lifetime.ts";
+export type {
+  ConnectOptions,
+  Durability,
+  ExpiryPolicy,
+  LinkOptions,
+  ReceiverOptions,
+  SaslOptions,
+  SenderOptions,
+  SessionOptions,
+  SourceOptions,
+  TerminusOptions,
+} from "./client/options.ts";
+export type { ErrorDetails, Outcome } from "./client/outcomes.ts";
+export { AmqpReceiver } from "./client/receiver.ts";
+export {
+  type SaslContext,
+  type SaslExchange,
+  type SaslMechanism,
+  type SaslToken,
+  saslAnonymous,
+  saslExternal,
+  saslOauthBearer,
+  saslPlain,
+  saslScram,
+  saslXoauth2,
+} from "./client/sasl.ts";
+export { SendReceipt } from "./client/send-receipt.ts";
+export { AmqpSender, type SendableMessage, type SendOptions } from "./client/sender.ts";
+export { AmqpSession } from "./client/session.ts";
+export { Condition } from "./codec/conditions.ts";
+export { type BodyInput, encodeMessage, type MessageInput } from "./codec/message.ts";
+export { type Body, MessageView } from "./codec/message-view.ts";
+export type { AmqpError, DeliveryState, Header, Properties } from "./codec/tables.ts";
+export {
+  AmqpArray,
+  type AmqpInput,
+  AmqpMap,
+  type AmqpValue,
+  Described,
+  type MapInput,
+  plain,
+  symbol,
+  Typed,
+  type TypedName,
+  typed,
+  uuid,
+  uuidText,
+} from "./codec/values.ts";
+export type { ScramHash } from "./engine/scram.ts";
