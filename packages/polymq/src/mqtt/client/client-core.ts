@@ -284,6 +284,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
   onOver(): void {
     this.publisher.close();
     this.subscriptions.close();
+    this.inbox.queues?.over();
   }
 
   onEnd(error: MessagingError | null): void {

@@ -41,8 +41,8 @@ export interface QueueSink {
    * @param wanted true when somebody else takes it, should no subscription to its queue do
    */
   deliver(message: MqttMessage, wanted: boolean): boolean;
-  /** A connection is open, after an earlier one. */
-  reopened(): void;
+  /** Nothing is sent on the connection any more. May be told repeatedly. */
+  over(): void;
   drained(): Promise<void>;
 }
 
@@ -100,7 +100,6 @@ export class Inbox implements Settler, SubscriptionOwner {
   /** A connection is open. */
   open(sessionPresent: boolean): void {
     this.#resumed = sessionPresent;
-    this.queues?.reopened();
     const unstored = this.#unstored;
     this.#unstored = [];
     for (const message of unstored) this.settle(message, 0);
@@ -142,10 +141,13 @@ export class Inbox implements Settler, SubscriptionOwner {
     }
   }
 
-  settle(message: MqttMessage, reasonCode: number): boolean {
+  /** As {@link InboundFlow.settle}. */
+  settle(message: MqttMessage, reasonCode: number, lasting = true): boolean {
     const inbound = this.#session.inbound;
     const store = this.#store;
-    if (store === null || message.qos !== 2 || reasonCode >= 0x80) return inbound.settle(message.ticket, reasonCode);
+    if (store === null || message.qos !== 2 || reasonCode >= 0x80) {
+      return inbound.settle(message.ticket, reasonCode, lasting);
+    }
     const ticket = message.ticket;
     if (this.#storing.has(ticket) || !inbound.isOpen(ticket)) return false;
     this.#storing.add(ticket);

@@ -174,14 +174,19 @@ export class MqttSubscription<M = MqttMessage> implements AsyncIterable<M>, Asyn
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (let message = this.#buffer.shift(); message !== undefined; message = this.#buffer.shift()) {
-      this.#owner.withhold(message);
-    }
+    for (const message of this.clear()) this.#owner.withhold(message);
     for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift()) {
       reader.resolve({ done: true, value: undefined });
     }
+  }
+
+  /** Takes out what waits in the buffer. @internal */
+  clear(): M[] {
+    const all: M[] = [];
+    for (let message = this.#buffer.shift(); message !== undefined; message = this.#buffer.shift()) all.push(message);
     this.#measure();
     this.#wakeDrained();
+    return all;
   }
 
   /** Resolves when no handler runs and nothing is buffered. @internal */

@@ -65,6 +65,19 @@ describe("InboundFlow: the link breaks and the session goes on", () => {
     expect([flow.isOpen(newer), flow.settle(newer, 0)]).toEqual([false, false]);
   });
 
+  test("an acknowledgement of this connection only leaves in its turn there, and is forgotten with it", () => {
+    const { flow, acks } = opened();
+    const first = deliver(flow, 5, 1);
+    flow.settle(deliver(flow, 6, 1), 0, false);
+    expect([repeat(flow, 6, 1), acks.take()]).toEqual([Arrival.Repeated, []]);
+    flow.settle(first, 0);
+    expect(acks.take()).toEqual(["a5", "a6"]);
+    deliver(flow, 5, 1);
+    flow.settle(deliver(flow, 6, 1), 0, false);
+    const next = reconnect(flow);
+    expect([repeat(flow, 6, 1), next.take()]).toEqual([Arrival.Deliver, []]);
+  });
+
   test("a QoS 1 message behind one that was withheld is not delivered again while it is being handled", () => {
     const { flow } = opened();
     flow.withhold(deliver(flow, 5, 1));

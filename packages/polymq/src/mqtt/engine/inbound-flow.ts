@@ -23,6 +23,8 @@ const WAITING = 0;
 const SETTLED = 1;
 /** Not to be acknowledged on this connection: later acknowledgements do not wait for it. */
 const WITHHELD = 2;
+/** To be acknowledged on this connection or not at all. */
+const SETTLED_HERE = 3;
 
 /** An id whose PUBREC is out and whose PUBREL is awaited. */
 const RECEIVED = -1;
@@ -115,9 +117,10 @@ export class InboundFlow {
 
   /**
    * The message is done with: its acknowledgement leaves as soon as all earlier ones have. False when the ticket is
-   * unknown, already settled, or of a session that is gone.
+   * unknown, already settled, or of a session that is gone. `lasting` false: when the connection ends first, the message is forgotten, for
+   * the peer takes it back then and may give its packet id to another.
    */
-  settle(ticket: number, reasonCode: number): boolean {
+  settle(ticket: number, reasonCode: number, lasting = true): boolean {
     if (ticket < this.#head || ticket >= this.#tail) return this.#settleOld(ticket, reasonCode);
     const mask = this.#ids.length - 1;
     const slot = ticket & mask;
@@ -129,7 +132,7 @@ export class InboundFlow {
       if (this.#repeatIndex !== null && this.#head === this.#tail) this.#repeatIndex = null;
       return true;
     }
-    this.#settled[slot] = SETTLED;
+    this.#settled[slot] = lasting ? SETTLED : SETTLED_HERE;
     this.#reasons[slot] = reasonCode;
     return true;
   }
@@ -199,7 +202,7 @@ export class InboundFlow {
       const exactlyOnce = this.#exactly[slot] === 1;
       const state = this.#settled[slot];
       this.#settled[slot] = WAITING;
-      if (state === WITHHELD) continue;
+      if (state === WITHHELD || state === SETTLED_HERE) continue;
       const reasonCode = state === SETTLED ? (this.#reasons[slot] as number) : -1;
       this.#carry({ packetId, exactlyOnce, oldTicket: oldest.get(ticket) ?? ticket, reasonCode });
     }
@@ -318,8 +321,8 @@ export class InboundFlow {
       if (state === WAITING) return;
       this.#settled[slot] = WAITING;
       this.#head++;
-      if (state === SETTLED) this.#acknowledge(slot, this.#reasons[slot] as number);
-      else this.#withheldInRing--;
+      if (state === WITHHELD) this.#withheldInRing--;
+      else this.#acknowledge(slot, this.#reasons[slot] as number);
     }
   }
 

@@ -4,7 +4,7 @@ import type { UserProperties } from "../../codec/packets.ts";
 import { topicMatches } from "../../codec/topic.ts";
 import type { MqttMessage } from "../message.ts";
 import { missingInVersion4 } from "../refusals.ts";
-import { MqttSubscription, type Pressure, type SubscriptionOwner } from "../subscription.ts";
+import { MqttSubscription, Pressure, type SubscriptionOwner } from "../subscription.ts";
 import { MqttQueueMessage, type QueueSettler, type SettleVerb } from "./queue-message.ts";
 import type { CheckedQueue } from "./queue-options.ts";
 
@@ -47,6 +47,10 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
   readonly #open = new Set<MqttQueueMessage>();
   /** Deliveries that nobody will handle any more. */
   readonly #left: MqttQueueMessage[] = [];
+  /** By message id: those of them that are from earlier connections, of a server that may deliver them again. */
+  readonly #earlier = new Map<string, MqttQueueMessage>();
+  /** True once a delivery came at QoS 0, which no receive maximum bounds. */
+  #unbounded = false;
   /** The group's name as the server gave it last, or "". */
   #group = "";
 
@@ -75,6 +79,8 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
   deliver(received: MqttMessage): void {
     const message = new MqttQueueMessage(received, this);
     if (this.#group === "") this.#group = message.groupId;
+    if (this.#earlier.size > 0 && this.#adopt(message)) return;
+    if (received.ticket < 0) this.#unbounded = true;
     if (this.call.onReceive) {
       message.settlement = "settled";
       this.#port.acknowledge(received);
@@ -108,9 +114,20 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
     for (const message of this.#left.splice(0)) this.#acknowledge(message);
   }
 
-  /** The deliveries in hand are of a connection that is gone; they can still be settled by their ids, and will be refused. */
-  letGo(): void {
+  /**
+   * The deliveries in hand are of a connection that is gone. Either the server has taken them back ("anew") and gives their packet ids to other
+   * messages, which must not look like repetitions: what no handler has begun is dropped, the others can still be settled by their ids, and will
+   * be refused. Or the server may deliver them again under other packet ids ("adopt"), or to nobody, and waits for their settlement.
+   */
+  connectionOver(again: "adopt" | "anew"): void {
+    if (again === "adopt") {
+      for (const message of this.#open) if (message.messageId !== "") this.#earlier.set(message.messageId, message);
+      return;
+    }
+    this.#earlier.clear();
     for (const message of this.#open) this.#port.withhold(message.message);
+    // What was acknowledged on receipt comes from nowhere again.
+    if (!this.call.onReceive) for (const message of this.subscription.clear()) this.#open.delete(message);
   }
 
   done(message: MqttQueueMessage): void {
@@ -140,7 +157,8 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
   }
 
   pressure(subscription: MqttSubscription<MqttQueueMessage>, pressure: Pressure): void {
-    this.#port.pressure(subscription, pressure);
+    // The receive maximum bounds what a connection brings. Stopping for good would keep the confirmation away that a handler awaits.
+    this.#port.pressure(subscription, pressure === Pressure.Hard && !this.#unbounded ? Pressure.Soft : pressure);
   }
 
   unsubscribe(): Promise<void> {
@@ -174,15 +192,30 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
     if (!keepsBack) this.#acknowledge(message);
   }
 
-  #acknowledge(message: MqttQueueMessage): boolean {
+  /** A delivery that is in hand from an earlier connection came again: the one in hand stands for both, and is acknowledged as this. */
+  #adopt({ messageId, groupId, message }: MqttQueueMessage): boolean {
+    const held = this.#earlier.get(messageId);
+    if (held === undefined || held.groupId !== groupId) return false;
+    this.#earlier.delete(messageId);
+    this.#port.withhold(held.message);
+    const known: { message: MqttMessage } = held;
+    known.message = message;
+    return true;
+  }
+
+  #close(message: MqttQueueMessage): void {
     message.settlement = "settled";
     this.#open.delete(message);
+    if (this.#earlier.size > 0) this.#earlier.delete(message.messageId);
+  }
+
+  #acknowledge(message: MqttQueueMessage): boolean {
+    this.#close(message);
     return this.#port.acknowledge(message.message);
   }
 
   #keepBack(message: MqttQueueMessage): void {
-    message.settlement = "settled";
-    this.#open.delete(message);
+    this.#close(message);
     this.#port.withhold(message.message);
   }
 }

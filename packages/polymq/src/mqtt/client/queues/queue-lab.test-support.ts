@@ -82,3 +82,41 @@ export class HeldSettlements {
     await stage.clock.settle();
   }
 }
+
+/** A stage with a consumer that keeps its messages for the test to settle. */
+export async function held(
+  role: Role,
+  options: QueueSubscribeOptions = {},
+): Promise<{ stage: Stage; got: MqttQueueMessage[] }> {
+  const stage = await lab(role);
+  const got: MqttQueueMessage[] = [];
+  await consumer(stage, { ack: "manual", handler: (message) => void got.push(message), ...options });
+  return { stage, got };
+}
+
+/** The message at that place. */
+export function at(got: readonly MqttQueueMessage[], index: number): MqttQueueMessage {
+  const message = got[index];
+  if (message === undefined) throw new Error(`no message ${index}`);
+  return message;
+}
+
+/** Sends the first delivery again under its packet id, as FluxMQ does after 20 s without PUBACK. */
+export function repeat(stage: Stage): void {
+  const userProperties = [
+    ["message-id", "orders:0"],
+    ["group-id", "workers"],
+    ["queue", "orders"],
+    ["offset", "0"],
+  ] as const;
+  stage.link.send({
+    type: "publish",
+    topic: "$queue/orders",
+    payload: new Uint8Array(0),
+    qos: 1,
+    retain: false,
+    dup: true,
+    packetId: 1,
+    properties: { userProperties },
+  });
+}

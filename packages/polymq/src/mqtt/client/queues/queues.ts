@@ -121,12 +121,9 @@ export class Queues implements QueueSink, QueuePort {
     return true;
   }
 
-  /**
-   * polymq's broker has taken back what was in hand, and gives its packet identifiers to other messages: one of those must not look like a
-   * repetition.
-   */
-  reopened(): void {
-    if (this.#server === "polymq") for (const each of this.#all()) each.letGo();
+  over(): void {
+    const again = this.server === "other" ? "adopt" : "anew";
+    for (const each of this.#all()) each.connectionOver(again);
   }
 
   async drained(): Promise<void> {
@@ -141,7 +138,7 @@ export class Queues implements QueueSink, QueuePort {
       this.#acknowledged ??= new Uint32Array(2_048);
       this.#acknowledged[id >> 5] = (this.#acknowledged[id >> 5] ?? 0) | (1 << (id & 31));
     }
-    return this.#core.inbox.settle(message, 0);
+    return this.#core.inbox.settle(message, 0, this.#server === "other");
   }
 
   withhold(message: MqttMessage): void {
