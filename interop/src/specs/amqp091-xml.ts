@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { attribute, type Element, named, parseXml } from "./xml.ts";
 
 /** Where Debian's `amqp-specs` puts the specification of AMQP 0-9-1 with RabbitMQ's extensions of 2013. */
 export const AMQP091_XML = "/usr/share/amqp/specs/0-9-1-rabbit/amqp0-9-1.stripped.extended.xml";
@@ -24,12 +25,6 @@ export interface XmlSpecification {
   readonly properties: readonly (readonly [name: string, type: string])[];
 }
 
-interface Element {
-  readonly name: string;
-  readonly attributes: ReadonlyMap<string, string>;
-  readonly children: readonly Element[];
-}
-
 /** True when the XML is there. */
 export function hasAmqp091Xml(): boolean {
   return existsSync(AMQP091_XML);
@@ -37,7 +32,7 @@ export function hasAmqp091Xml(): boolean {
 
 /** Reads the XML. */
 export function readAmqp091Xml(): XmlSpecification {
-  const root = parse(readFileSync(AMQP091_XML, "utf8"));
+  const root = parseXml(readFileSync(AMQP091_XML, "utf8"));
   const domains = new Map(named(root, "domain").map((each) => [attribute(each, "name"), attribute(each, "type")]));
   const classes = named(root, "class");
   return {
@@ -81,41 +76,4 @@ function typeOf(field: Element, domains: ReadonlyMap<string, string>): string {
   const own = field.attributes.get("type");
   if (own !== undefined) return own;
   return domains.get(attribute(field, "domain")) ?? `unknown domain ${attribute(field, "domain")}`;
-}
-
-function named(parent: Element, name: string): readonly Element[] {
-  return parent.children.filter((child) => child.name === name);
-}
-
-function attribute(element: Element, name: string): string {
-  const value = element.attributes.get(name);
-  if (value === undefined) throw new Error(`<${element.name}> without ${name}`);
-  return value;
-}
-
-/** Enough of XML for this file: elements with quoted attributes, comments, no text. */
-function parse(xml: string): Element {
-  const top: { name: string; attributes: Map<string, string>; children: Element[] } = {
-    name: "",
-    attributes: new Map(),
-    children: [],
-  };
-  const open = [top];
-  for (const [, close, name = "", rest = ""] of xml
-    .replace(/<!--[\s\S]*?-->|<\?[\s\S]*?\?>/g, "")
-    .matchAll(/<(\/?)([\w-]+)([^>]*)>/g)) {
-    if (close === "/") {
-      open.pop();
-      continue;
-    }
-    const attributes = new Map(
-      [...rest.matchAll(/([\w-]+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [key, value]),
-    );
-    const element = { name, attributes, children: [] };
-    open.at(-1)?.children.push(element);
-    if (!rest.trimEnd().endsWith("/")) open.push(element);
-  }
-  const [root] = top.children;
-  if (root === undefined || open.length !== 1) throw new Error("not the XML that was expected");
-  return root;
 }

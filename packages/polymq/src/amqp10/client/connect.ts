@@ -28,8 +28,6 @@ export async function connectOver(
   const release = onAbort(signal, () => wire.destroy(abortedError(signal as AbortSignal)));
   try {
     await wire.life.whenOpen(undefined, () => {});
-    // Servers that refuse a client say so in a close right behind their open (§2.4.1).
-    if (wire.life.reason !== null) throw wire.life.reason;
     return new AmqpConnection(wire);
   } finally {
     timer.cancel();

@@ -63,6 +63,8 @@ export class Lifetime {
     try {
       throwIfAborted(signal);
       await raceAbort(this.#opened.promise, signal);
+      // Some peers refuse with an answer like any other and the end right behind it.
+      if (this.#reason !== null) throw this.#reason;
     } catch (error) {
       giveUp();
       throw error;

@@ -292,6 +292,17 @@ describe("links", () => {
     await connection.close();
   });
 
+  test("a server that answers like any other and detaches right behind makes createSender reject too", async () => {
+    const { connection, server } = await lab();
+    server.onOffer = (link) => {
+      link.accept();
+      link.detach({ closed: true, error: { type: "error", condition: "amqp:not-allowed" } });
+    };
+    const session = await connection.createSession();
+    await expect(session.createSender("q")).rejects.toMatchObject({ peer: { code: "amqp:not-allowed" } });
+    await connection.close();
+  });
+
   test("a settlement mode that the server does not agree to is ERR_NOT_SUPPORTED_BY_SERVER, and the link is closed", async () => {
     const { connection, server } = await lab();
     server.onOffer = (link) => link.accept({ sndSettleMode: 2 });

@@ -1,0 +1,123 @@
+import { type AmqpConnection, type AmqpDelivery, type ConnectOptions, connect, symbol, typed } from "polymq/amqp10";
+import { expect, test } from "vitest";
+
+/** What the scenarios need to know of a broker. */
+export interface Amqp10Target {
+  readonly url: string;
+  /** The address of a queue, from its bare name. */
+  address(name: string): string;
+  readonly options?: ConnectOptions;
+}
+
+/** How long a message may take. */
+const WAIT_MS = 10_000;
+
+/** The next message, or a failure in time. */
+export async function next(receiver: {
+  receive(options: { signal: AbortSignal }): Promise<AmqpDelivery>;
+}): Promise<AmqpDelivery> {
+  return receiver.receive({ signal: AbortSignal.timeout(WAIT_MS) });
+}
+
+/** What our client does with every broker of AMQP 1.0. */
+export function brokerScenarios(target: () => Amqp10Target): void {
+  async function using(
+    name: string,
+    act: (connection: AmqpConnection, address: string) => Promise<void>,
+  ): Promise<void> {
+    const { url, options, address } = target();
+    const connection = await connect(url, options);
+    try {
+      await act(connection, address(name));
+    } finally {
+      await connection.close();
+    }
+    expect(connection.error).toBeNull();
+  }
+
+  test("messages are accepted, come back whole and in order, and are gone once accepted", async () => {
+    const bodies = Array.from({ length: 1_000 }, (_, i) => new Uint8Array(i === 500 ? 400_000 : 1 + (i % 300)).fill(i));
+    await using("order", async (connection, address) => {
+      const session = await connection.createSession();
+      const sender = await session.createSender(address);
+      const outcomes = await Promise.all(bodies.map((body) => sender.send(body)));
+      expect(new Set(outcomes.map((outcome) => outcome && "type" in outcome && outcome.type))).toEqual(
+        new Set(["accepted"]),
+      );
+      const receiver = await session.createReceiver(address);
+      for (const [i, body] of bodies.entries()) {
+        const delivery = await next(receiver);
+        expect(Buffer.compare(delivery.message.data ?? Buffer.of(), body), `message ${i}`).toBe(0);
+        await delivery.accept();
+      }
+    });
+    await using("order", async (connection, address) => {
+      const receiver = await (await connection.createSession()).createReceiver(address);
+      expect(await receiver.receive({ max: 1, timeoutMs: 300 })).toEqual([]);
+    });
+  });
+
+  test("sections and types arrive as they were sent", async () => {
+    await using("sections", async (connection, address) => {
+      const session = await connection.createSession();
+      await (await session.createSender(address)).send({
+        header: { durable: true, priority: 5 },
+        messageAnnotations: { "x-opt-a": symbol("s") },
+        properties: { messageId: "m-1", subject: "s", correlationId: typed("ulong", 7), contentType: "text/plain" },
+        applicationProperties: { text: "t", flag: true, count: typed("long", 5) },
+        body: { type: "data", data: new TextEncoder().encode("x") },
+      });
+      const delivery = await next(await session.createReceiver(address));
+      const { message } = delivery;
+      expect(message.properties).toMatchObject({ messageId: "m-1", subject: "s", correlationId: typed("ulong", 7) });
+      expect(message.applicationProperties?.get("text")).toBe("t");
+      expect(message.applicationProperties?.get("flag")).toBe(true);
+      expect(message.applicationProperties?.get("count")).toEqual(typed("long", 5));
+      expect(message.header).toMatchObject({ durable: true, priority: 5 });
+      await delivery.accept();
+    });
+  });
+
+  test("a released message comes again", async () => {
+    await using("released", async (connection, address) => {
+      const session = await connection.createSession();
+      await (await session.createSender(address)).send("again");
+      const receiver = await session.createReceiver(address);
+      const first = await next(receiver);
+      await first.release();
+      const second = await next(receiver);
+      expect(second.message.body).toEqual(first.message.body);
+      await second.accept();
+    });
+  });
+
+  test("a refused address is a typed error with the broker's condition, and the connection goes on", async () => {
+    await using("after-refusal", async (connection, address) => {
+      const session = await connection.createSession();
+      const error = await session.createSender("refused/nowhere").catch((caught: unknown) => caught);
+      expect(error).toMatchObject({
+        name: "MessagingError",
+        peer: { protocol: "amqp10", code: expect.stringMatching(/^amqp:/) },
+      });
+      const other = await connection.createSession();
+      await (await other.createSender(address)).send("x");
+      await (await next(await other.createReceiver(address))).accept();
+    });
+  });
+
+  test("manual credit brings so many messages and no more", async () => {
+    await using("credit", async (connection, address) => {
+      const session = await connection.createSession();
+      const sender = await session.createSender(address);
+      for (let i = 0; i < 5; i++) await sender.send(`${i}`);
+      const receiver = await session.createReceiver(address, { credit: "manual" });
+      receiver.issueCredit(2);
+      const two = await receiver.receive({ max: 3, timeoutMs: 1_000 });
+      expect(two).toHaveLength(2);
+      receiver.issueCredit(3);
+      const rest = await receiver.receive({ max: 3, timeoutMs: 1_000 });
+      expect(rest).toHaveLength(3);
+      for (const delivery of [...two, ...rest]) await delivery.accept();
+    });
+  });
+}
