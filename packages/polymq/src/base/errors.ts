@@ -54,6 +54,8 @@ export const ERRORS = {
   ERR_NEGOTIATION_FAILED: "connection later",
   ERR_LIMIT_EXCEEDED: "connection reconnect",
   ERR_CHANNEL_CLOSED: "channel later",
+  ERR_CONSUMER_CANCELLED: "link later",
+  ERR_UNROUTABLE: "message later",
   ERR_CHANNEL_MAX: "call later",
   ERR_TOPIC_ALIAS_INVALID: "connection reconnect",
   ERR_RECEIVE_MAXIMUM_EXCEEDED: "connection reconnect",

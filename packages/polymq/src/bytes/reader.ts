@@ -88,7 +88,7 @@ export class ByteReader {
     return this.utf8(this.u16());
   }
 
-  /** The next `length` bytes as UTF-8; ill-formed text or U+0000 is `ERR_MALFORMED_PACKET`. */
+  /** The next `length` bytes as UTF-8; ill-formed text or U+0000 is `ERR_MALFORMED_PACKET` unless the codec is lenient. */
   utf8(length: number): string {
     const start = this.at;
     const end = start + length;
@@ -97,10 +97,15 @@ export class ByteReader {
     const buffer = this.buffer;
     for (let i = start; i < end; i++) {
       const byte = buffer[i] as number;
-      if (byte === 0) throw malformed("U+0000 in a string");
+      if (byte === 0) return this.#nul(start, end);
       if (byte > 0x7f) return this.#wide(start, end);
     }
     return this.text.ascii(buffer, start, end);
+  }
+
+  #nul(start: number, end: number): string {
+    if (this.text.lenient !== true) throw malformed("U+0000 in a string");
+    return this.text.utf8(this.buffer, start, end);
   }
 
   #wide(start: number, end: number): string {
@@ -110,7 +115,7 @@ export class ByteReader {
     } catch (cause) {
       throw malformed("ill-formed UTF-8 in a string", cause);
     }
-    if (text.includes("\0")) throw malformed("U+0000 in a string");
+    if (this.text.lenient !== true && text.includes("\0")) throw malformed("U+0000 in a string");
     return text;
   }
 }

@@ -11,6 +11,20 @@ export interface TextCodec {
   ascii(from: Uint8Array, start: number, end: number): string;
   /** Reads UTF-8; throws a `TypeError` when it is ill-formed. A byte order mark is kept (MQTT 5.0 §1.5.4). */
   utf8(from: Uint8Array, start: number, end: number): string;
+  /** True: `utf8` refuses nothing, and readers let U+0000 through; see {@link lenientText}. */
+  readonly lenient?: boolean;
+}
+
+/** The same codec for peers that send text unchecked: U+FFFD stands for what is ill-formed, U+0000 is kept. */
+export function lenientText(text: TextCodec): TextCodec {
+  const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
+  return {
+    byteLength: (value) => text.byteLength(value),
+    write: (into, at, value) => text.write(into, at, value),
+    ascii: (from, start, end) => text.ascii(from, start, end),
+    utf8: (from, start, end) => lenient.decode(from.subarray(start, end)),
+    lenient: true,
+  };
 }
 
 /** {@link TextCodec} over `TextEncoder` and `TextDecoder`, for browsers and other runtimes. */

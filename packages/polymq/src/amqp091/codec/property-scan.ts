@@ -28,6 +28,12 @@ export class PropertyScanner {
   /** The block scanned last, when it was fine and is not longer: the same again costs a comparison. */
   readonly #kept: Uint8Array = new Uint8Array(KEPT_BYTES_MAX);
   #keptBytes = 0;
+  readonly #lenient: boolean;
+
+  /** @param lenient lets ill-formed text through, as `lenientText` does */
+  constructor(lenient = false) {
+    this.#lenient = lenient;
+  }
 
   /** The delivery mode of the block scanned last, or -1. */
   get deliveryMode(): number {
@@ -109,7 +115,8 @@ export class PropertyScanner {
     this.#need(1, end);
     const start = this.#at + 1;
     this.#skip(1 + (this.#buffer[this.#at] as number), end);
-    if (scanUtf8(this.#buffer, start, this.#at) !== "none") throw syntaxError("ill-formed text in a short string");
+    if (!this.#lenient && scanUtf8(this.#buffer, start, this.#at) !== "none")
+      throw syntaxError("ill-formed text in a short string");
   }
 
   #length(end: number): number {

@@ -59,7 +59,7 @@ export abstract class Endpoint<T extends EngineTypes, C extends Channel<T>> {
   readonly #limit: FrameLimit;
   readonly #reader: ByteReader;
   readonly #splitter: Splitter;
-  readonly #scanner: PropertyScanner = new PropertyScanner();
+  readonly #scanner: PropertyScanner;
   #assemblyBytes = 0;
   /** Channels with acknowledgements to flush. */
   #listed: C[] = [];
@@ -77,6 +77,7 @@ export abstract class Endpoint<T extends EngineTypes, C extends Channel<T>> {
     this.#clockwork = { is: "deadline", atMs: options.nowMs + options.handshakeTimeoutMs };
     this.writer = new ContentWriter(options.outbox, FRAME_BYTES_MIN);
     this.#reader = new ByteReader(options.outbox.text);
+    this.#scanner = new PropertyScanner(options.outbox.text.lenient === true);
     this.#splitter = new Splitter(measureFrame(this.#limit), (b, s, e) => this.#onFrame(b, s, e));
   }
 

@@ -1,7 +1,7 @@
+import { given } from "../../base/option-rules.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import type { Connect, ConnectProperties, ProtocolLevel, Will, WillProperties } from "../codec/packets.ts";
-import { given } from "./option-rules.ts";
 import type { Credentials, Settings, WillOptions } from "./options.ts";
 import { toUserProperties } from "./user-properties.ts";
 

@@ -1,6 +1,7 @@
 import { abortedError } from "../../base/abort.ts";
 import type { EventOf, EventStream } from "../../base/emitter.ts";
 import { MessagingError } from "../../base/errors.ts";
+import { given } from "../../base/option-rules.ts";
 import type { Platform } from "../../transport/platform.ts";
 import { checkQoS, checkTopic } from "../codec/arguments.ts";
 import type { DisconnectProperties, PublishProperties, QoS, UserProperties } from "../codec/packets.ts";
@@ -11,7 +12,6 @@ import { authPort, ClientCore } from "./client-core.ts";
 import { toBytes } from "./connect-packet.ts";
 import type { MqttClientEvent, MqttClientState } from "./events.ts";
 import type { MqttMessage } from "./message.ts";
-import { given } from "./option-rules.ts";
 import type { MqttClientOptions } from "./options.ts";
 import type { PublishResult } from "./pending.ts";
 import {

@@ -1,7 +1,7 @@
 import { MessagingError } from "../../base/errors.ts";
+import { given, type NumberRule, numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
 import { checkQoS, checkTopic } from "../codec/arguments.ts";
 import { validateTopicName } from "../codec/topic.ts";
-import { given, type NumberRule, numbersOf, type OptionSource, wordsOf } from "./option-rules.ts";
 import type { AuthenticationOptions, MqttClientOptions, ReconnectOptions, Settings, WillOptions } from "./options.ts";
 import { missingInVersion4 } from "./refusals.ts";
 import { toUserProperties } from "./user-properties.ts";

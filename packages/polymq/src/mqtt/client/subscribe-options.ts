@@ -1,10 +1,10 @@
 import { MessagingError } from "../../base/errors.ts";
+import { numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
 import { checkQoS, checkTopic } from "../codec/arguments.ts";
 import type { QoS, SubscribeFilter, UserProperties } from "../codec/packets.ts";
 import { SHARE_PREFIX, validateTopicFilter } from "../codec/topic.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
 import type { MqttMessage } from "./message.ts";
-import { numbersOf, type OptionSource, wordsOf } from "./option-rules.ts";
 import type { ConsumeSettings, MessageHandler, Overflow } from "./subscription.ts";
 import { toUserProperties, type UserPropertiesInput } from "./user-properties.ts";
 

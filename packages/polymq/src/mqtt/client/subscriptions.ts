@@ -1,6 +1,7 @@
 // Hot path: `route` runs per message. No closure, iterator or regex on its usual way.
 import { abortedError, onAbort } from "../../base/abort.ts";
 import { asMessagingError, isMessagingError, MessagingError } from "../../base/errors.ts";
+import { given } from "../../base/option-rules.ts";
 import type {
   Suback,
   Subscribe,
@@ -14,7 +15,6 @@ import type { TopicEntry } from "../codec/topic-decoder.ts";
 import type { OutboundFlow } from "../engine/outbound-flow.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
 import type { Link } from "./link.ts";
-import { given } from "./option-rules.ts";
 import { type ClientItem, PendingRequest, type RequestSettler, type RequestSource } from "./pending.ts";
 import { missingAtServer, missingInVersion4, refusedByServer } from "./refusals.ts";
 import { type CheckedSubscribe, hasV5Options } from "./subscribe-options.ts";

@@ -1,4 +1,4 @@
-import { type ErrorCode, MessagingError } from "../../base/errors.ts";
+import { type ErrorCode, MessagingError } from "./errors.ts";
 
 /** Options to check, and what an error about them says. */
 export interface OptionSource {

@@ -1,0 +1,462 @@
+import { type Deferred, deferred } from "../../base/deferred.ts";
+import { asMessagingError, type ErrorCode, MessagingError } from "../../base/errors.ts";
+import type { FieldTable } from "../codec/field-value.ts";
+import type { Method, MethodOf, SyncMethodName } from "../codec/method-types.ts";
+import { PropertiesDecoder } from "../codec/properties-decoder.ts";
+import type { CloseReason } from "../engine/endpoint-options.ts";
+import type { Connection } from "./connection.ts";
+import { type AmqpConsumeOptions, AmqpConsumer, type ConsumerOwner } from "./consumer.ts";
+import type { AmqpClientEvent } from "./events.ts";
+import { channelClosed, closedError, notConnected } from "./failures.ts";
+import type { ChannelOwner, Incoming, Link } from "./link.ts";
+import { AmqpMessage, type AmqpReturned } from "./message.ts";
+import type { PendingPublish } from "./pending-publish.ts";
+import { type AmqpPublishOptions, Publisher, type PublisherOptions } from "./publisher.ts";
+import { call, failRequests, PromisedReply } from "./requests.ts";
+import type { Topology } from "./topology.ts";
+
+/** Options of `declareExchange`. */
+export interface ExchangeOptions {
+  /** Survives a restart of the server. Default true. */
+  readonly durable?: boolean;
+  /** Deleted with its last binding. Default false. */
+  readonly autoDelete?: boolean;
+  /** Takes messages from other exchanges only. Default false. */
+  readonly internal?: boolean;
+  readonly arguments?: FieldTable;
+}
+
+/** Options of `declareQueue`. */
+export interface QueueOptions {
+  /** Survives a restart of the server. Default: true for a named queue that is not exclusive. */
+  readonly durable?: boolean;
+  /** Belongs to this connection and ends with it. Default: true for a queue that the server names. */
+  readonly exclusive?: boolean;
+  /** Deleted with its last consumer. Default false. */
+  readonly autoDelete?: boolean;
+  /** Such as `x-queue-type`, `x-message-ttl`, `x-dead-letter-exchange`. */
+  readonly arguments?: FieldTable;
+}
+
+/** What the server says of a queue. */
+export interface QueueFacts {
+  readonly queue: string;
+  readonly messageCount: number;
+  readonly consumerCount: number;
+}
+
+/** What a channel asks of its client. */
+export interface ChannelHost {
+  readonly topology: Topology;
+  readonly publisherOptions: Omit<PublisherOptions, "confirms" | "onReturned">;
+  emit(event: AmqpClientEvent): void;
+  consumerTag(): string;
+  bytesOf(body: string | Uint8Array): Uint8Array;
+  channelEnded(channel: AmqpChannel): void;
+  pressure(full: boolean): void;
+}
+
+/**
+ * A channel: it declares, publishes and consumes, and is restored after a reconnect with its mode and consumers. Publishes are confirmed unless it was
+ * made without. Methods reject with ERR_CHANNEL_CLOSED once the server has closed it (the error's `peer` says why), with ERR_NOT_CONNECTED while there is no
+ * connection, and with ERR_CONNECTION_LOST when it goes before the answer comes; `publish` alone waits for it to come back.
+ */
+export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable {
+  /** True when publishes are confirmed. */
+  readonly confirms: boolean;
+  readonly #host: ChannelHost;
+  readonly #publisher: Publisher;
+  readonly #consumers = new Map<string, AmqpConsumer>();
+  readonly #decoder: PropertiesDecoder;
+  readonly #end: Deferred<MessagingError | null> = deferred();
+  #connection: Connection | null = null;
+  #link: Link | null = null;
+  #transactional = false;
+  #over: MessagingError | null = null;
+
+  /** @internal */
+  constructor(host: ChannelHost, confirms: boolean) {
+    this.#host = host;
+    this.confirms = confirms;
+    this.#decoder = new PropertiesDecoder(host.publisherOptions.text);
+    this.#publisher = new Publisher({
+      ...host.publisherOptions,
+      confirms,
+      onReturned: (message: AmqpReturned) => host.emit({ type: "returned", message }),
+    });
+  }
+
+  /** Resolves when the channel is over: null when it was closed by us, else why. */
+  get closed(): Promise<MessagingError | null> {
+    return this.#end.promise;
+  }
+
+  /**
+   * Publishes one message. Resolves when the server has confirmed it (on a channel without confirms: when it is on its way). The body may be changed as soon as
+   * this returns. At most `maxUnconfirmed` are under way; more wait, within limits.
+   * @throws {MessagingError} ERR_PUBLISH_REJECTED when the server refuses it (`basic.nack`); {@link UnroutableError} with `mandatory`; ERR_OUTBOUND_BACKPRESSURE;
+   *   ERR_PACKET_TOO_LARGE for properties above a frame; ERR_INVALID_ARGUMENT; ERR_CHANNEL_CLOSED, ERR_CONNECTION_LOST, ERR_ABORTED
+   */
+  publish(
+    exchange: string,
+    routingKey: string,
+    body: string | Uint8Array,
+    options?: AmqpPublishOptions,
+  ): Promise<void> {
+    try {
+      return this.#publisher.publish(exchange, routingKey, this.#host.bytesOf(body), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Declares an exchange of a type: `direct`, `fanout`, `topic`, `headers`, or one of the server's own. Restored after a reconnect. */
+  async declareExchange(exchange: string, type: string, options: ExchangeOptions = {}): Promise<void> {
+    const { durable = true, autoDelete = false, internal = false } = options;
+    const flags = { passive: false, durable, autoDelete, internal, noWait: false };
+    await this.#declare({ method: "exchange.declare", exchange, type, ...flags, arguments: options.arguments ?? {} });
+  }
+
+  /** Resolves when the exchange exists; otherwise the server closes the channel with 404. */
+  async checkExchange(exchange: string): Promise<void> {
+    const flags = { passive: true, durable: false, autoDelete: false, internal: false, noWait: false };
+    await this.#call({ method: "exchange.declare", exchange, type: "direct", ...flags, arguments: {} });
+  }
+
+  /** Deletes an exchange; with `ifUnused` only when nothing is bound to it (else 406). */
+  async deleteExchange(exchange: string, options: { readonly ifUnused?: boolean } = {}): Promise<void> {
+    await this.#declare({ method: "exchange.delete", exchange, ifUnused: options.ifUnused ?? false, noWait: false });
+  }
+
+  /** Binds an exchange to another: what `source` routes by the key goes to `destination` (RabbitMQ's extension). */
+  async bindExchange(destination: string, source: string, routingKey = "", args: FieldTable = {}): Promise<void> {
+    await this.#declare({ method: "exchange.bind", destination, source, routingKey, noWait: false, arguments: args });
+  }
+
+  /** Takes such a binding away. */
+  async unbindExchange(destination: string, source: string, routingKey = "", args: FieldTable = {}): Promise<void> {
+    await this.#declare({ method: "exchange.unbind", destination, source, routingKey, noWait: false, arguments: args });
+  }
+
+  /**
+   * Declares a queue; "" has the server choose its name, which is in the answer. Restored after a reconnect, such a queue under a new name: the old one goes on
+   * working in calls of this client.
+   */
+  async declareQueue(queue = "", options: QueueOptions = {}): Promise<QueueFacts> {
+    const exclusive = options.exclusive ?? queue === "";
+    const { durable = !exclusive, autoDelete = false } = options;
+    const flags = { passive: false, durable, exclusive, autoDelete, noWait: false };
+    const method = { method: "queue.declare", queue, ...flags, arguments: options.arguments ?? {} } as const;
+    return queueFacts(await this.#declare(method));
+  }
+
+  /** How many messages and consumers a queue has; without such a queue the server closes the channel with 404. */
+  async checkQueue(queue: string): Promise<QueueFacts> {
+    const flags = { passive: true, durable: false, exclusive: false, autoDelete: false, noWait: false };
+    return queueFacts(await this.#call({ method: "queue.declare", queue: this.#name(queue), ...flags, arguments: {} }));
+  }
+
+  /** Binds a queue to an exchange. */
+  async bindQueue(queue: string, exchange: string, routingKey = "", args: FieldTable = {}): Promise<void> {
+    const names = { queue: this.#name(queue), exchange, routingKey };
+    await this.#declare({ method: "queue.bind", ...names, noWait: false, arguments: args });
+  }
+
+  /** Takes such a binding away. */
+  async unbindQueue(queue: string, exchange: string, routingKey = "", args: FieldTable = {}): Promise<void> {
+    await this.#declare({ method: "queue.unbind", queue: this.#name(queue), exchange, routingKey, arguments: args });
+  }
+
+  /** Drops the messages of a queue that nobody has yet; resolves with how many. */
+  async purgeQueue(queue: string): Promise<number> {
+    const reply = await this.#call({ method: "queue.purge", queue: this.#name(queue), noWait: false });
+    return reply.method === "queue.purge-ok" ? reply.messageCount : 0;
+  }
+
+  /** Deletes a queue, with `ifUnused` or `ifEmpty` only then (else 406); resolves with how many messages it had. */
+  async deleteQueue(
+    queue: string,
+    options: { readonly ifUnused?: boolean; readonly ifEmpty?: boolean } = {},
+  ): Promise<number> {
+    const { ifUnused = false, ifEmpty = false } = options;
+    const method = { method: "queue.delete", queue: this.#name(queue), ifUnused, ifEmpty, noWait: false } as const;
+    const reply = await this.#declare(method);
+    return reply.method === "queue.delete-ok" ? reply.messageCount : 0;
+  }
+
+  /** Starts a consumer; resolves when the server has confirmed it. @throws {MessagingError} ERR_INVALID_OPTIONS, and as all methods */
+  async consume(queue: string, options: AmqpConsumeOptions = {}): Promise<AmqpConsumer> {
+    const { connection, link } = this.#live();
+    checkConsume(options);
+    const consumerTag = options.consumerTag ?? this.#host.consumerTag();
+    if (this.#consumers.has(consumerTag)) {
+      throw new MessagingError("ERR_INVALID_OPTIONS", `consumer tag ${consumerTag} is in use on this channel`);
+    }
+    const consumer = new AmqpConsumer(this, this.#name(queue), consumerTag, options);
+    this.#consumers.set(consumerTag, consumer);
+    try {
+      await this.#start(connection, link, consumer);
+    } catch (error) {
+      this.#consumers.delete(consumerTag);
+      consumer.end(asMessagingError(error, "ERR_CHANNEL_CLOSED"));
+      throw error;
+    }
+    return consumer;
+  }
+
+  /** Takes one message out of a queue; null when it is empty. */
+  get(queue: string, options: { readonly noAck?: boolean } = {}): Promise<AmqpMessage | null> {
+    const done = deferred<AmqpMessage | null>();
+    try {
+      const { connection, link } = this.#live();
+      const noAck = options.noAck ?? false;
+      const reply = new PromisedReply(
+        () => done.resolve(null),
+        done.reject,
+        (from, content) => {
+          if (!noAck) connection.engine.expectAck(from, content.deliveryTag);
+          done.resolve(new AmqpMessage(content, this.#decoder, noAck ? null : connection, from));
+        },
+      );
+      connection.engine.request(link, { method: "basic.get", queue: this.#name(queue), noAck }, reply);
+    } catch (error) {
+      done.reject(error);
+    }
+    return done.promise;
+  }
+
+  /** Asks the server to deliver again what is unsettled on this channel; those messages can no longer be settled. */
+  async recover(options: { readonly requeue?: boolean } = {}): Promise<void> {
+    const { connection, link } = this.#live();
+    connection.engine.forgetDeliveries(link);
+    await call(connection, link, { method: "basic.recover", requeue: options.requeue ?? true });
+  }
+
+  /** Makes the channel transactional; needs one without confirms. A transaction that is open when the connection is lost is lost. */
+  async txSelect(): Promise<void> {
+    if (this.confirms) throw new MessagingError("ERR_UNSUPPORTED", "transactions need a channel without confirms");
+    await this.#call({ method: "tx.select" });
+    this.#transactional = true;
+  }
+
+  /** Publishes and acknowledgements since the last commit or rollback take effect. */
+  async txCommit(): Promise<void> {
+    await this.#call({ method: "tx.commit" });
+  }
+
+  /** They are forgotten. */
+  async txRollback(): Promise<void> {
+    await this.#call({ method: "tx.rollback" });
+  }
+
+  /** Resolves when every publish so far is confirmed or has failed. */
+  drained(): Promise<void> {
+    return this.#publisher.drained();
+  }
+
+  /** Waits for running handlers and unconfirmed publishes, then closes the channel. Harmless when repeated. */
+  async close(): Promise<void> {
+    if (this.#over !== null) return;
+    if (this.#link !== null) {
+      await Promise.all([...this.#consumers.values()].map((each) => each.cancel().catch(() => undefined)));
+      await this.#publisher.drained();
+    }
+    const link = this.#link;
+    this.#connection?.engine.closeChannel(link as Link);
+    this.#finish(null);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Opens the channel on a connection, with everything that it had. @internal */
+  async open(connection: Connection): Promise<void> {
+    const link = connection.openChannel(this);
+    this.#connection = connection;
+    this.#link = link;
+    try {
+      if (this.confirms) await call(connection, link, { method: "confirm.select", noWait: false });
+      if (this.#transactional) await call(connection, link, { method: "tx.select" });
+      for (const consumer of this.#consumers.values()) {
+        consumer.queueName = this.#name(consumer.queueName);
+        await this.#start(connection, link, consumer);
+      }
+    } catch (error) {
+      // A channel that the server closed has told so by itself.
+      if (connection.ended || this.#over === null) throw error;
+      return;
+    }
+    this.#publisher.open(connection, link);
+  }
+
+  /** The connection is gone; it may come back. @internal */
+  suspend(error: MessagingError): void {
+    const link = this.#link;
+    this.#publisher.suspend(error);
+    this.#connection = null;
+    this.#link = null;
+    if (link !== null) failRequests(link, error);
+    for (const consumer of this.#consumers.values()) consumer.forget();
+  }
+
+  /** The client is closed. @internal */
+  end(error: MessagingError | null): void {
+    this.#finish(error);
+  }
+
+  /** @internal */
+  cancelConsumer(consumer: AmqpConsumer): Promise<void> {
+    this.#consumers.delete(consumer.consumerTag);
+    const connection = this.#connection;
+    const link = this.#link;
+    if (connection === null || link === null || !link.usable) {
+      consumer.end(null);
+      return Promise.resolve();
+    }
+    const { consumerTag } = consumer;
+    // What comes before the answer is given back by the consumer, which has ended.
+    return call(connection, link, { method: "basic.cancel", consumerTag, noWait: false }).then(
+      () => consumer.end(null),
+      () => consumer.end(null),
+    );
+  }
+
+  /** @internal */
+  handlerFailed(consumer: AmqpConsumer, error: unknown): void {
+    this.#host.emit({ type: "handlerError", error, consumerTag: consumer.consumerTag });
+  }
+
+  /** @internal */
+  pressure(_consumer: AmqpConsumer, full: boolean): void {
+    this.#host.pressure(full);
+  }
+
+  /** @internal */
+  onDeliver(link: Link, content: Incoming): void {
+    const tag = content.consumerTag;
+    tag.value ??= this.#consumers.get(tag.name);
+    const consumer = tag.value;
+    const connection = this.#connection;
+    if (connection === null) return;
+    const acknowledges = consumer === undefined || consumer.options.noAck !== true;
+    if (acknowledges) connection.engine.expectAck(link, content.deliveryTag);
+    const message = new AmqpMessage(content, this.#decoder, acknowledges ? connection : null, link);
+    if (consumer === undefined) message.nackIfOpen(true);
+    else consumer.deliver(message);
+  }
+
+  /** @internal */
+  onReturn(content: Incoming): void {
+    this.#publisher.onReturn(content);
+  }
+
+  /** @internal */
+  onConfirm(message: PendingPublish, accepted: boolean): void {
+    this.#publisher.onConfirm(message, accepted);
+  }
+
+  /** @internal */
+  onCancel(consumerTag: string): void {
+    const consumer = this.#consumers.get(consumerTag);
+    if (consumer === undefined) return;
+    this.#consumers.delete(consumerTag);
+    this.#link?.content.forgetConsumerTags();
+    const { queue } = consumer;
+    consumer.end(new MessagingError("ERR_CONSUMER_CANCELLED", `the server cancelled the consumer of queue "${queue}"`));
+    this.#host.emit({ type: "consumerCancelled", consumerTag, queue });
+  }
+
+  /** @internal */
+  onFlow(): void {
+    this.#publisher.pump();
+  }
+
+  /** @internal */
+  onRoom(): void {
+    this.#publisher.pump();
+  }
+
+  /** @internal */
+  onClosed(link: Link, reason: CloseReason | null): void {
+    if (reason === null || link !== this.#link) return;
+    const error = closedError("ERR_CHANNEL_CLOSED", "the server closed the channel", reason);
+    this.#finish(error);
+    this.#host.emit({ type: "channelClosed", error });
+  }
+
+  #finish(error: MessagingError | null): void {
+    if (this.#over !== null) return;
+    const why = error ?? channelClosed();
+    this.#over = why;
+    const link = this.#link;
+    this.#publisher.end(why);
+    if (link !== null) failRequests(link, why);
+    for (const consumer of this.#consumers.values()) consumer.end(error);
+    this.#consumers.clear();
+    this.#connection = null;
+    this.#link = null;
+    this.#host.channelEnded(this);
+    this.#end.resolve(error);
+  }
+
+  #live(): { readonly connection: Connection; readonly link: Link } {
+    if (this.#over !== null) throw this.#over;
+    if (this.#connection === null || this.#link === null) throw notConnected();
+    return { connection: this.#connection, link: this.#link };
+  }
+
+  async #call(method: MethodOf<SyncMethodName>): Promise<Method> {
+    const { connection, link } = this.#live();
+    return await call(connection, link, method);
+  }
+
+  async #declare(method: MethodOf<SyncMethodName>): Promise<Method> {
+    const reply = await this.#call(method);
+    this.#host.topology.note(method, reply);
+    return reply;
+  }
+
+  #name(queue: string): string {
+    return this.#host.topology.current(queue);
+  }
+
+  async #start(connection: Connection, link: Link, consumer: AmqpConsumer): Promise<void> {
+    const { consumerTag, options } = consumer;
+    const { prefetch = PREFETCH, noAck = false, exclusive = false } = options;
+    link.content.forgetConsumerTags();
+    // The prefetch of consumers that come after it, by RabbitMQ's reading of `global`: one frame for both, in order.
+    const qos = call(connection, link, {
+      method: "basic.qos",
+      prefetchSize: 0,
+      prefetchCount: prefetch,
+      global: false,
+    });
+    const flags = { noLocal: false, noAck, exclusive, noWait: false, arguments: options.arguments ?? {} };
+    const ok = call(connection, link, { method: "basic.consume", queue: consumer.queueName, consumerTag, ...flags });
+    await Promise.all([qos, ok]);
+  }
+}
+
+/** Messages that a consumer may have unsettled. */
+const PREFETCH = 256;
+
+function checkConsume(options: AmqpConsumeOptions): void {
+  const { prefetch = PREFETCH, concurrency = 1, highWaterMark = 1 } = options;
+  const code: ErrorCode = "ERR_INVALID_OPTIONS";
+  if (!Number.isInteger(prefetch) || prefetch < 0 || prefetch > 65_535) {
+    throw new MessagingError(code, "prefetch must be a whole number from 0 to 65535");
+  }
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw new MessagingError(code, "concurrency must be a whole number of at least 1");
+  }
+  if (!Number.isInteger(highWaterMark) || highWaterMark < 1) {
+    throw new MessagingError(code, "highWaterMark must be a whole number of at least 1");
+  }
+}
+
+function queueFacts(reply: Method): QueueFacts {
+  if (reply.method !== "queue.declare-ok") throw channelClosed();
+  const { queue, messageCount, consumerCount } = reply;
+  return { queue, messageCount, consumerCount };
+}

@@ -1,0 +1,287 @@
+import { onAbort } from "../../base/abort.ts";
+import { type Deferred, deferred } from "../../base/deferred.ts";
+import { Emitter } from "../../base/emitter.ts";
+import { asMessagingError, MessagingError } from "../../base/errors.ts";
+import { lenientText } from "../../bytes/text.ts";
+import { backoff } from "../../supervisor/backoff.ts";
+import { Supervisor } from "../../supervisor/supervisor.ts";
+import { ChunkPool } from "../../transport/outbox.ts";
+import type { Platform } from "../../transport/platform.ts";
+import type { ServerFacts } from "../engine/client-engine.ts";
+import { AmqpChannel, type ChannelHost } from "./channel.ts";
+import type { Connection, ConnectionOwner } from "./connection.ts";
+import { Connector } from "./connector.ts";
+import type { AmqpClientEvent, AmqpClientState } from "./events.ts";
+import { notConnected } from "./failures.ts";
+import type { Settings } from "./options.ts";
+import type { PublisherOptions } from "./publisher.ts";
+import { restoreTopology } from "./recovery.ts";
+import { PromisedReply } from "./requests.ts";
+import { Topology } from "./topology.ts";
+
+/** The life of a client: connects, notices the end of a connection, comes back and restores what was there. It owns the one state. */
+export class ClientCore implements ChannelHost, ConnectionOwner {
+  readonly settings: Settings;
+  readonly platform: Platform;
+  readonly events: Emitter<AmqpClientEvent>;
+  readonly closed: Promise<MessagingError | null>;
+  readonly topology: Topology = new Topology();
+  readonly publisherOptions: Omit<PublisherOptions, "confirms" | "onReturned">;
+  readonly #closedEnd: Deferred<MessagingError | null> = deferred();
+  readonly #connector: Connector;
+  readonly #supervisor: Supervisor;
+  readonly #channels = new Set<AmqpChannel>();
+  #state: AmqpClientState = "disconnected";
+  #connection: Connection | null = null;
+  #facts: ServerFacts | null = null;
+  #server = 0;
+  #hadConnection = false;
+  #consumers = 0;
+  /** Consumers that hold more than they should: nothing is read meanwhile. */
+  #fullConsumers = 0;
+  #ended: Deferred<void> | null = null;
+
+  constructor(settings: Settings, platform: Platform) {
+    this.settings = settings;
+    this.platform = platform;
+    this.closed = this.#closedEnd.promise;
+    this.events = new Emitter(() => undefined);
+    const text = lenientText(platform.text);
+    const id = Array.from(platform.randomBytes(8), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    this.publisherOptions = { text, settings, idPrefix: `${id}-` };
+    this.#connector = new Connector(platform, { clock: platform.clock, text, pool: new ChunkPool(16), settings });
+    this.#supervisor = this.#makeSupervisor();
+  }
+
+  get state(): AmqpClientState {
+    return this.#state;
+  }
+
+  get facts(): ServerFacts | null {
+    return this.#state === "connected" ? this.#facts : null;
+  }
+
+  get blocked(): boolean {
+    return this.#connection?.blocked === true;
+  }
+
+  async connect(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#state === "closed") throw new MessagingError("ERR_CLIENT_CLOSED", "the client is closed");
+    if (this.#state !== "disconnected")
+      throw new MessagingError("ERR_ALREADY_CONNECTED", `the client is ${this.#state}`);
+    this.#enter("connecting");
+    // The caller's signal ends this call, not the connection that comes of it.
+    const attempt = new AbortController();
+    const release = onAbort(signal, () => attempt.abort(signal?.reason));
+    try {
+      await this.#supervisor.start(attempt.signal);
+    } catch (cause) {
+      if (this.state === "connecting") this.#enter("disconnected");
+      throw asMessagingError(cause, "ERR_CONNECT_FAILED");
+    } finally {
+      release();
+    }
+  }
+
+  async channel(confirms: boolean): Promise<AmqpChannel> {
+    const connection = this.#connection;
+    if (this.#state !== "connected" || connection === null) throw notConnected();
+    const channel = new AmqpChannel(this, confirms);
+    this.#channels.add(channel);
+    try {
+      await channel.open(connection);
+    } catch (error) {
+      channel.end(asMessagingError(error, "ERR_CHANNEL_CLOSED"));
+      throw error;
+    }
+    return channel;
+  }
+
+  updateSecret(secret: Uint8Array, reason: string): Promise<void> {
+    const done = deferred<void>();
+    const connection = this.#connection;
+    if (connection === null) return Promise.reject(notConnected());
+    const release = (error: MessagingError): void => done.reject(error);
+    connection.engine.updateSecret(secret, reason, new PromisedReply(() => done.resolve(), release, null));
+    void this.#endOf(connection).then(() =>
+      done.reject(new MessagingError("ERR_CONNECTION_LOST", "the connection ended")),
+    );
+    return done.promise;
+  }
+
+  /** Ends the connection in order; the client stays usable. */
+  async disconnect(): Promise<void> {
+    if (this.#state === "closed" || this.#state === "disconnected") return;
+    await this.#shutDown();
+    if (this.#state !== "disconnecting") return;
+    this.#enter("disconnected");
+    for (const channel of [...this.#channels]) channel.end(new MessagingError("ERR_NOT_CONNECTED", "disconnected"));
+  }
+
+  /** Waits for publishes and handlers at most `timeoutMs`, then ends for good. */
+  async close(timeoutMs: number): Promise<void> {
+    if (this.#state === "closed") return void (await this.closed);
+    if (this.#state === "connected") {
+      const done = deferred<void>();
+      const timer = this.platform.clock.setTimer(timeoutMs, () => done.resolve());
+      Promise.all([...this.#channels].map((channel) => channel.close())).then(() => done.resolve(), done.reject);
+      await done.promise;
+      timer.cancel();
+    }
+    await this.#shutDown();
+    this.#finish(null);
+  }
+
+  /** Ends now. */
+  destroy(error: MessagingError | null): void {
+    if (this.#state === "closed") return;
+    this.#enter("closed");
+    this.#supervisor.stop();
+    this.#connection?.destroy(error);
+    this.#finish(error);
+  }
+
+  // Channels
+
+  emit(event: AmqpClientEvent): void {
+    this.events.emit(event);
+  }
+
+  consumerTag(): string {
+    return `polymq-${this.publisherOptions.idPrefix}${++this.#consumers}`;
+  }
+
+  bytesOf(body: string | Uint8Array): Uint8Array {
+    if (typeof body !== "string") return body;
+    const { text } = this.platform;
+    const bytes = new Uint8Array(text.byteLength(body));
+    text.write(bytes, 0, body);
+    return bytes;
+  }
+
+  channelEnded(channel: AmqpChannel): void {
+    this.#channels.delete(channel);
+  }
+
+  pressure(full: boolean): void {
+    this.#fullConsumers += full ? 1 : -1;
+    this.#connection?.setReading(this.#fullConsumers === 0);
+  }
+
+  // Connection
+
+  onBlocked(reason: string | null): void {
+    this.emit(reason === null ? { type: "unblocked" } : { type: "blocked", reason });
+  }
+
+  onEnd(error: MessagingError | null, connection: Connection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = null;
+    this.#facts = null;
+    const lost = error ?? new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
+    for (const channel of [...this.#channels]) channel.suspend(lost);
+    this.#ended?.resolve();
+    if (this.#state !== "connected") return;
+    this.#enter("reconnecting");
+    this.emit({ type: "connectionLost", error: lost });
+    this.#supervisor.lost(lost);
+  }
+
+  async #attempt(index: number, signal: AbortSignal): Promise<void> {
+    this.#server = index;
+    const { connection, facts } = await this.#connector.connect(index, this, signal);
+    if (connection.ended) throw new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
+    this.#connection = connection;
+    this.#facts = facts;
+    const release = onAbort(signal, () => connection.destroy(null));
+    try {
+      await restoreTopology(connection, this.topology, (what, error) =>
+        this.emit({ type: "recoveryFailed", what, error }),
+      );
+      for (const channel of [...this.#channels]) await channel.open(connection);
+    } finally {
+      release();
+    }
+    if (connection.ended) throw new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
+    const reconnected = this.#hadConnection;
+    this.#hadConnection = true;
+    this.#enter("connected");
+    this.emit({ type: "connect", server: this.#connector.display(index), reconnected });
+  }
+
+  #makeSupervisor(): Supervisor {
+    const rules = this.settings.reconnect ?? {};
+    const { shouldReconnect } = rules;
+    return new Supervisor({
+      clock: this.platform.clock,
+      serverCount: () => this.#connector.serverCount,
+      connect: (index, signal) => this.#attempt(index, signal),
+      backoff: backoff(rules, () => this.platform.random()),
+      attemptsMax: rules.maxAttempts,
+      firstConnect: rules.retryFirstConnect === true ? "retry" : "once",
+      shouldReconnect: (error, attempt) => {
+        if (this.settings.reconnect === null) return false;
+        const typed = asMessagingError(error, "ERR_CONNECT_FAILED");
+        if (shouldReconnect !== undefined) return shouldReconnect(typed, attempt);
+        return attempt === 0 || typed.retry !== "never" || typed.scope === "message";
+      },
+      handler: {
+        onAttempt: (attempt, index) => {
+          if (this.#state !== "reconnecting") return;
+          this.emit({ type: "reconnecting", attempt, server: this.#connector.display(index) });
+        },
+        onWaiting: () => undefined,
+        onGaveUp: (error) => this.#onGaveUp(asMessagingError(error, "ERR_CONNECT_FAILED")),
+      },
+    });
+  }
+
+  #onGaveUp(error: MessagingError): void {
+    // A first connect that fails is told by its promise.
+    if (this.#state !== "reconnecting") return;
+    this.#enter("disconnected");
+    for (const channel of [...this.#channels]) channel.end(error);
+    this.emit({ type: "reconnectFailed", error });
+  }
+
+  async #shutDown(): Promise<void> {
+    if (this.#state === "closed") return;
+    const connection = this.#connection;
+    this.#enter("disconnecting");
+    if (connection !== null) {
+      const ended = this.#endOf(connection);
+      connection.close();
+      await ended;
+    }
+    this.#supervisor.stop();
+  }
+
+  #endOf(connection: Connection): Promise<void> {
+    if (connection.ended) return Promise.resolve();
+    this.#ended ??= deferred();
+    const { promise } = this.#ended;
+    return promise.then(() => {
+      this.#ended = null;
+    });
+  }
+
+  #finish(error: MessagingError | null): void {
+    this.#enter("closed");
+    const why = error ?? new MessagingError("ERR_CLIENT_CLOSED", "the client was closed");
+    for (const channel of [...this.#channels]) channel.end(why);
+    this.emit({ type: "closed", error });
+    this.events.end();
+    this.#closedEnd.resolve(error);
+  }
+
+  #enter(state: AmqpClientState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.emit({ type: "state", state });
+  }
+
+  /** The address of the server in use, without credentials. */
+  get server(): string {
+    return this.#connector.display(this.#server);
+  }
+}

@@ -1,0 +1,33 @@
+/** `polymq/amqp091`: the AMQP 0-9-1 client, for Node, Bun and Deno. */
+import { nodePlatform } from "../transport/node/platform.ts";
+import { AmqpClientBase } from "./client/amqp-client.ts";
+import type { AmqpClientOptions } from "./client/options.ts";
+
+/** An AMQP 0-9-1 client over TCP, TLS and WebSocket. See {@link AmqpClientBase} for its methods. */
+export class AmqpClient extends AmqpClientBase {
+  /** Checks the options; nothing is connected yet. @throws {MessagingError} ERR_NO_SERVERS, ERR_INVALID_OPTIONS */
+  constructor(options: AmqpClientOptions) {
+    super(options, nodePlatform());
+  }
+}
+
+export type { EventOf, EventStream } from "../base/emitter.ts";
+export {
+  type ErrorCode,
+  type ErrorInfo,
+  type ErrorRetry,
+  type ErrorScope,
+  isMessagingError,
+  MessagingError,
+  type PeerReason,
+} from "../base/errors.ts";
+export type { TlsMaterial, TlsOptions } from "../transport/platform.ts";
+export { AmqpClientBase } from "./client/amqp-client.ts";
+export { AmqpChannel, type ExchangeOptions, type QueueFacts, type QueueOptions } from "./client/channel.ts";
+export { type AmqpConsumeOptions, AmqpConsumer, type AmqpHandler } from "./client/consumer.ts";
+export type { AmqpClientEvent, AmqpClientEvents, AmqpClientState } from "./client/events.ts";
+export { AmqpMessage, AmqpReturned, UnroutableError } from "./client/message.ts";
+export type { AmqpClientOptions, AmqpCredentials, AmqpReconnectOptions } from "./client/options.ts";
+export type { AmqpPublishOptions } from "./client/publisher.ts";
+export { type FieldTable, type FieldValue, TypedField } from "./codec/field-value.ts";
+export type { BasicProperties } from "./codec/properties.ts";
