@@ -216,6 +216,19 @@ describe("a message that was not settled", () => {
     expect(consumer.counted).toEqual(["a/0", "a/1"]);
   });
 
+  test("comes again before anything later, also when another group's timer of the same moment is served first", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "q", visibilityTimeoutMs: 700, pendingMax: 3, priorityMax: 1, deliveryLimit: 0 });
+    scene.consume("q", "g", { credit: 4 });
+    const h = scene.consume("q", "h", { credit: 4 });
+    for (const text of ["a", "b", "c", "d"]) scene.offer("q", text);
+    scene.offer("q", "urgent", { priority: 1, expiresAtMs: scene.clock.epochMs() + 300 });
+    scene.run();
+    h.subscription.settle(4, { is: "nack", delayMs: 900 });
+    scene.clock.advanceSync(700); // group g finds out that "urgent" has expired, which makes room in group h
+    expect(h.consumer.counted).toEqual(["urgent/0", "a/0", "b/0", "a/1"]);
+  });
+
   test("stays with its consumer for ever when there is no visibility timeout", () => {
     const scene = new QueueScene();
     scene.hub.queues.declare({ name: "q", visibilityTimeoutMs: 0 });

@@ -110,6 +110,7 @@ export class WorkGroup implements Group {
       this.#nowMs = clock.nowMs();
       this.#epochMs = clock.epochMs();
       try {
+        this.#takeBackDue();
         this.#run();
       } catch (error) {
         this.#host.onError(error);
@@ -376,10 +377,18 @@ export class WorkGroup implements Group {
   }
 
   #onDeadline(): void {
-    this.#deadlineMs = Number.POSITIVE_INFINITY;
     this.#deadline = null;
-    const nowMs = this.#host.clock.nowMs();
-    this.#pumping = "yes"; // timers are called by nobody who delivers
+    this.#deadlineMs = Number.NEGATIVE_INFINITY; // even when the timer came a little early
+    this.pump();
+  }
+
+  /** What is due by now comes back before anything is delivered, also when the timer for it has not been served yet. */
+  #takeBackDue(): void {
+    const nowMs = this.#nowMs;
+    if (nowMs < this.#deadlineMs) return;
+    this.#deadline?.cancel();
+    this.#deadline = null;
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
     for (let entry = this.#pending.oldest; entry !== null && entry.dueMs <= nowMs; entry = this.#pending.oldest) {
       this.#host.statistics.timedOut++;
       this.#giveBack(entry, 0);
@@ -387,8 +396,6 @@ export class WorkGroup implements Group {
     for (let entry = this.#waiting.takeDue(nowMs); entry !== null; entry = this.#waiting.takeDue(nowMs)) {
       this.#ready.push(entry);
     }
-    this.#pumping = "no";
-    this.pump();
     this.#arm(Math.min(this.#pending.oldest?.dueMs ?? Number.POSITIVE_INFINITY, this.#waiting.dueMs));
   }
 
