@@ -27,6 +27,7 @@ import type { AmqpReceiver } from "./receiver.ts";
 import { SaslDialogue } from "./sasl-dialogue.ts";
 import type { AmqpSender } from "./sender.ts";
 import { AmqpSession, sessionSettings } from "./session.ts";
+import { TIME_MAX_MS } from "./settings.ts";
 
 /** What a connection tells its listeners. `error` is null after an orderly end of ours. */
 export type AmqpConnectionEvent =
@@ -181,7 +182,8 @@ export class Wire implements TransportHandler, EngineHandler<ClientOwners> {
       maxFrameSize: settings.maxFrameSize,
       channelMax: settings.maxSessions - 1,
       idleTimeoutMs: settings.idleTimeoutMs,
-      handshakeTimeoutMs: settings.connectTimeoutMs,
+      // The attempt has a deadline of its own, which comes first.
+      handshakeTimeoutMs: Math.min(TIME_MAX_MS, settings.connectTimeoutMs + CLOSING_MS),
     });
     this.#sasl = new SaslDialogue(this.engine, settings, {
       answered: () => this.flush(),

@@ -48,13 +48,14 @@ export class Lifetime {
     if (this.#state !== "closed") this.#state = "closing";
   }
 
-  /** It is over as `end` says. `refusal` is for whoever waits for it to open, where that is more than the end tells. */
-  end(end: End, refusal?: MessagingError): void {
+  /** It is over as `end` says, or because of `ours` where we know more than that. */
+  end(end: End, ours?: MessagingError): void {
     if (this.#state === "closed") return;
-    this.#reason = endError(end);
-    this.#error = end.by === "us" && end.error === null ? null : this.#reason;
+    const reason = ours ?? endError(end);
+    this.#reason = reason;
+    this.#error = ours === undefined && end.by === "us" && end.error === null ? null : reason;
     this.#state = "closed";
-    this.#opened.reject(refusal ?? this.#reason);
+    this.#opened.reject(reason);
     this.#closed.resolve(this.#error);
   }
 

@@ -347,9 +347,11 @@ describe("attaching", () => {
 
   test("a dynamic source's address is the server's", async () => {
     const { connection, server } = await lab();
-    server.onOffer = (link) => link.accept({ source: { type: "source", address: symbol("temp-1"), dynamic: true } });
+    server.onOffer = (link) =>
+      link.accept({ source: { type: "source", address: symbol("temp-1"), dynamic: true }, properties: { p: "v" } });
     const receiver = await (await connection.createSession()).createReceiver(null, { source: { dynamic: true } });
     expect(receiver.address).toBe("temp-1");
+    expect(receiver.properties?.get("p")).toBe("v");
     await connection.close();
   });
 
