@@ -9,8 +9,6 @@ const NAMES = [
   ["publish", "polymq:publish"],
   ["deliver", "polymq:deliver"],
   ["settle", "polymq:settle"],
-  ["packetIn", "polymq:packet:in"],
-  ["packetOut", "polymq:packet:out"],
   ["warning", "polymq:warning"],
 ] as const;
 

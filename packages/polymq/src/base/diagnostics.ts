@@ -47,15 +47,6 @@ export interface SettleTrace {
   readonly error: Error | null;
 }
 
-/** Published on `polymq:packet:in` and `polymq:packet:out`: one whole packet or frame. */
-export interface PacketTrace {
-  readonly protocol: TraceProtocol;
-  readonly clientId: string;
-  /** The specification's name of it, in lower case. */
-  readonly packet: string;
-  readonly bytes: number;
-}
-
 /** Published on `polymq:warning`: something went wrong that no caller could be told of. */
 export interface WarningTrace {
   readonly component: string;
@@ -75,8 +66,6 @@ export interface Diagnostics {
   readonly publish: TraceChannel<PublishTrace>;
   readonly deliver: TraceChannel<DeliverTrace>;
   readonly settle: TraceChannel<SettleTrace>;
-  readonly packetIn: TraceChannel<PacketTrace>;
-  readonly packetOut: TraceChannel<PacketTrace>;
   readonly warning: TraceChannel<WarningTrace>;
 }
 
@@ -91,8 +80,6 @@ export function diagnostics(): Diagnostics {
     publish: channel("polymq:publish"),
     deliver: channel("polymq:deliver"),
     settle: channel("polymq:settle"),
-    packetIn: channel("polymq:packet:in"),
-    packetOut: channel("polymq:packet:out"),
     warning: channel("polymq:warning"),
   };
 }

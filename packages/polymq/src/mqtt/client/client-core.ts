@@ -1,6 +1,5 @@
 import { onAbort, raceAbort } from "../../base/abort.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
-import { type Diagnostics, diagnostics } from "../../base/diagnostics.ts";
 import { Emitter } from "../../base/emitter.ts";
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
 import type { Supervisor } from "../../supervisor/supervisor.ts";
@@ -26,6 +25,7 @@ import { StoredSession } from "./stored-session.ts";
 import { Pressure } from "./subscription.ts";
 import { type Subscriber, Subscriptions, type SubscriptionsOwner } from "./subscriptions.ts";
 import { makeSupervisor } from "./supervision.ts";
+import { Tracer } from "./tracer.ts";
 
 /**
  * The life of a client: connects, notices the end of a connection, comes back, and wires publisher, subscriptions and inbox
@@ -45,7 +45,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
   readonly #supervisor: Supervisor;
   readonly #store: StoredSession | null;
   readonly #authenticator: Authenticator | null;
-  readonly #diagnostics: Diagnostics = diagnostics();
+  readonly #tracer = new Tracer(this);
   #state: MqttClientState = "disconnected";
   #connection: Connection | null = null;
   #capabilities: ServerCapabilities | null = null;
@@ -77,10 +77,10 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
       settings.authentication === null
         ? null
         : new Authenticator(settings.authentication, platform.clock, settings.ackTimeoutMs);
-    this.events = new Emitter((error, event) => this.#warn(`a listener of ${event.type} failed`, error));
+    this.events = new Emitter((error, event) => this.#tracer.warn(`a listener of ${event.type} failed`, error));
     const topics = new TopicEncoder(platform.text);
-    this.publisher = new Publisher(settings, this, this.#session, { topics, store });
-    this.inbox = new Inbox(this, this.#session, { store, onMessage: settings.onMessage });
+    this.publisher = new Publisher(settings, this, this.#session, { topics, store, tracer: this.#tracer });
+    this.inbox = new Inbox(this, this.#session, { store, onMessage: settings.onMessage, tracer: this.#tracer });
     this.subscriptions = new Subscriptions(this, this.#session.outbound, settings.ackTimeoutMs);
     this.inbox.attach(this.subscriptions);
     const parts: ConnectionParts = {
@@ -462,25 +462,11 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
   }
 
   #trace(phase: "dialing" | "connected" | "failed" | "lost" | "closed", error: MessagingError | null): void {
-    const channel = this.#diagnostics.connect;
-    if (!channel.hasSubscribers) return;
-    channel.publish({
-      protocol: "mqtt",
-      clientId: this.#clientId,
-      server: this.#connector.server,
-      phase,
-      attempt: this.#attempt,
-      error,
-    });
+    this.#tracer.connection(phase, { server: this.#connector.server, attempt: this.#attempt }, error);
   }
 
   #background(error: MessagingError): void {
     this.events.emit({ type: "backgroundError", error });
-  }
-
-  #warn(message: string, error: unknown): void {
-    const channel = this.#diagnostics.warning;
-    if (channel.hasSubscribers) channel.publish({ component: "mqtt client", message, error });
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type SubscriptionOwner,
 } from "./subscription.ts";
 import type { Route, Subscriber, Subscriptions, Target } from "./subscriptions.ts";
+import type { Tracer } from "./tracer.ts";
 
 /** Messages kept for a subscription that may come: a resumed session sends before the application subscribes. */
 const UNCLAIMED_MAX = 1_000;
@@ -54,6 +55,7 @@ export class Inbox implements Settler, SubscriptionOwner {
   readonly #owner: InboxOwner;
   readonly #session: SessionState<ClientItem>;
   readonly #store: StoreWriter | null;
+  readonly #tracer: Tracer;
   /** Takes what no subscription matches, where the application wants it. */
   readonly #fallback: MqttSubscription | null;
   #subscriptions: Subscriptions | null = null;
@@ -72,11 +74,16 @@ export class Inbox implements Settler, SubscriptionOwner {
   constructor(
     owner: InboxOwner,
     session: SessionState<ClientItem>,
-    options: { readonly store: StoreWriter | null; readonly onMessage: MessageHandler | null },
+    options: {
+      readonly store: StoreWriter | null;
+      readonly onMessage: MessageHandler | null;
+      readonly tracer: Tracer;
+    },
   ) {
     this.#owner = owner;
     this.#session = session;
     this.#store = options.store;
+    this.#tracer = options.tracer;
     this.#fallback =
       options.onMessage === null ? null : new MqttSubscription(this, [], { ...FALLBACK, handler: options.onMessage });
   }
@@ -122,6 +129,7 @@ export class Inbox implements Settler, SubscriptionOwner {
   ): void {
     const payload = buffer.subarray(head.payloadStart, head.payloadEnd);
     const message = new MqttMessage(topic.topic, payload, head, properties, ticket, this);
+    if (this.#tracer.deliver.hasSubscribers) this.#tracer.delivered(topic.topic, payload.length, head.packetId);
     const subscriptions = this.#subscriptions;
     if (subscriptions === null) return;
     const { targets, queue } = subscriptions.route(topic);
@@ -146,7 +154,9 @@ export class Inbox implements Settler, SubscriptionOwner {
     const inbound = this.#session.inbound;
     const store = this.#store;
     if (store === null || message.qos !== 2 || reasonCode >= 0x80) {
-      return inbound.settle(message.ticket, reasonCode, lasting);
+      const settled = inbound.settle(message.ticket, reasonCode, lasting);
+      if (settled && this.#tracer.settle.hasSubscribers) this.#traceSettled(message, reasonCode);
+      return settled;
     }
     const ticket = message.ticket;
     if (this.#storing.has(ticket) || !inbound.isOpen(ticket)) return false;
@@ -154,7 +164,9 @@ export class Inbox implements Settler, SubscriptionOwner {
     store.write({ op: "putReceived", packetId: message.packetId }, (error) => {
       this.#storing.delete(ticket);
       if (error === null) {
-        inbound.settle(ticket, reasonCode);
+        if (inbound.settle(ticket, reasonCode) && this.#tracer.settle.hasSubscribers) {
+          this.#traceSettled(message, reasonCode);
+        }
         return;
       }
       // Not acknowledged before it is stored. The server repeats it on the next connection: by then it must be noted.
@@ -170,7 +182,11 @@ export class Inbox implements Settler, SubscriptionOwner {
   }
 
   withhold(message: MqttMessage): boolean {
-    return message.ticket >= 0 && this.#session.inbound.withhold(message.ticket);
+    const withheld = message.ticket >= 0 && this.#session.inbound.withhold(message.ticket);
+    if (withheld && this.#tracer.settle.hasSubscribers) {
+      this.#tracer.settled("in", message.packetId, "released", null);
+    }
+    return withheld;
   }
 
   refuse(message: MqttMessage): void {
@@ -204,6 +220,10 @@ export class Inbox implements Settler, SubscriptionOwner {
     return this.queues?.deliver(message, wanted) === true;
   }
 
+  #traceSettled(message: MqttMessage, reasonCode: number): void {
+    this.#tracer.settled("in", message.packetId, reasonCode < 0x80 ? "accepted" : "rejected", null);
+  }
+
   #deliverTo(targets: readonly Target[], message: MqttMessage): void {
     const chosen = selectTargets(targets, message.subscriptionIdentifiers);
     if (chosen.length === 0) return this.#unmatched(message);
@@ -235,6 +255,7 @@ export class Inbox implements Settler, SubscriptionOwner {
 const FALLBACK: Omit<ConsumeSettings, "handler"> = {
   concurrency: 1,
   highWaterMark: 256,
+  highWaterMarkBytes: 16_777_216,
   overflow: "pause",
   ack: "auto",
   whenHandlerFails: "withhold",

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { ConnectTrace, WarningTrace } from "../../base/diagnostics.ts";
 import { connected, setup } from "./client-setup.test-support.ts";
 import type { MqttClientEvent } from "./events.ts";
+import type { MqttMessage } from "./message.ts";
 
 describe("events", () => {
   test("tell a life from the first connect to the end, in order", async () => {
@@ -160,5 +161,66 @@ describe("diagnostics", () => {
     });
     expect(traces[4]?.error).toMatchObject({ code: "ERR_CONNECTION_LOST" });
     expect(JSON.stringify(traces)).not.toContain("secret");
+  });
+
+  /** What comes on a channel while `run` does its work. */
+  async function traced(name: string, run: () => Promise<void>): Promise<unknown[]> {
+    const traces: unknown[] = [];
+    const listen = (message: unknown): void => void traces.push(message);
+    subscribeChannel(name, listen);
+    await run();
+    unsubscribeChannel(name, listen);
+    return traces;
+  }
+
+  test("polymq:publish tells each message handed to a connection", async () => {
+    const stage = await connected();
+    const traces = await traced("polymq:publish", async () => {
+      await stage.now(stage.client.publish("a", "12"));
+      await stage.now(stage.client.publish("b", "345", { qos: 1 }));
+    });
+    await stage.now(stage.client.publish("unheard", "6"));
+    const about = { protocol: "mqtt", clientId: "c" };
+    expect(traces).toEqual([
+      { ...about, address: "a", payloadBytes: 2, deliveryId: 0 },
+      { ...about, address: "b", payloadBytes: 3, deliveryId: 1 },
+    ]);
+    await stage.finish();
+  });
+
+  test("polymq:deliver tells each message that came in", async () => {
+    const stage = await connected();
+    await stage.now(stage.client.subscribe("t", { qos: 1, handler: () => undefined }));
+    const traces = await traced("polymq:deliver", async () => {
+      stage.link.publish("t", "12", { qos: 1 });
+      await stage.clock.settle();
+    });
+    expect(traces).toEqual([{ protocol: "mqtt", clientId: "c", address: "t", payloadBytes: 2, deliveryId: 1 }]);
+    await stage.finish();
+  });
+
+  test("polymq:settle tells how each message ended, in both directions", async () => {
+    const stage = await connected({
+      protocolVersion: 5,
+      server: { onMessage: ({ topic }) => (topic === "no" ? 0x87 : 0) },
+    });
+    const handler = (message: MqttMessage): void => {
+      if (message.text() === "bad") throw new Error("the handler fails");
+    };
+    await stage.now(stage.client.subscribe("t", { qos: 1, handler }));
+    const traces = await traced("polymq:settle", async () => {
+      await stage.now(stage.client.publish("yes", "1", { qos: 1 }));
+      await stage.refused(stage.client.publish("no", "2", { qos: 1 }), "ERR_PUBLISH_REJECTED");
+      stage.link.publish("t", "good", { qos: 1 });
+      stage.link.publish("t", "bad", { qos: 1 });
+      await stage.clock.settle();
+    });
+    expect(traces).toMatchObject([
+      { direction: "out", outcome: "accepted", error: null },
+      { direction: "out", outcome: "rejected", error: { code: "ERR_PUBLISH_REJECTED", peer: { code: 0x87 } } },
+      { direction: "in", outcome: "accepted", error: null },
+      { direction: "in", outcome: "released", error: null },
+    ]);
+    await stage.finish();
   });
 });

@@ -294,6 +294,20 @@ describe("SUBACK", () => {
 });
 
 describe("unsubscribe", () => {
+  test("unsubscribe gives up waiting when its signal fires; the subscription has ended all the same", async () => {
+    const stage = await connected({ server: { onUnsubscribe: () => null } });
+    const subscription = await stage.now(stage.client.subscribe("a"));
+    const abort = new AbortController();
+    const ending = stage.promises.track(stage.client.unsubscribe("a", { signal: abort.signal }));
+    await stage.clock.settle();
+    abort.abort();
+    await stage.refused(ending, "ERR_ABORTED");
+    expect(subscription.ended).toBe(true);
+    expect(stage.link.take("unsubscribe")).toHaveLength(1);
+    await stage.refused(stage.client.unsubscribe("a", { signal: AbortSignal.abort() }), "ERR_ABORTED");
+    await stage.finish();
+  });
+
   test("ends every subscription to the filter and tells the server's codes [MQTT-3.10.3-2] [MQTT3-3.10.3-2]", async () => {
     const stage = await connected({ protocolVersion: 5 });
     const one = await stage.now(stage.client.subscribe("a"));

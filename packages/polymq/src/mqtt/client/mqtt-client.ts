@@ -1,4 +1,4 @@
-import { abortedError } from "../../base/abort.ts";
+import { abortedError, raceAbort } from "../../base/abort.ts";
 import type { EventOf, EventStream } from "../../base/emitter.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { given } from "../../base/option-rules.ts";
@@ -214,15 +214,18 @@ export class MqttClientBase implements AsyncDisposable {
 
   /**
    * Ends every subscription to these filters. Resolves with the server's reason codes (none with MQTT 3.1.1); 0x11 says that
-   * there was no such subscription.
-   * @throws {MessagingError} ERR_UNSUBSCRIBE_FAILED, ERR_INVALID_TOPIC, ERR_NOT_CONNECTED, ERR_TIMEOUT
+   * there was no such subscription. When `signal` fires, only the wait for the server's answer ends.
+   * @throws {MessagingError} ERR_UNSUBSCRIBE_FAILED, ERR_INVALID_TOPIC, ERR_NOT_CONNECTED, ERR_TIMEOUT, ERR_ABORTED
    */
-  async unsubscribe(filters: string | readonly string[]): Promise<readonly number[]> {
+  async unsubscribe(
+    filters: string | readonly string[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly number[]> {
     const list = typeof filters === "string" ? [filters] : [...filters];
     if (list.length === 0) throw new MessagingError("ERR_INVALID_TOPIC", "at least one topic filter is needed");
     for (const filter of list) checkTopic(validateTopicFilter(filter));
-    this.#checkUsable(undefined);
-    return await this.#core.subscriptions.removeFilters(list);
+    this.#checkUsable(options.signal);
+    return await raceAbort(this.#core.subscriptions.removeFilters(list), options.signal);
   }
 
   /**

@@ -14,6 +14,7 @@ import { type ClientItem, PendingPublish, PUBLISHED, type PublishResult, type Re
 import { Resender } from "./resender.ts";
 import type { StoreWriter } from "./store-writer.ts";
 import { StoredLane } from "./stored-lane.ts";
+import type { Tracer } from "./tracer.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 /** What a publisher needs to know and tell. */
@@ -39,6 +40,7 @@ export class Publisher {
   readonly #inflight: Inflight;
   readonly #stored: StoredLane | null;
   readonly #resender: Resender;
+  readonly #tracer: Tracer;
   #draining = false;
   readonly #scratch = new PendingPublish("", new Uint8Array(0), 0, false, null);
   readonly #done: Promise<PublishResult> = Promise.resolve(PUBLISHED);
@@ -48,18 +50,19 @@ export class Publisher {
     settings: Settings,
     owner: PublisherOwner,
     session: SessionState<ClientItem>,
-    shared: { readonly topics: TopicEncoder; readonly store: StoreWriter | null },
+    shared: { readonly topics: TopicEncoder; readonly store: StoreWriter | null; readonly tracer: Tracer },
   ) {
-    const { topics, store } = shared;
+    const { topics, store, tracer } = shared;
     const outbound = session.outbound;
     this.#settings = settings;
     this.#owner = owner;
     this.#session = session;
     this.#topics = topics;
+    this.#tracer = tracer;
     this.#waiting = new WaitingLine(settings.waitingMessagesMax, settings.waitingBytesMax);
     const fail = (item: PendingPublish, error: Error): void => this.#settleError(item, error);
     this.#admission = new Admission(settings, owner, this.#waiting, fail);
-    const inflight = new Inflight(outbound, store === null ? "reused" : "kept");
+    const inflight = new Inflight(outbound, store === null ? "reused" : "kept", tracer);
     this.#inflight = inflight;
     this.#stored =
       store === null
@@ -118,6 +121,7 @@ export class Publisher {
     const scratch = this.#scratch;
     scratch.retain = retain;
     link.engine.sendPublish(scratch, topic, topicBytes, payload, block);
+    if (this.#tracer.publish.hasSubscribers) this.#tracer.published(topic, payload.length, 0);
     return this.#done;
   }
 
@@ -249,6 +253,7 @@ export class Publisher {
       const topicBytes = this.#topics.encode(item.topic);
       if (item.qos === 0) {
         link.engine.sendPublish(item, item.topic, topicBytes, item.payload, item.block);
+        if (this.#tracer.publish.hasSubscribers) this.#tracer.published(item.topic, item.payload.length, 0);
         this.#inflight.complete(link, item, 0, null);
       } else if (this.#stored !== null) this.#stored.send(link, item);
       else {

@@ -32,6 +32,8 @@ export interface SubscribeOptions extends FilterOptions {
   readonly concurrency?: number;
   /** Messages that may wait for the handler or reader. Default 256. */
   readonly highWaterMark?: number;
+  /** Bytes of their payloads. Default 16 MiB. */
+  readonly highWaterMarkBytes?: number;
   /** What a full buffer does: stop reading from the connection, or drop a message. Default `pause`. */
   readonly overflow?: Overflow;
   /** `auto`: acknowledged when the handler's promise resolves, or the next message is asked for. Default `auto`. */
@@ -80,10 +82,11 @@ export function checkSubscribe(input: SubscribeInput, options: SubscribeOptions)
   const { handler, userProperties } = options;
   if (handler !== undefined && typeof handler !== "function") throw invalid("handler must be a function");
   const source: OptionSource = { code: CODE, options };
-  const { subscriptionIdentifier, concurrency, highWaterMark } = numbersOf(source, {
+  const { subscriptionIdentifier, ...numbers } = numbersOf(source, {
     subscriptionIdentifier: [1, IDENTIFIER_MAX, 1],
     concurrency: [1, 65_535, 1],
     highWaterMark: [1, 1_000_000, 256],
+    highWaterMarkBytes: [1, Number.MAX_SAFE_INTEGER, 16_777_216],
   });
   const { partial, ...words } = wordsOf(source, {
     partial: ["reject", "allow"],
@@ -95,7 +98,7 @@ export function checkSubscribe(input: SubscribeInput, options: SubscribeOptions)
     filters,
     identifier: options.subscriptionIdentifier === undefined ? null : subscriptionIdentifier,
     userProperties: userProperties === undefined ? null : toUserProperties(userProperties),
-    consume: { handler: handler ?? null, concurrency, highWaterMark, ...words },
+    consume: { handler: handler ?? null, ...numbers, ...words },
     partial,
     queueProperties: null,
   };

@@ -16,9 +16,15 @@ export interface ConsumeSettings<M = MqttMessage> {
   readonly handler: MessageHandler<M> | null;
   readonly concurrency: number;
   readonly highWaterMark: number;
+  readonly highWaterMarkBytes: number;
   readonly overflow: Overflow;
   readonly ack: "auto" | "manual";
   readonly whenHandlerFails: "withhold" | "ack" | "reject";
+}
+
+/** What a message in a buffer counts for. */
+interface Sized {
+  readonly payload: Uint8Array;
 }
 
 /** How full a buffer is. */
@@ -33,11 +39,11 @@ export const Pressure = {
 /** One of {@link Pressure}. */
 export type Pressure = (typeof Pressure)[keyof typeof Pressure];
 
-/** How many times the high-water mark a buffer may hold while answers are awaited. */
+/** How many times its high-water marks a buffer may hold while answers are awaited. */
 const HARD_FACTOR = 8;
 
 /** What a subscription needs from its client. */
-export interface SubscriptionOwner<M = MqttMessage> {
+export interface SubscriptionOwner<M extends Sized = MqttMessage> {
   /** The subscription is done with a message whose acknowledgement is automatic. */
   done(message: M): void;
   /** The message is to be left unacknowledged. */
@@ -60,14 +66,16 @@ export interface SubscribedFilter {
 
 /**
  * One `subscribe` call's messages: either a handler gets them, or they are read with `for await`. Messages wait in a buffer;
- * at `highWaterMark` the overflow policy decides (with `pause`, what was read from the connection already still comes in). With
+ * at `highWaterMark` or `highWaterMarkBytes` the overflow policy decides (with `pause`, what was read from the connection already still comes in). With
  * automatic acknowledgement a message read by `for await` is acknowledged when the next one is asked for; leaving the loop
  * unsubscribes, and leaves the message that was being handled unacknowledged unless `ack()` was called on it.
  */
-export class MqttSubscription<M = MqttMessage> implements AsyncIterable<M>, AsyncDisposable {
+export class MqttSubscription<M extends Sized = MqttMessage> implements AsyncIterable<M>, AsyncDisposable {
   readonly #owner: SubscriptionOwner<M>;
   readonly #consume: ConsumeSettings<M>;
   readonly #buffer = new Deque<M>();
+  /** Payloads in the buffer. */
+  #bytes = 0;
   readonly #readers = new Deque<Deferred<IteratorResult<M, undefined>>>();
   #filters: readonly SubscribedFilter[];
   #running = 0;
@@ -103,6 +111,11 @@ export class MqttSubscription<M = MqttMessage> implements AsyncIterable<M>, Asyn
   /** Messages that wait in the buffer now. */
   get buffered(): number {
     return this.#buffer.length;
+  }
+
+  /** Bytes of their payloads. */
+  get bufferedBytes(): number {
+    return this.#bytes;
   }
 
   /** True once nothing will be delivered any more. */
@@ -183,7 +196,7 @@ export class MqttSubscription<M = MqttMessage> implements AsyncIterable<M>, Asyn
   /** Takes out what waits in the buffer. @internal */
   clear(): M[] {
     const all: M[] = [];
-    for (let message = this.#buffer.shift(); message !== undefined; message = this.#buffer.shift()) all.push(message);
+    for (let message = this.#take(); message !== undefined; message = this.#take()) all.push(message);
     this.#measure();
     this.#wakeDrained();
     return all;
@@ -201,7 +214,7 @@ export class MqttSubscription<M = MqttMessage> implements AsyncIterable<M>, Asyn
   }
 
   #read(): Promise<IteratorResult<M, undefined>> {
-    const message = this.#buffer.shift();
+    const message = this.#take();
     if (message !== undefined) {
       this.#measure();
       return Promise.resolve({ done: false, value: message });
@@ -257,7 +270,7 @@ export class MqttSubscription<M = MqttMessage> implements AsyncIterable<M>, Asyn
     const handler = this.#consume.handler;
     this.#pumping = true;
     while (handler !== null && this.#running < this.#consume.concurrency) {
-      const next = this.#buffer.shift();
+      const next = this.#take();
       if (next === undefined) break;
       this.#measure();
       this.#handle(next, handler);
@@ -266,13 +279,33 @@ export class MqttSubscription<M = MqttMessage> implements AsyncIterable<M>, Asyn
   }
 
   #store(message: M): void {
-    if (this.#buffer.length >= this.#consume.highWaterMark && this.#consume.overflow !== "pause") {
-      const dropped = this.#consume.overflow === "dropNewest" ? message : this.#buffer.shift();
-      if (dropped !== undefined) this.#drop(dropped);
-      if (dropped === message) return;
-    }
+    const { overflow } = this.#consume;
+    if (overflow === "dropNewest" && !this.#fits(message)) return this.#drop(message);
+    if (overflow === "dropOldest") this.#makeRoom(message);
     this.#buffer.push(message);
+    this.#bytes += message.payload.length;
     this.#measure();
+  }
+
+  #take(): M | undefined {
+    const message = this.#buffer.shift();
+    if (message !== undefined) this.#bytes -= message.payload.length;
+    return message;
+  }
+
+  /** An empty buffer takes any message: one above the limit of bytes could never come through otherwise. */
+  #fits(message: M): boolean {
+    const { highWaterMark, highWaterMarkBytes } = this.#consume;
+    const length = this.#buffer.length;
+    if (length === 0) return true;
+    return length < highWaterMark && this.#bytes + message.payload.length <= highWaterMarkBytes;
+  }
+
+  #makeRoom(message: M): void {
+    while (!this.#fits(message)) {
+      const oldest = this.#take();
+      if (oldest !== undefined) this.#drop(oldest);
+    }
   }
 
   #drop(message: M): void {
@@ -281,15 +314,16 @@ export class MqttSubscription<M = MqttMessage> implements AsyncIterable<M>, Asyn
     this.#owner.done(message);
   }
 
-  /** Tells the owner how full the buffer is; it is relieved at half of the high-water mark. */
+  /** Tells the owner how full the buffer is; it is relieved at half of the high-water marks. */
   #measure(): void {
-    if (this.#consume.overflow !== "pause") return;
-    const length = this.#buffer.length;
-    const mark = this.#consume.highWaterMark;
+    const { overflow, highWaterMark, highWaterMarkBytes } = this.#consume;
+    if (overflow !== "pause") return;
+    // By whichever of the two limits is nearer.
+    const fill = Math.max(this.#buffer.length / highWaterMark, this.#bytes / highWaterMarkBytes);
     let pressure = this.#pressure;
-    if (length >= mark * HARD_FACTOR) pressure = Pressure.Hard;
-    else if (length >= mark) pressure = pressure === Pressure.Hard ? pressure : Pressure.Soft;
-    else if (length <= mark >> 1) pressure = Pressure.None;
+    if (fill >= HARD_FACTOR) pressure = Pressure.Hard;
+    else if (fill >= 1) pressure = pressure === Pressure.Hard ? pressure : Pressure.Soft;
+    else if (fill <= 0.5) pressure = Pressure.None;
     if (pressure === this.#pressure) return;
     this.#pressure = pressure;
     this.#owner.pressure(this, pressure);

@@ -129,6 +129,7 @@ export function checkQueue(
       handler: handler ?? null,
       concurrency,
       highWaterMark: prefetch,
+      highWaterMarkBytes: 16_777_216,
       overflow: "pause",
       ack: ack === "auto" ? ack : "manual",
       whenHandlerFails: whenHandlerFails === "nack" ? "withhold" : whenHandlerFails,
