@@ -1,4 +1,4 @@
-import { onAbort, raceAbort } from "../../base/abort.ts";
+import { onAbort, raceAbort, throwIfAborted } from "../../base/abort.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
 import { Emitter } from "../../base/emitter.ts";
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
@@ -148,13 +148,15 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     if (this.#state === "closed") throw new MessagingError("ERR_CLIENT_CLOSED", "the client is closed");
     if (this.#state !== "disconnected")
       throw new MessagingError("ERR_ALREADY_CONNECTED", `the client is ${this.#state}`);
-    this.#enter("connecting");
     this.#attempt = 0;
     // The caller's signal ends this call, not the connection that comes of it.
     const call = new AbortController();
     this.#connecting = call;
+    // It can be aborted from here on, by a listener of the new state too.
+    this.#enter("connecting");
     const release = onAbort(signal, () => call.abort(signal?.reason));
     try {
+      throwIfAborted(call.signal);
       await raceAbort(this.#restore(), call.signal);
       await this.#supervisor.start(call.signal);
     } catch (cause) {
