@@ -153,6 +153,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     const call = new AbortController();
     this.#connecting = call;
     // It can be aborted from here on, by a listener of the new state too.
+    this.subscriptions.interrupt(null);
     this.#enter("connecting");
     const release = onAbort(signal, () => call.abort(signal?.reason));
     try {
@@ -164,6 +165,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
       if (this.#connecting === call && this.state === "connecting") {
         this.#enter("disconnected");
         this.#failAll(error);
+        this.subscriptions.interrupt(error);
       }
       throw error;
     } finally {
@@ -328,11 +330,14 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     this.#reconsiderReading();
   }
 
-  unsubscribe(subscription: Subscriber): Promise<void> {
-    if (this.availability() === "online" || this.availability() === "offline")
-      return this.subscriptions.remove(subscription);
-    subscription.end();
-    return Promise.resolve();
+  async unsubscribe(subscription: Subscriber): Promise<void> {
+    const availability = this.availability();
+    if (availability !== "online" && availability !== "offline") return subscription.end();
+    const lost = deferred<void>();
+    const stop = this.events.once("connectionLost", () => lost.resolve());
+    // Nobody knows when there is a connection again: what the server is to be told then keeps no caller.
+    if (availability === "offline") lost.resolve();
+    await Promise.race([this.subscriptions.remove(subscription), lost.promise]).finally(stop);
   }
 
   storeFailed(error: MessagingError): void {
@@ -353,6 +358,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     if (this.#state !== "reconnecting" && !this.#draining) return;
     if (!this.#draining) this.#enter("disconnected");
     this.#failAll(error);
+    this.subscriptions.interrupt(error);
     this.events.emit({ type: "reconnectFailed", error });
   }
 

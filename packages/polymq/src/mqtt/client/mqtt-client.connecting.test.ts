@@ -6,7 +6,7 @@ test.each(["destroy", "close", "disconnect"] as const)(
   async (end) => {
     const stage = setup();
     stage.client.on("state", ({ state }) => {
-      if (state === "connecting") stage.promises.track(stage.client[end]());
+      if (state === "connecting") void stage.promises.track(stage.client[end]());
     });
     await stage.refused(stage.client.connect(), "ERR_ABORTED");
     await stage.clock.advance(1_000);

@@ -343,7 +343,8 @@ export class MqttClientBase implements AsyncDisposable {
 
   /**
    * Ends the connection with a DISCONNECT and allows `connect()` again. Publishes that are not acknowledged are rejected with
-   * `ERR_NOT_CONNECTED`; in a session that lasts they are sent again by the next `connect()`.
+   * `ERR_NOT_CONNECTED`; in a session that lasts they are sent again by the next `connect()`. Subscriptions stay, and loops that read
+   * them wait: the next `connect()` goes on with them.
    */
   async disconnect(options: DisconnectOptions = {}): Promise<void> {
     const { reasonCode = 0, sessionExpirySeconds, reasonString, userProperties } = options;
@@ -358,10 +359,15 @@ export class MqttClientBase implements AsyncDisposable {
 
   /**
    * Closes for good: refuses new publishes, waits for those under way and for running handlers, at most `timeoutMs`, then ends
-   * the connection. Resolves when all is closed; never rejects. What is left over is rejected with `ERR_CLIENT_CLOSED`.
+   * the connection. Resolves when all is closed. What is left over is rejected with `ERR_CLIENT_CLOSED`.
+   * @throws {MessagingError} ERR_INVALID_ARGUMENT for a `timeoutMs` that is not from 0 to 2,147,483,647, and then nothing is closed
    */
   async close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    await this.#core.close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
+    const timeoutMs = options?.timeoutMs ?? CLOSE_TIMEOUT_MS;
+    if (!(timeoutMs >= 0 && timeoutMs <= TIMER_MAX_MS)) {
+      throw new MessagingError("ERR_INVALID_ARGUMENT", `timeoutMs must be from 0 to ${TIMER_MAX_MS}`);
+    }
+    await this.#core.close(timeoutMs);
     this.#requester.failAll(new MessagingError("ERR_CLIENT_CLOSED", "the client was closed"));
   }
 
@@ -423,6 +429,7 @@ export class MqttClientBase implements AsyncDisposable {
     const core = this.#core;
     const bytes = payload instanceof Uint8Array ? payload : this.#encode(payload);
     if (options === undefined) return core.publisher.publish(topic, bytes, 0, false, null, undefined);
+    if (typeof options !== "object" || options === null) throw invalidMessage("options must be an object");
     const qos = options.qos ?? 0;
     checkQoS(qos);
     const block = options.properties === undefined ? null : this.#encodeProperties(options.properties);

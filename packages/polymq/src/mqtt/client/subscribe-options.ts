@@ -77,6 +77,7 @@ const CODE = "ERR_INVALID_SUBSCRIBE_OPTION";
  * @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_QOS, ERR_INVALID_SUBSCRIBE_OPTION
  */
 export function checkSubscribe(input: SubscribeInput, options: SubscribeOptions): CheckedSubscribe {
+  if (typeof options !== "object" || options === null) throw invalid("options must be an object");
   const filters = filtersOf(input, options);
   if (filters.length === 0) throw invalid("at least one topic filter is needed");
   const { handler, userProperties } = options;

@@ -68,7 +68,8 @@ export interface SubscribedFilter {
  * One `subscribe` call's messages: either a handler gets them, or they are read with `for await`. Messages wait in a buffer;
  * at `highWaterMark` or `highWaterMarkBytes` the overflow policy decides (with `pause`, what was read from the connection already still comes in). With
  * automatic acknowledgement a message read by `for await` is acknowledged when the next one is asked for; leaving the loop
- * unsubscribes, and leaves the message that was being handled unacknowledged unless `ack()` was called on it.
+ * unsubscribes, and leaves the message that was being handled unacknowledged unless `ack()` was called on it. When the client has given
+ * up reconnecting, reading rejects with the error of `reconnectFailed`; after the next `connect()` a new loop goes on.
  */
 export class MqttSubscription<M extends Sized = MqttMessage> implements AsyncIterable<M>, AsyncDisposable {
   readonly #owner: SubscriptionOwner<M>;
@@ -82,6 +83,8 @@ export class MqttSubscription<M extends Sized = MqttMessage> implements AsyncIte
   #pumping = false;
   #pressure: Pressure = Pressure.None;
   #ended = false;
+  /** Why nothing will come until the client is told to connect again. */
+  #interrupted: Error | null = null;
   #received = 0;
   #dropped = 0;
   readonly #drainWaiters: (() => void)[] = [];
@@ -123,7 +126,10 @@ export class MqttSubscription<M extends Sized = MqttMessage> implements AsyncIte
     return this.#ended;
   }
 
-  /** Ends the subscription: no further messages; resolves when the server has confirmed. Buffered messages stay unacknowledged. */
+  /**
+   * Ends the subscription: no further messages. Resolves when the server has confirmed, without a connection at once: the server is told on the
+   * next one. Buffered messages stay unacknowledged.
+   */
   unsubscribe(): Promise<void> {
     return this.#owner.unsubscribe(this);
   }
@@ -202,6 +208,13 @@ export class MqttSubscription<M extends Sized = MqttMessage> implements AsyncIte
     return all;
   }
 
+  /** Waiting and later readers are rejected, until it is called with null. @internal */
+  interrupt(error: Error | null): void {
+    this.#interrupted = error;
+    if (error === null) return;
+    for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift()) reader.reject(error);
+  }
+
   /** Resolves when no handler runs and nothing is buffered. @internal */
   drained(): Promise<void> {
     if (this.#idle) return Promise.resolve();
@@ -220,6 +233,7 @@ export class MqttSubscription<M extends Sized = MqttMessage> implements AsyncIte
       return Promise.resolve({ done: false, value: message });
     }
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    if (this.#interrupted !== null) return Promise.reject(this.#interrupted);
     const reader = deferred<IteratorResult<M, undefined>>();
     this.#readers.push(reader);
     return reader.promise;

@@ -32,6 +32,7 @@ export interface Route {
 export interface Subscriber {
   granted(filters: readonly { readonly filter: string }[], reasonCodes: readonly number[]): void;
   end(): void;
+  interrupt(error: MessagingError | null): void;
   drained(): Promise<void>;
 }
 
@@ -197,6 +198,11 @@ export class Subscriptions {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const request of waiting) request.settle.failed(error);
+  }
+
+  /** Reading rejects with `error` until there is hope of a connection again, which null says. */
+  interrupt(error: MessagingError | null): void {
+    for (const { subscription } of this.#registrations) subscription.interrupt(error);
   }
 
   /** Ends all subscriptions without a word to the server. */
