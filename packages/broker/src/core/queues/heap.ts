@@ -31,6 +31,12 @@ export class Heap<T> {
     items[at] = item;
   }
 
+  /** Keeps what `isWanted` says, in O(n log n). */
+  keep(isWanted: (item: T) => boolean): void {
+    const items = this.#items.splice(0);
+    for (let i = 0; i < items.length; i++) if (isWanted(items[i] as T)) this.push(items[i] as T);
+  }
+
   pop(): T | undefined {
     const items = this.#items;
     const top = items[0];

@@ -144,11 +144,11 @@ export class QueueDirectory implements QueueRestorer {
     const id = groupIdOf(name, request.filter);
     const existing = queue.groups.get(id);
     if (existing !== undefined) {
-      if (existing.mode === mode) return existing;
-      throw new MessagingError(
-        "ERR_QUEUE_MODE_MISMATCH",
-        `group ${id} of queue ${queue.name} is in ${existing.mode} mode`,
-      );
+      // "@" may be in a name as well: two pairs of name and filter can make one id.
+      const isOther = existing.filter.text !== request.filter;
+      if (existing.mode === mode && !isOther) return existing;
+      const how = isOther ? "has another filter" : `is in ${existing.mode} mode`;
+      throw new MessagingError("ERR_QUEUE_MODE_MISMATCH", `group ${id} of queue ${queue.name} ${how}`);
     }
     if (mode === "stream" && queue.settings.kind !== "stream") {
       throw new MessagingError("ERR_QUEUE_MODE_MISMATCH", `queue ${queue.name} is no stream`);

@@ -29,6 +29,13 @@ export class ReadyLine {
 /** Messages to be delivered again later, by the time at which they are due. */
 export class WaitingLine {
   readonly #heap = new Heap<Pending>(isDueBefore);
+  /** At this length the settled ones are sorted out, so that at most about half of the line is theirs. */
+  #sortOutAt = LENGTH_MIN;
+
+  /** Those that wait, and some that were settled meanwhile. */
+  get length(): number {
+    return this.#heap.length;
+  }
 
   /** When the next one is due, or Infinity. */
   get dueMs(): number {
@@ -38,6 +45,9 @@ export class WaitingLine {
   push(entry: Pending): void {
     entry.state = "waiting";
     this.#heap.push(entry);
+    if (this.#heap.length < this.#sortOutAt) return;
+    this.#heap.keep(isWaiting);
+    this.#sortOutAt = Math.max(LENGTH_MIN, 2 * this.#heap.length);
   }
 
   /** Takes the next one that is due, or null. */
@@ -56,6 +66,13 @@ export class WaitingLine {
     }
     return top;
   }
+}
+
+/** Shorter lines are not sorted out. */
+const LENGTH_MIN = 128;
+
+function isWaiting(entry: Pending): boolean {
+  return entry.state === "waiting";
 }
 
 function standsBefore(a: Pending, b: Pending): boolean {

@@ -381,3 +381,26 @@ describe("inside a delivery", () => {
     expect([consumer.texts, consumer.cancelled, scene.errors]).toEqual([["a"], ["queue-deleted"], []]);
   });
 });
+
+test("a consumer that returns every message at once, without a limit of deliveries, keeps nobody else waiting", () => {
+  const scene = new QueueScene();
+  scene.hub.queues.declare({ name: "q", deliveryLimit: 0 });
+  scene.publish("q", "a");
+  const consumer = new TestConsumer("c", 1_000_000);
+  const subscription = scene.hub.queues.subscribe("q", { consumer, group: "g" });
+  consumer.onDelivery = ({ offset }) => {
+    if (consumer.got.length < 10_000) subscription.settle(offset, { is: "nack" });
+  };
+  subscription.wake();
+  expect(consumer.got.length).toBeLessThan(10_000);
+  scene.run();
+  expect(consumer.got.length).toBe(10_000);
+});
+
+test("a group is not taken for another one whose name and filter together read the same", () => {
+  const scene = new QueueScene();
+  scene.consume("q", "g", { filter: "a" });
+  expect(() => scene.consume("q", "g@a")).toThrow(expect.objectContaining({ code: "ERR_QUEUE_MODE_MISMATCH" }));
+  scene.consume("q", "h@a");
+  expect(() => scene.consume("q", "h", { filter: "a" })).toThrow(/another filter/);
+});

@@ -105,17 +105,19 @@ export class WorkGroup implements Group {
     }
     if (this.members.list.length === 0) return;
     const { clock } = this.#host;
+    let left = RUN_MAX;
     do {
       this.#pumping = "yes";
       this.#nowMs = clock.nowMs();
       this.#epochMs = clock.epochMs();
       try {
         this.#takeBackDue();
-        this.#run();
+        left = this.#run(left);
       } catch (error) {
         this.#host.onError(error);
       }
-    } while ((this.#pumping as string) === "again");
+      // Without `left`, a consumer that returns every message inside its delivery would never let go.
+    } while ((this.#pumping as string) === "again" && left > 0);
     this.#pumping = "no";
     this.#message = null;
   }
@@ -192,16 +194,18 @@ export class WorkGroup implements Group {
     this.members.list.length = 0;
   }
 
-  #run(): void {
+  /** Delivers up to `max` messages and returns how many more it may; at 0 the rest has its turn later. */
+  #run(max: number): number {
     const { members } = this;
-    for (let delivered = 0; delivered < RUN_MAX; delivered++) {
+    for (let left = max; left > 0; left--) {
       const member = members.next();
-      if (member === null) return;
+      if (member === null) return left;
       const entry = this.#take();
-      if (entry === null) return;
+      if (entry === null) return left;
       this.#deliver(entry, member);
     }
     this.#goOnLater();
+    return 0;
   }
 
   #goOnLater(): void {

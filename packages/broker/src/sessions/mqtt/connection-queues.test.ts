@@ -256,6 +256,20 @@ test("a message that its consumer cannot take goes to the dead letters when it w
   expect(scene.errors).toEqual([]);
 });
 
+test("a message that its consumer cannot take is tried now and then where there is no limit of deliveries, and the broker serves others", async () => {
+  const scene = new Scene();
+  scene.hub.queues.declare({ name: "q", deliveryLimit: 0 });
+  const client = await scene.client("a", { properties: { maximumPacketSize: 200 } });
+  await client.send(consume("$queue/q"));
+  const from = await scene.client("from");
+  await from.publish("$queue/q", "x".repeat(300), { qos: 1 });
+  expect(scene.hub.queues.get("q")?.statistics.delivered).toBe(6);
+  const other = await scene.client("other");
+  await other.send(consume("$queue/q", "a"));
+  await scene.clock.advance(2_000);
+  expect(other.one("publish").topic).toBe("$queue/q");
+});
+
 test("a stream can be read at QoS 0: a message counts as read when it is sent", async () => {
   const scene = new Scene();
   scene.hub.queues.declare({ name: "s", kind: "stream" });

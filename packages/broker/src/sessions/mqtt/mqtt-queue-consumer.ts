@@ -81,10 +81,10 @@ export class MqttQueueConsumer implements QueueConsumer {
     if (item.qos === 1) this.#open.add(item.offset, item);
     if (isStream) this.#inOrder.push(item);
     if (!this.#link.send(item, delivery)) {
-      // A stream goes on without it; of a queue somebody else may take it, until it has been tried often enough.
+      // A stream goes on without it; of a queue somebody else may take it, until it has been tried often enough: where there is no limit, now and then.
       this.#close(item);
       if (isStream) this.#commitDone();
-      else this.#subscription?.settle(item.offset, NACK);
+      else this.#subscription?.settle(item.offset, delivery.deliveryCount < PROMPT_TRIES ? NACK : NACK_LATER);
     } else if (item.qos === 0) this.onDone(item, 0);
   }
 
@@ -148,6 +148,10 @@ export class MqttQueueConsumer implements QueueConsumer {
 
 const ACK: SettleOutcome = Object.freeze({ is: "ack" });
 const NACK: SettleOutcome = Object.freeze({ is: "nack" });
+const NACK_LATER: SettleOutcome = Object.freeze({ is: "nack", delayMs: 1_000 });
+
+/** Deliveries of a message that nobody can take which follow each other at once. */
+const PROMPT_TRIES = 5;
 
 function refused(reasonCode: number): SettleOutcome {
   return { is: "reject", detail: `the client refused it with 0x${reasonCode.toString(16)}` };
