@@ -167,7 +167,7 @@ export interface RetainedOptions {
 
 /** Limits on queues. */
 export interface QueueLimitOptions {
-  /** Queues. Default 10,000. */
+  /** Queues. Default 10,000. Queues that are made for dead letters may exceed it, up to twice as many in all. */
   readonly countMax?: number;
   /** Groups of one queue. Default 1,000. */
   readonly groupsMax?: number;

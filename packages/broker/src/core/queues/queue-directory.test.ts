@@ -230,3 +230,13 @@ describe("groups", () => {
     expect(scene.hub.queues.get("q")?.groups).toEqual([]);
   });
 });
+
+test("a publisher is told when there can be no further queue, and the queues there are keep their dead letters", () => {
+  const scene = new QueueScene({ queueLimits: { queuesMax: 1 } });
+  expect(scene.publish("q", "a")).toBeNull();
+  expect(scene.publish("r", "b")?.code).toBe("ERR_QUEUE_LIMIT");
+  const { subscription } = scene.consume("q");
+  expect(subscription.settle(0, { is: "reject" })).toBe("settled");
+  expect(scene.deadLetters("q")).toMatchObject([{ reason: "rejected", offset: 0 }]);
+  expect(scene.hub.queues.count).toBe(2);
+});

@@ -19,7 +19,7 @@ export type AutoCreate = "durable" | "ephemeral" | "refuse";
 
 /** Bounds of what queues take. */
 export interface QueueLimits {
-  /** Queues; 10,000 by default. */
+  /** Queues; 10,000 by default. Queues that are made for dead letters may exceed it, up to twice as many in all. */
   readonly queuesMax?: number;
   /** Groups of one queue; 1,000 by default. */
   readonly groupsPerQueueMax?: number;
@@ -102,11 +102,12 @@ export class QueueDirectory implements QueueRestorer {
   findDeadLetters(name: string, source: Queue): Queue | null {
     const existing = this.#queues.get(name);
     if (existing !== undefined) return existing;
-    if (this.#queues.size >= this.#limits.queuesMax) return null;
+    const countMax = 2 * this.#limits.queuesMax; // or a queue made as the last one would lose its dead letters
+    if (this.#queues.size >= countMax) return null;
     const { lifetime, maxDepth, maxMessageBytes, priorityMax } = source.settings;
     const deadLetter = { enabled: false };
     const definition = { name, lifetime, maxDepth, maxMessageBytes, priorityMax, deadLetter, ttlMs: 0 };
-    return this.#create(queueSettings({ ...definition, overflow: "drop-head" }));
+    return this.#create(queueSettings({ ...definition, overflow: "drop-head" }), countMax);
   }
 
   /**
@@ -210,8 +211,8 @@ export class QueueDirectory implements QueueRestorer {
     return group;
   }
 
-  #create(settings: QueueSettings): Queue {
-    if (this.#queues.size >= this.#limits.queuesMax) {
+  #create(settings: QueueSettings, countMax = this.#limits.queuesMax): Queue {
+    if (this.#queues.size >= countMax) {
       throw new MessagingError("ERR_QUEUE_LIMIT", `there are ${this.#queues.size} queues`);
     }
     const queue = this.#add(this.#nextNumber++, settings);

@@ -186,8 +186,12 @@ export class Queues {
   ): MessagingError | null {
     const { address } = route;
     if (address === null || address.is !== "publish") return notAnAddress(message.topic);
-    const { queues } = route.queues.length > 0 ? route : this.#routeToNew(address.queue, message.topic);
-    if (queues.length === 0) return new MessagingError("ERR_QUEUE_NOT_FOUND", `there is no queue ${address.queue}`);
+    let { queues } = route;
+    if (queues.length === 0) {
+      const refusal = this.#make(address.queue);
+      if (refusal !== null) return refusal;
+      queues = this.#router.route(message.topic).queues;
+    }
     const bytes = message.payload.length;
     for (let i = 0; i < queues.length; i++) {
       const refusal = (queues[i] as Queue).refusal(bytes, options);
@@ -269,14 +273,15 @@ export class Queues {
     for (const queue of this.#directory.list()) queue.sweep(epochMs);
   }
 
-  /** The route once the addressed queue is there; without queues when it cannot be made. */
-  #routeToNew(name: string, topic: string): Route {
+  /** Makes the queue that an address names; returns why it cannot be made, or null. */
+  #make(name: string): MessagingError | null {
     try {
       this.#directory.findOrCreate(name);
+      return null;
     } catch (error) {
-      if (!isMessagingError(error)) throw error;
+      if (isMessagingError(error)) return error;
+      throw error;
     }
-    return this.#router.route(topic);
   }
 }
 
