@@ -84,6 +84,23 @@ export class MqttQueueWorkload implements Workload {
   }
 
   async #worker(name: string, group: GroupPlan, ledger: GroupLedger): Promise<void> {
+    const client = await this.#member(name, group, ledger);
+    const { chance } = this.#stage.world;
+    if (chance.happens(0.4)) void this.#restart(client, chance.integer(300, 2_500), group, ledger);
+  }
+
+  /** The process of a worker dies with all it has in hand, and another one comes for it, unless there is peace by then. */
+  async #restart(client: SimClient, afterMs: number, group: GroupPlan, ledger: GroupLedger): Promise<void> {
+    const { world } = this.#stage;
+    await passed(world, afterMs);
+    if (this.#outcomes === PEACE) return;
+    world.trace.note(client.name, "dies");
+    this.#clients.splice(this.#clients.indexOf(client), 1);
+    await client.destroy();
+    await this.#member(client.name, group, ledger);
+  }
+
+  async #member(name: string, group: GroupPlan, ledger: GroupLedger): Promise<SimClient> {
     const { world } = this.#stage;
     const client = lastingClient(name, this.#stage, { protocolVersion: 5 });
     this.#clients.push(client);
@@ -96,6 +113,7 @@ export class MqttQueueWorkload implements Workload {
       client.subscribeToQueue(ledger.queue, group.group, { filter, prefetch, concurrency, handler, ack: "manual" }),
     );
     world.trace.note(name, `consumes ${ledger.name}`);
+    return client;
   }
 
   async #work(message: MqttQueueMessage, ledger: GroupLedger): Promise<void> {
