@@ -162,6 +162,48 @@ describe("consuming", () => {
     expect(broker.link.methods).toContainEqual(expect.objectContaining({ method: "basic.qos", prefetchCount: 5 }));
   });
 
+  test("a handler gets its confirm, however much comes for a consumer that nothing bounds", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    const done: string[] = [];
+    const handler = async (message: AmqpMessage): Promise<void> => {
+      await channel.publish("", "q", "answer");
+      done.push(message.text());
+    };
+    const consumer = await broker.now(channel.consume("q", { handler, noAck: true, highWaterMark: 2 }));
+    const bodies = ["a", "b", "c", "d", "e", "f"];
+    for (const body of bodies) broker.link.deliver(consumer.consumerTag, body);
+    await broker.clock.settle();
+    expect(done).toEqual(bodies);
+  });
+
+  test("reading stops while an iteration that nothing bounds is behind, and goes on with it", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    const consumer = await broker.now(channel.consume("q", { noAck: true, highWaterMark: 2 }));
+    for (const body of ["a", "b", "c", "d"]) {
+      broker.link.deliver(consumer.consumerTag, body);
+      await broker.clock.settle();
+    }
+    const messages = consumer[Symbol.asyncIterator]();
+    const seen: (string | undefined)[] = [];
+    for (let i = 0; i < 4; i++) seen.push((await broker.now(messages.next())).value?.text());
+    expect(seen).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("what comes while a consumer without acknowledgements is cancelled is not refused", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    const seen: string[] = [];
+    const handler = (message: AmqpMessage): void => void seen.push(message.text());
+    const consumer = await broker.now(channel.consume("q", { handler, noAck: true }));
+    const cancelled = consumer.cancel();
+    broker.link.deliver(consumer.consumerTag, "late");
+    await broker.now(cancelled);
+    expect([seen, broker.link.settled]).toEqual([["late"], []]);
+    expect(await consumer.closed).toBeNull();
+  });
+
   test("text that is no UTF-8 in properties ends nothing: it is replaced", async () => {
     const { broker, client } = await connected();
     const channel = await broker.now(client.channel());

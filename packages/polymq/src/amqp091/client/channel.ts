@@ -54,6 +54,7 @@ export interface ChannelHost {
   bytesOf(body: string | Uint8Array): Uint8Array;
   channelEnded(channel: AmqpChannel): void;
   pressure(full: boolean): void;
+  stillFull(): void;
 }
 
 /**
@@ -219,6 +220,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
         },
       );
       connection.engine.request(link, { method: "basic.get", queue: this.#name(queue), noAck }, reply);
+      connection.answerAwaited();
     } catch (error) {
       done.reject(error);
     }
@@ -307,19 +309,16 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
 
   /** @internal */
   cancelConsumer(consumer: AmqpConsumer): Promise<void> {
-    this.#consumers.delete(consumer.consumerTag);
     const connection = this.#connection;
     const link = this.#link;
-    if (connection === null || link === null || !link.usable) {
+    const over = (): void => {
+      this.#consumers.delete(consumer.consumerTag);
       consumer.end(null);
-      return Promise.resolve();
-    }
+    };
+    if (connection === null || link === null || !link.usable) return Promise.resolve(over());
     const { consumerTag } = consumer;
-    // What comes before the answer is given back by the consumer, which has ended.
-    return call(connection, link, { method: "basic.cancel", consumerTag, noWait: false }).then(
-      () => consumer.end(null),
-      () => consumer.end(null),
-    );
+    // What comes before the answer still has its consumer.
+    return call(connection, link, { method: "basic.cancel", consumerTag, noWait: false }).then(over, over);
   }
 
   /** @internal */
@@ -330,6 +329,11 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
   /** @internal */
   pressure(_consumer: AmqpConsumer, full: boolean): void {
     this.#host.pressure(full);
+  }
+
+  /** @internal */
+  stillFull(): void {
+    this.#host.stillFull();
   }
 
   /** @internal */

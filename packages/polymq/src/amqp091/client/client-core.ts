@@ -165,7 +165,12 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
 
   pressure(full: boolean): void {
     this.#fullConsumers += full ? 1 : -1;
-    this.#connection?.setReading(this.#fullConsumers === 0);
+    if (this.#fullConsumers === 0) this.#connection?.setReading(true);
+    else this.stillFull();
+  }
+
+  stillFull(): void {
+    if (this.#connection?.awaiting === false) this.#connection.setReading(false);
   }
 
   // Connection

@@ -66,7 +66,7 @@ export class Connection implements ClientHandler<Types> {
   readonly #opening: Deferred<ServerFacts> = deferred();
   readonly #clock: Clock;
   readonly #owner: ConnectionOwner;
-  readonly #channels = new Set<ChannelOwner>();
+  readonly #links = new Set<Link>();
   #transport: Transport | null = null;
   #nowMs: number;
   #timer: Timer | null = null;
@@ -123,7 +123,7 @@ export class Connection implements ClientHandler<Types> {
   /** Opens a channel for `owner`. @throws {MessagingError} ERR_NOT_CONNECTED, ERR_CHANNEL_MAX */
   openChannel(owner: ChannelOwner): Link {
     const link = this.engine.openChannel(owner);
-    this.#channels.add(owner);
+    this.#links.add(link);
     return link;
   }
 
@@ -147,6 +147,17 @@ export class Connection implements ClientHandler<Types> {
     this.engine.end();
     this.#transport?.destroy();
     this.#finish();
+  }
+
+  /** True while confirms or answers are to come: they must be read, whatever else comes with them. */
+  get awaiting(): boolean {
+    for (const link of this.#links) if (link.unconfirmedCount > 0 || link.requests.length > 0) return true;
+    return false;
+  }
+
+  /** Something was sent that is answered: a handler may wait for it while its consumer holds up the reading. */
+  answerAwaited(): void {
+    if (this.#paused) this.setReading(true);
   }
 
   /** Stops or starts reading. */
@@ -203,7 +214,7 @@ export class Connection implements ClientHandler<Types> {
   onChannelOpen(): void {}
 
   onChannelClosed(link: Link, reason: CloseReason | null): void {
-    this.#channels.delete(link.owner);
+    this.#links.delete(link);
     link.owner.onClosed(link, reason);
   }
 
@@ -269,7 +280,7 @@ export class Connection implements ClientHandler<Types> {
   }
 
   #tellRoom(): void {
-    for (const owner of this.#channels) owner.onRoom();
+    for (const link of this.#links) link.owner.onRoom();
   }
 
   #arm(): void {
@@ -310,7 +321,7 @@ export class Connection implements ClientHandler<Types> {
     this.#timer = null;
     this.engine.end();
     this.outbox.close();
-    this.#channels.clear();
+    this.#links.clear();
     const error = this.#reason;
     this.#opening.reject(error ?? new MessagingError("ERR_CONNECTION_LOST", "the connection ended in the handshake"));
     this.#owner.onEnd(error, this);

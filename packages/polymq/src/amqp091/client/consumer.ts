@@ -37,6 +37,8 @@ export interface ConsumerOwner {
   cancelConsumer(consumer: AmqpConsumer): Promise<void>;
   handlerFailed(consumer: AmqpConsumer, error: unknown): void;
   pressure(consumer: AmqpConsumer, full: boolean): void;
+  /** More came than it should hold, for answers had to be read. */
+  stillFull(): void;
 }
 
 /** A consumer: messages of one queue, for a handler or `for await`. It is restored after a reconnect under the same tag. */
@@ -111,6 +113,7 @@ export class AmqpConsumer implements AsyncIterable<AmqpMessage>, AsyncDisposable
   /** @internal */
   deliver(message: AmqpMessage): void {
     if (this.#ended) return message.nackIfOpen(true);
+    if (this.#full) this.#owner.stillFull();
     if (this.#queue !== null) {
       if (this.#queue.push(message)) this.#setFull(true);
     } else if (this.#running < this.#concurrency) this.#run(message);

@@ -200,7 +200,10 @@ export class Publisher {
   ): void {
     try {
       const bytes = connection.engine.publish(link, route, item.flags, block, body, item);
-      if (this.#options.confirms) return item.written(connection.outbox, bytes);
+      if (this.#options.confirms) {
+        connection.answerAwaited();
+        return item.written(connection.outbox, bytes);
+      }
       item.release();
       item.resolve();
     } catch (error) {

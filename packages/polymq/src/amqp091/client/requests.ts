@@ -9,6 +9,7 @@ import type { Incoming, Link, Reply } from "./link.ts";
 export function call(connection: Connection, link: Link, method: MethodOf<SyncMethodName>): Promise<Method> {
   const done = deferred<Method>();
   connection.engine.request(link, method, new PromisedReply(done.resolve, done.reject, null));
+  connection.answerAwaited();
   return done.promise;
 }
 
