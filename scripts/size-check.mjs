@@ -9,7 +9,7 @@ import { build } from "esbuild";
 import { failureInBrowser, gzipBytes, nodeNames } from "./ci/bundle-check.mjs";
 
 /** What the bundle may have today, queues included. It shrinks unless the client learns something new: the goal is below. */
-const LIMIT_BYTES = 42 * 1024;
+const LIMIT_BYTES = 43 * 1024;
 /** What it is to become; said in the output as long as it is not reached. */
 const GOAL_BYTES = 25 * 1024;
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
