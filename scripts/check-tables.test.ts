@@ -228,6 +228,13 @@ describe("conformance tables", () => {
     expect(run(root).failures).toContain(`docs/mqtt-conformance.md:8: ${SECOND} has no test`);
   });
 
+  test("a test of the benchmarks' stubs does not count", () => {
+    const file = "bench/src/stub.test.ts";
+    const stub = { file, suites: [], title: `is first ${SECOND}`, status: "passed" };
+    const { failures } = check({ [file]: "" }, [...without(`is first ${FIRST}`), stub]);
+    expect(failures).toContain(`docs/mqtt-conformance.md:8: ${SECOND} has no test`);
+  });
+
   test("--write fills the column, and the check passes afterwards", () => {
     const empty = CONFORMANCE.replace(/`packages.*` \|/g, "- |");
     expect(empty).not.toBe(CONFORMANCE);
