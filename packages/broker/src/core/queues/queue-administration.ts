@@ -26,6 +26,10 @@ export function peekMessages(queue: Queue, from: number, countMax: number): Queu
 
 /** Removes all messages that nobody works on, delayed ones included; returns how many. */
 export function purgeMessages(queue: Queue): number {
+  return queue.removeTogether(() => purgeHeld(queue));
+}
+
+function purgeHeld(queue: Queue): number {
   const { log } = queue;
   let removed = queue.delayed.clear();
   for (let offset = log.first; offset < log.next; offset++) {
@@ -41,6 +45,10 @@ export function purgeMessages(queue: Queue): number {
  * there, leaves its messages where they are.
  */
 export function moveMessages(queue: Queue, request: MoveRequest, find: (name: string) => Queue | null): number {
+  return queue.removeTogether(() => moveHeld(queue, request, find));
+}
+
+function moveHeld(queue: Queue, request: MoveRequest, find: (name: string) => Queue | null): number {
   const { log } = queue;
   const { countMax = MOVE_COUNT } = request;
   const end = log.next;

@@ -73,6 +73,8 @@ export class QueueModel {
   readonly consumers = new Map<string, ModelConsumer>();
   #order = 0;
   #durable: { queues: ModelQueue[]; letters: string[] };
+  /** Queues of which messages were taken out: what that makes room for is delivered at the end of the step. */
+  readonly #thinned = new Set<ModelQueue>();
   /** A batch was made and what it says has not been delivered yet. */
   #isInFlight = false;
 
@@ -95,6 +97,7 @@ export class QueueModel {
     }
     const offset = queue.next++;
     const kept = { offset, key, priority: Math.min(priority, priorityMax), expiresAtMs };
+    this.#fillRoom();
     queue.messages.push({ ...kept, isDurable: false, isRemoved: false });
     return true;
   }
@@ -111,6 +114,7 @@ export class QueueModel {
     group.members.push(consumer);
     this.consumers.set(consumer, { queue: name, group: id, credit, got: [] });
     this.#pump(queue, group);
+    this.#fillRoom();
     return id;
   }
 
@@ -120,6 +124,7 @@ export class QueueModel {
     one.credit += credit;
     const queue = this.#queue(one.queue);
     this.#pump(queue, this.#group(queue, one.group));
+    this.#fillRoom();
   }
 
   leave(consumer: string): void {
@@ -134,6 +139,7 @@ export class QueueModel {
       if (entry.status === "pending" && entry.consumer === consumer) this.#giveBack(queue, group, offset, 0);
     }
     this.#pump(queue, group);
+    this.#fillRoom();
     this.consumers.delete(consumer);
   }
 
@@ -150,6 +156,7 @@ export class QueueModel {
       if (outcome === "reject") this.letters.push(`rejected ${name} ${groupId} ${offset} ${entry.count}`);
     }
     this.#pump(queue, group);
+    this.#fillRoom();
     return "settled";
   }
 
@@ -161,17 +168,19 @@ export class QueueModel {
       if (isLive(queue, message)) removed++;
       this.#remove(queue, message, null);
     }
+    this.#fillRoom();
     return removed;
   }
 
   sweep(name: string): void {
     const queue = this.#queue(name);
     for (const message of queue.messages) {
-      if (!message.isDurable) return;
+      if (!message.isDurable) break;
       if (!isLive(queue, message)) continue;
-      if (message.expiresAtMs > this.nowMs) return;
+      if (message.expiresAtMs > this.nowMs) break;
       this.#remove(queue, message, "expired");
     }
+    this.#fillRoom();
   }
 
   /** Time passes; what is due on the way happens in its order. */
@@ -181,7 +190,8 @@ export class QueueModel {
       const dueMs = Math.min(...this.queues.flatMap((queue) => queue.groups.map(nextDueMs)));
       if (dueMs > untilMs) break;
       this.nowMs = dueMs;
-      for (const queue of this.queues) for (const group of queue.groups) this.#onDue(queue, group);
+      for (const queue of this.queues) for (const group of queue.groups) this.#pump(queue, group);
+      this.#fillRoom();
     }
     this.nowMs = untilMs;
   }
@@ -204,6 +214,7 @@ export class QueueModel {
       for (const one of queue.messages) if (one.offset < next) one.isDurable = true;
       for (const group of queue.groups) this.#pump(queue, group);
     }
+    this.#fillRoom();
   }
 
   /** Only what was durable is left; what was out is to be delivered again. */
@@ -212,6 +223,7 @@ export class QueueModel {
     this.queues = queues;
     this.letters = letters;
     this.#isInFlight = false;
+    this.#thinned.clear();
     this.consumers.clear();
     for (const queue of queues) {
       for (const one of queue.messages) one.isDurable = true;
@@ -233,6 +245,13 @@ export class QueueModel {
     return { first: queue.first, next: queue.next, depth: depthOf(queue), groups };
   }
 
+  #fillRoom(): void {
+    for (const queue of this.#thinned) {
+      this.#thinned.delete(queue); // delivering may find expired messages, which puts it back
+      for (const group of queue.groups) this.#pump(queue, group);
+    }
+  }
+
   #queue(name: string): ModelQueue {
     const queue = this.queues.find((one) => one.settings.name === name);
     if (queue === undefined) throw new Error(`the model has no queue ${name}`);
@@ -245,14 +264,14 @@ export class QueueModel {
     return group;
   }
 
-  #onDue(queue: ModelQueue, group: ModelGroup): void {
+  /** What is due comes back before anything else happens to the group. */
+  #takeBackDue(queue: ModelQueue, group: ModelGroup): void {
     for (const [offset, entry] of byDelivery(group)) {
       if (entry.status === "pending" && entry.dueMs <= this.nowMs) this.#giveBack(queue, group, offset, 0);
     }
     for (const entry of group.entries.values()) {
       if (entry.status === "waiting" && entry.dueMs <= this.nowMs) entry.status = "ready";
     }
-    this.#pump(queue, group);
   }
 
   #giveBack(queue: ModelQueue, group: ModelGroup, offset: number, delayMs: number): void {
@@ -273,6 +292,7 @@ export class QueueModel {
   }
 
   #pump(queue: ModelQueue, group: ModelGroup): void {
+    this.#takeBackDue(queue, group);
     for (;;) {
       const consumer = this.#nextMember(group);
       if (consumer === null) return;
@@ -328,7 +348,9 @@ export class QueueModel {
   #remove(queue: ModelQueue, message: ModelMessage, reason: "expired" | "maxlen" | null): void {
     if (message.isRemoved) return;
     message.isRemoved = true;
+    this.#thinned.add(queue);
     for (const group of queue.groups) {
+      this.#takeBackDue(queue, group);
       if (group.entries.get(message.offset)?.status !== "pending") settle(group, message.offset);
     }
     if (reason !== null) this.letters.push(`${reason} ${queue.settings.name}  ${message.offset} 0`);

@@ -199,6 +199,17 @@ export class Queue implements GroupHost {
     return true;
   }
 
+  /** Takes several messages out, and only then delivers what that has made room for: or what is to go would be delivered on the way. */
+  removeTogether<T>(remove: () => T): T {
+    const held: WorkGroup[] = [];
+    for (const group of this.groups.values()) if (group instanceof WorkGroup && group.hold()) held.push(group);
+    try {
+      return remove();
+    } finally {
+      for (const group of held) group.release();
+    }
+  }
+
   readSafely(offset: number, ahead: ReadAhead | null): QueueMessage | null {
     try {
       return this.log.read(offset, ahead);
@@ -255,7 +266,7 @@ export class Queue implements GroupHost {
   /** Expired messages at the head go, and what retention does not hold any more. */
   sweep(epochMs: number): void {
     this.#raiseRetention(this.settings.retention);
-    if (this.settings.kind === "classic") this.#sweepExpired(epochMs, SWEPT_MAX);
+    if (this.settings.kind === "classic") this.removeTogether(() => this.#sweepExpired(epochMs, SWEPT_MAX));
     if (this.#head() > this.log.first) this.touch("soon");
   }
 
@@ -289,7 +300,9 @@ export class Queue implements GroupHost {
 
   #makeRoom(max: number): void {
     if (this.log.next - this.log.first < max) return;
-    while (this.#idle() >= max) if (!this.#dropOldest()) return;
+    this.removeTogether(() => {
+      while (this.#idle() >= max) if (!this.#dropOldest()) return;
+    });
   }
 
   /** Messages that wait for somebody to work on them, in the group that has most of them. */
@@ -324,7 +337,7 @@ export class Queue implements GroupHost {
       const message = this.readSafely(offset, null);
       if (message === null || message.expiresAtMs > epochMs) return;
       if (left-- === 0) {
-        this.schedule.after(0, () => this.#sweepExpired(epochMs, countMax));
+        this.schedule.after(0, () => this.removeTogether(() => this.#sweepExpired(epochMs, countMax)));
         return;
       }
       this.expire(message);

@@ -111,7 +111,7 @@ export class WorkGroup implements Group {
       this.#nowMs = clock.nowMs();
       this.#epochMs = clock.epochMs();
       try {
-        this.#takeBackDue();
+        this.#takeBackDue(this.#nowMs);
         left = this.#run(left);
       } catch (error) {
         this.#host.onError(error);
@@ -120,6 +120,20 @@ export class WorkGroup implements Group {
     } while ((this.#pumping as string) === "again" && left > 0);
     this.#pumping = "no";
     this.#message = null;
+  }
+
+  /** Delivers nothing until {@link release}; false when it is delivering already, and would not begin anew before it is done. */
+  hold(): boolean {
+    if (this.#pumping !== "no") return false;
+    this.#pumping = "yes";
+    return true;
+  }
+
+  /** Delivers what there has come to be room for since {@link hold}. */
+  release(): void {
+    const hasRoom = (this.#pumping as string) === "again";
+    this.#pumping = "no";
+    if (hasRoom) this.pump();
   }
 
   settle(offset: number, outcome: SettleOutcome): SettleResult {
@@ -148,6 +162,13 @@ export class WorkGroup implements Group {
   }
 
   onRemoved(offset: number): void {
+    const isHeld = this.hold();
+    this.#takeBackDue(this.#host.clock.nowMs());
+    this.#remove(offset);
+    if (isHeld) this.release();
+  }
+
+  #remove(offset: number): void {
     const entry = this.#entries.get(offset);
     if (entry === undefined) {
       if (this.settled.add(offset)) this.#touch("soon");
@@ -387,9 +408,9 @@ export class WorkGroup implements Group {
   }
 
   /** What is due by now comes back before anything is delivered, also when the timer for it has not been served yet. */
-  #takeBackDue(): void {
-    const nowMs = this.#nowMs;
+  #takeBackDue(nowMs: number): void {
     if (nowMs < this.#deadlineMs) return;
+    this.#pumping = "again";
     this.#deadline?.cancel();
     this.#deadline = null;
     this.#deadlineMs = Number.POSITIVE_INFINITY;
