@@ -190,7 +190,7 @@ export function checkAgainstModel(steps: number): number {
     for (const _ of commands) made++;
   });
   // The same sequences on every run: what is found once stays found. Others: POLYMQ_MODEL_SEED=<number>.
-  for (let seed = Number(process.env.POLYMQ_MODEL_SEED ?? 1); made < steps; seed++) {
+  for (let seed = Number(process.env["POLYMQ_MODEL_SEED"] ?? 1); made < steps; seed++) {
     fc.assert(property, { numRuns: 20, seed });
   }
   return made;
