@@ -18,6 +18,7 @@ import { type EndReason, type Session, SessionDirectory, type SessionEntry } fro
 import { lower, type SharedGroup } from "./shared-group.ts";
 import { Statistics } from "./statistics.ts";
 import type { Subscription, SubscriptionTerms } from "./subscription.ts";
+import type { TopologyOptions } from "./topology/topology-port.ts";
 import { Turn } from "./turn.ts";
 
 /** Bounds of what a hub holds. */
@@ -45,6 +46,8 @@ export interface HubOptions {
   readonly queueLimits?: QueueLimits;
   /** Queues that are to be there; those that exist are changed accordingly. */
   readonly queues?: readonly QueueDefinition[];
+  /** Virtual hosts, and bounds of exchanges and bindings. */
+  readonly topology?: TopologyOptions;
   /** Default: the one that every runtime has. */
   readonly text?: TextCodec;
   /** How often expired messages are looked for; a minute by default. None is ever delivered, swept or not. */
