@@ -1,6 +1,6 @@
 /** `polymq/amqp10`: the AMQP 1.0 client, for Node, Bun and Deno. */
 import { nodePlatform } from "../transport/node/platform.ts";
-import { connectOver } from "./client/connect.ts";
+import { type ConnectTarget, connectOver } from "./client/connect.ts";
 import type { AmqpConnection } from "./client/connection.ts";
 import type { ConnectOptions } from "./client/options.ts";
 
@@ -10,10 +10,7 @@ import type { ConnectOptions } from "./client/options.ts";
  * @throws {MessagingError} ERR_INVALID_OPTIONS, ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_AUTH_FAILED, ERR_PROTOCOL_VIOLATION for a server of
  *   another protocol, ERR_SERVER_DISCONNECT with the server's reason, ERR_CONNECTION_LOST, ERR_ABORTED
  */
-export function connect(
-  target: string | ({ readonly url: string } & ConnectOptions),
-  options: ConnectOptions = {},
-): Promise<AmqpConnection> {
+export function connect(target: ConnectTarget, options: ConnectOptions = {}): Promise<AmqpConnection> {
   return connectOver(nodePlatform(), target, options);
 }
 
@@ -28,9 +25,11 @@ export {
   type PeerReason,
 } from "../base/errors.ts";
 export type { DialHook, TlsMaterial, TlsOptions } from "../transport/platform.ts";
-export { AmqpConnection, type AmqpConnectionEvent, type AmqpPeer } from "./client/connection.ts";
+export type { ConnectTarget } from "./client/connect.ts";
+export { AmqpConnection } from "./client/connection.ts";
 export { AmqpDelivery, type ModifyOptions } from "./client/delivery.ts";
 export { isConnectionError, isLinkError, isSessionError } from "./client/error-scope.ts";
+export type { AmqpConnectionEvent } from "./client/events.ts";
 export { type LinkFilter, linkFilter, noLocalFilter, selectorFilter } from "./client/filters.ts";
 export type { LifeState } from "./client/lifetime.ts";
 export type {
@@ -39,6 +38,7 @@ export type {
   ExpiryPolicy,
   LinkOptions,
   ReceiverOptions,
+  ReconnectOptions,
   SaslOptions,
   SenderOptions,
   SessionOptions,
@@ -46,6 +46,7 @@ export type {
   TerminusOptions,
 } from "./client/options.ts";
 export type { ErrorDetails, Outcome } from "./client/outcomes.ts";
+export type { AmqpPeer } from "./client/peer.ts";
 export { AmqpReceiver } from "./client/receiver.ts";
 export {
   type SaslContext,

@@ -107,8 +107,32 @@ export async function lab(
     prepare(server);
     servers.push(server);
   });
-  const connection = await connectOver(platform, "amqp://localhost", options);
+  const connection = await connectOver(platform, "amqp://localhost", { reconnect: false, ...options });
   return { connection, server: servers[0] as LabServer };
+}
+
+/** A client that comes back at once, and the server's side of each of its connections, oldest first. */
+export interface RecoveringLab {
+  readonly connection: AmqpConnection;
+  readonly servers: LabServer[];
+}
+
+/** A connected client whose lost connections are made again. */
+export async function recoveringLab(
+  options: ConnectOptions = {},
+  prepare: (server: LabServer, index: number) => void = () => {},
+  serverOptions: Partial<EngineOptions<Names>> = {},
+): Promise<RecoveringLab> {
+  const servers: LabServer[] = [];
+  const platform = labPlatform(serverOptions, (server) => {
+    prepare(server, servers.length);
+    servers.push(server);
+  });
+  const connection = await connectOver(platform, "amqp://localhost", {
+    reconnect: { initialDelayMs: 0, jitter: "none" },
+    ...options,
+  });
+  return { connection, servers };
 }
 
 /** Lets turns pass until something is so. */

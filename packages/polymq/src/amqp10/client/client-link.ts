@@ -4,12 +4,13 @@ import { type AmqpMap, type AmqpValue, plain } from "../codec/values.ts";
 import type { End } from "../engine/end.ts";
 import type { AnyLink } from "../engine/handler.ts";
 import type { AttachFields } from "../engine/link.ts";
-import type { Wire } from "./connection.ts";
+import type { Session } from "../engine/session.ts";
 import { randomName } from "./connection-settings.ts";
 import { type LifeState, Lifetime } from "./lifetime.ts";
 import type { LinkOptions } from "./options.ts";
 import { type ErrorDetails, errorInput } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
+import type { AmqpSession } from "./session.ts";
 
 /** What a sender and a receiver have in common. */
 export abstract class ClientLink {
@@ -17,15 +18,19 @@ export abstract class ClientLink {
   readonly life: Lifetime = new Lifetime();
   /** Unique per direction and container. */
   readonly name: string;
-  protected readonly wire: Wire;
+  /** The session that it is part of. */
+  readonly session: AmqpSession;
+  /** As it was asked for. */
+  protected readonly askedAddress: string | null;
   readonly #onProperties: ((properties: AmqpMap) => void) | undefined;
   #remote: Composite<"attach"> | null = null;
   /** Why we do not want what the server agreed to. */
   #refusal: MessagingError | null = null;
 
-  constructor(wire: Wire, options: LinkOptions) {
-    this.wire = wire;
-    this.name = options.name ?? `polymq-${randomName(wire.settings.platform)}`;
+  constructor(session: AmqpSession, address: string | null, options: LinkOptions) {
+    this.session = session;
+    this.askedAddress = address;
+    this.name = options.name ?? `polymq-${randomName(session.core.platform)}`;
     this.#onProperties = options.onFlowProperties;
   }
 
@@ -60,7 +65,8 @@ export abstract class ClientLink {
   }
 
   /**
-   * Detaches for good; resolves when the server has too, however the link ended.
+   * Detaches for good; resolves when the server has too, however the link ended. While the connection is being made again the link ends at once,
+   * and the server does not hear of it.
    * @throws {MessagingError} ERR_ABORTED when the signal fires first; the closing goes on
    */
   async close(options: { readonly error?: ErrorDetails; readonly signal?: AbortSignal } = {}): Promise<void> {
@@ -84,23 +90,43 @@ export abstract class ClientLink {
 
   /** For the connection: the server attached too. */
   onAttached(attach: Composite<"attach">): void {
+    const before = this.#remote === null ? undefined : this.address;
     this.#remote = attach;
     this.#refusal = this.disagreement(attach);
     if (this.#refusal !== null) return this.engineLink.detach({ closed: true });
     this.life.open();
     this.opened();
+    if (before !== undefined && before !== this.address) this.session.core.onAddressChanged(this.self);
   }
 
-  /** For the connection: the link is over. */
-  onDetached(end: End): void {
-    this.life.end(end, this.#refusal ?? undefined);
+  /** For the connection: the link is over; `ours` is the reason where we know more than `end` says. */
+  onDetached(end: End, ours: MessagingError | null): void {
+    this.life.end(end, this.#refusal ?? ours ?? undefined);
     this.over(this.life.reason as MessagingError);
   }
+
+  /** For the connection: it is lost and will come back. */
+  suspend(reason: MessagingError): void {
+    this.life.suspend(reason);
+    this.suspended(reason);
+  }
+
+  /** For the session: the link does not come back. */
+  fail(error: MessagingError | null, reason: MessagingError = error as MessagingError): void {
+    this.life.finish(error, reason);
+    this.over(reason);
+  }
+
+  /** For the session: attaches the link, the first time or, under the same name, on a new connection. */
+  abstract attach(session: Session<ClientOwners>): void;
+
+  /** Where the other end is: as asked for, or as the server named a dynamic node. */
+  abstract get address(): string | null;
 
   /** For the connection: properties came with a flow. */
   onProperties(properties: AmqpMap): void {
     const listener = this.#onProperties;
-    if (listener !== undefined) this.wire.tell("onFlowProperties", () => listener(properties));
+    if (listener !== undefined) this.session.core.tell("onFlowProperties", () => listener(properties));
   }
 
   protected abstract get engineLink(): AnyLink<ClientOwners>;
@@ -108,8 +134,14 @@ export abstract class ClientLink {
   /** What is wrong with the server's answer, or null. */
   protected abstract disagreement(attach: Composite<"attach">): MessagingError | null;
 
-  /** The link has just been opened. */
+  /** The link has just been opened, perhaps again. */
   protected abstract opened(): void;
+
+  /** The connection is lost, the link will be attached again. */
+  protected abstract suspended(reason: MessagingError): void;
+
+  /** Itself, as one of the two. */
+  protected abstract get self(): ClientOwners["link"];
 
   /** Everything that still waits ends with `reason`. */
   protected abstract over(reason: MessagingError): void;
@@ -128,7 +160,11 @@ export abstract class ClientLink {
     closed: boolean,
     options: { readonly error?: ErrorDetails; readonly signal?: AbortSignal },
   ): Promise<void> {
-    if (this.life.state !== "closed") {
+    if (this.life.state === "reconnecting") {
+      // There is no connection to say it on.
+      this.fail(null, new MessagingError("ERR_LINK_DETACHED", "link ended by us"));
+      this.session.core.onLinkOver(this.self);
+    } else if (this.life.state !== "closed") {
       this.life.closing();
       this.engineLink.detach({ closed, error: errorInput(options.error) });
     }

@@ -1,17 +1,27 @@
 import { MessagingError } from "../../base/errors.ts";
+import { type NumberRule, numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
 import { type Endpoint, parseEndpoint } from "../../transport/endpoint.ts";
 import type { DialKind, DialOptions, Platform } from "../../transport/platform.ts";
 import type { EngineOptions } from "../engine/engine-options.ts";
-import type { ConnectOptions, SaslOptions } from "./options.ts";
+import type { ConnectOptions, ReconnectOptions, SaslOptions } from "./options.ts";
 import type { ClientOwners } from "./owners.ts";
 import { passwordMechanisms, type SaslMechanism } from "./sasl.ts";
 import { TIME_MAX_MS, wholeNumber } from "./settings.ts";
 
-/** The options of a connection, checked and complete. */
+/** The options of a client, checked and complete. */
+export interface ClientSettings {
+  readonly platform: Platform;
+  readonly containerId: string;
+  /** One for each server, at least one. */
+  readonly servers: readonly ConnectionSettings[];
+  /** Null for a connection that ends when it is lost. */
+  readonly reconnect: ReconnectOptions | null;
+}
+
+/** The options of a connection to one server. */
 export interface ConnectionSettings {
   readonly platform: Platform;
   readonly endpoint: Endpoint;
-  readonly containerId: string;
   readonly open: EngineOptions<ClientOwners>["open"];
   readonly maxFrameSize: number;
   readonly maxSessions: number;
@@ -27,16 +37,35 @@ export interface ConnectionSettings {
 const PORTS: Readonly<Record<string, number>> = { amqp: 5672, amqps: 5671, "amqp+ssl": 5671, unix: 0 };
 const KINDS: Readonly<Record<string, DialKind>> = { amqp: "tcp", amqps: "tls", "amqp+ssl": "tls", unix: "unix" };
 
-/** @throws {MessagingError} ERR_INVALID_OPTIONS */
-export function connectionSettings(platform: Platform, url: string, options: ConnectOptions): ConnectionSettings {
-  const endpoint = parseEndpoint(url, "amqp", PORTS);
+/** @throws {MessagingError} ERR_NO_SERVERS, ERR_INVALID_OPTIONS */
+export function clientSettings(
+  platform: Platform,
+  urls: string | readonly string[],
+  options: ConnectOptions,
+): ClientSettings {
+  const list = typeof urls === "string" ? [urls] : urls;
+  if (list.length === 0) throw new MessagingError("ERR_NO_SERVERS", "no server address given");
   const containerId = options.containerId ?? `polymq-${randomName(platform)}`;
+  return {
+    platform,
+    containerId,
+    servers: list.map((url) => connectionSettings(platform, url, containerId, options)),
+    reconnect: reconnectOptions(options.reconnect ?? true),
+  };
+}
+
+function connectionSettings(
+  platform: Platform,
+  url: string,
+  containerId: string,
+  options: ConnectOptions,
+): ConnectionSettings {
+  const endpoint = parseEndpoint(url, "amqp", PORTS);
   const time = { from: 0, to: TIME_MAX_MS };
   const connectTimeoutMs = wholeNumber("connectTimeoutMs", options.connectTimeoutMs, { ...time, otherwise: 30_000 });
   return {
     platform,
     endpoint,
-    containerId,
     open: {
       containerId,
       hostname: options.hostname ?? (endpoint.host === "" ? null : endpoint.host),
@@ -54,11 +83,25 @@ export function connectionSettings(platform: Platform, url: string, options: Con
     dial: {
       kind: KINDS[endpoint.scheme] ?? "tcp",
       connectTimeoutMs,
-      signal: options.signal,
       tls: options.tls,
       dial: options.dial,
     },
   };
+}
+
+const RECONNECT = {
+  initialDelayMs: [0, TIME_MAX_MS, 1_000],
+  maxDelayMs: [0, TIME_MAX_MS, 120_000],
+  maxAttempts: [1, 0xffff_ffff, 1],
+} as const satisfies Readonly<Record<string, NumberRule>>;
+
+function reconnectOptions(wanted: boolean | ReconnectOptions): ReconnectOptions | null {
+  if (wanted === false) return null;
+  const options = wanted === true ? {} : wanted;
+  const source: OptionSource = { code: "ERR_INVALID_OPTIONS", options, prefix: "reconnect." };
+  numbersOf(source, RECONNECT);
+  wordsOf(source, { jitter: ["full", "none"] });
+  return options;
 }
 
 /** A name that nobody else has: 24 hexadecimal digits. */

@@ -1,3 +1,4 @@
+import type { MessagingError } from "../../base/errors.ts";
 import type { DialHook, TlsOptions } from "../../transport/platform.ts";
 import type { CompositeInput } from "../codec/tables.ts";
 import type { AmqpMap, MapInput } from "../codec/values.ts";
@@ -14,6 +15,22 @@ export type SaslOptions =
   /** One mechanism, or several, best first. */
   | SaslMechanism
   | readonly SaslMechanism[];
+
+/** How a connection comes back after it was lost. */
+export interface ReconnectOptions {
+  /** Delay before the second attempt; the first is made at once. Default 1,000 ms. */
+  readonly initialDelayMs?: number;
+  /** Ceiling of the doubling. Default 120,000 ms. */
+  readonly maxDelayMs?: number;
+  /** `full` draws each delay uniformly from 0 to its ceiling; `none` uses the ceiling itself. Default `full`. */
+  readonly jitter?: "full" | "none";
+  /** Rounds over all servers after which the connection ends with `ERR_RECONNECT_EXHAUSTED`. Default: no limit. */
+  readonly maxAttempts?: number;
+  /** Asked before each attempt; false gives up. Default: false only for errors whose `retry` is `never`. */
+  readonly shouldReconnect?: (error: MessagingError, attempt: number) => boolean;
+  /** True puts `connect` itself under the same rules. Default false: it makes one round over the servers. */
+  readonly retryFirstConnect?: boolean;
+}
 
 /** Settings of a connection. */
 export interface ConnectOptions {
@@ -41,6 +58,8 @@ export interface ConnectOptions {
   readonly connectTimeoutMs?: number;
   /** The connection ends when the server takes no bytes for so long; 0 for never. Default 30,000. */
   readonly writeTimeoutMs?: number;
+  /** False: a lost connection ends, with all that was on it. Default true, with backoff from 1 s to 2 min and full jitter. */
+  readonly reconnect?: boolean | ReconnectOptions;
   /** Connects in place of the platform: a proxy, a local socket, a stream that there is already. */
   readonly dial?: DialHook;
   /** Ends the attempt; has no effect once connected. */
@@ -113,9 +132,15 @@ export interface SenderOptions extends LinkOptions {
   readonly receiverSettlementMode?: "first" | "second";
   readonly target?: TerminusOptions;
   readonly source?: SourceOptions;
-  /** Messages that may wait for credit. Default 10,000. */
+  /**
+   * What becomes of unsettled messages that have left when the connection is lost, and nobody knows whether the server has them: `resend` sends
+   * them again once it is back, under their tags and before all that waits, so that each arrives at least once; `fail` rejects them with the
+   * connection's error, so that each arrives at most once. What has not left waits in both cases. Default `resend`.
+   */
+  readonly whenConnectionLost?: "resend" | "fail";
+  /** Messages that may wait for credit or for the connection. Default 10,000. */
   readonly waitingMessagesMax?: number;
-  /** Bytes that may wait for credit. Default 67,108,864. */
+  /** Bytes that may wait for credit or for the connection. Default 67,108,864. */
   readonly waitingBytesMax?: number;
   /** Told of what the server says about a message before its outcome (§3.4.1), with the message's tag. */
   readonly onDeliveryState?: (deliveryTag: Uint8Array, state: Outcome) => void;

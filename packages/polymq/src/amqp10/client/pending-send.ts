@@ -1,5 +1,6 @@
 // Hot path: one per message that is sent, used again and again.
 import { noop } from "../../base/noop.ts";
+import type { SendOptions } from "../engine/sender-link.ts";
 import type { Outcome } from "./outcomes.ts";
 
 /** A message whose promise is open. */
@@ -11,6 +12,8 @@ export class PendingSend {
   /** Told once when the message has left, where somebody wants to know. */
   onSent: (() => void) | null = null;
   settled = false;
+  /** How the engine is to send it. */
+  how: SendOptions = PLAIN;
   /** Whether outcomes other than accepted are errors. */
   throws = true;
   /** False for one that the caller still holds after it is settled. */
@@ -18,3 +21,6 @@ export class PendingSend {
   /** True when the promise is settled already, while the peer has not said what became of the message. */
   abandoned = false;
 }
+
+/** How most messages are sent. */
+export const PLAIN: SendOptions = Object.freeze({});

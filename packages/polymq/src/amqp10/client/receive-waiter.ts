@@ -5,6 +5,8 @@ import type { AmqpDelivery } from "./delivery.ts";
 export interface ReceiveWaiter {
   /** Takes a message; true when it wants no more. */
   take(delivery: AmqpDelivery): boolean;
+  /** The connection is lost: what came unsettled comes again. */
+  lost(): void;
   /** Nothing more comes. */
   fail(error: Error): void;
 }
@@ -29,6 +31,8 @@ export class OneWaiter implements ReceiveWaiter {
     this.#resolve(delivery);
     return true;
   }
+
+  lost(): void {}
 
   fail(error: Error): void {
     this.release();
@@ -65,6 +69,11 @@ export class BatchWaiter implements ReceiveWaiter {
   done(): void {
     this.release();
     this.#resolve(this.items);
+  }
+
+  lost(): void {
+    const kept = this.items.filter((item) => item.presettled);
+    this.items.splice(0, this.items.length, ...kept);
   }
 
   /** What has come is the answer; only with nothing the end is an error. */

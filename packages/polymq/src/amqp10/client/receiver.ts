@@ -10,12 +10,12 @@ import type { ReceivedDelivery } from "../engine/deliveries.ts";
 import type { ReceiverLink } from "../engine/receiver-link.ts";
 import type { Session } from "../engine/session.ts";
 import { addressText, ClientLink, modeRefused } from "./client-link.ts";
-import type { Wire } from "./connection.ts";
 import { AmqpDelivery, type ModifyOptions } from "./delivery.ts";
 import type { ReceiverOptions } from "./options.ts";
 import type { ErrorDetails, Outcome } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
 import { BatchWaiter, OneWaiter, type ReceiveWaiter } from "./receive-waiter.ts";
+import type { AmqpSession } from "./session.ts";
 import { TIME_MAX_MS, wholeNumber } from "./settings.ts";
 import { sourceOf, targetOf } from "./termini.ts";
 
@@ -33,10 +33,12 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
   /** Deliveries of which the server may say more: all of mode second, and with `onDeliveryState`. */
   readonly #settling = new Map<ReceivedDelivery<ClientOwners>, Deferred<void>>();
   #drained: Deferred<void> | null = null;
+  /** Manual credit to be given when the connection is back. */
+  #creditOwed = 0;
 
   /** For the session. @throws {MessagingError} ERR_INVALID_OPTIONS */
-  constructor(wire: Wire, options: ReceiverOptions) {
-    super(wire, options);
+  constructor(session: AmqpSession, address: string | null, options: ReceiverOptions) {
+    super(session, address, options);
     this.#options = options;
     const { credit = CREDIT } = options;
     this.#window =
@@ -44,7 +46,7 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
   }
 
   /** Where messages come from: as asked for, or as the server named a dynamic node. */
-  get address(): string | null {
+  override get address(): string | null {
     return addressText(this.#source?.address ?? null);
   }
 
@@ -139,16 +141,19 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
   }
 
   /**
-   * With `credit: "manual"`: so many more messages may come.
+   * With `credit: "manual"`: so many more messages may come. Credit that was not used when the connection was lost is given again when it is back.
    * @throws {MessagingError} ERR_INVALID_ARGUMENT with automatic credit, while draining, and for what is no count; ERR_NOT_CONNECTED
    */
   issueCredit(count: number): void {
-    const link = this.#manual();
-    if (!Number.isInteger(count) || count < 1 || link.credit + count > 0x7fff_ffff) {
+    const lost = this.life.state === "reconnecting";
+    const link = lost ? null : this.#manual();
+    const now = link?.credit ?? this.#creditOwed;
+    if (!Number.isInteger(count) || count < 1 || now + count > 0x7fff_ffff) {
       throw new MessagingError("ERR_INVALID_ARGUMENT", "credit is a whole number from 1 to 2,147,483,647");
     }
     if (this.#drained !== null) throw new MessagingError("ERR_INVALID_ARGUMENT", "credit is being drained");
-    link.addCredit(count);
+    if (link === null) this.#creditOwed += count;
+    else link.addCredit(count);
   }
 
   /**
@@ -168,14 +173,14 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
   }
 
   /** For the session. */
-  attach(session: Session<ClientOwners>, address: string | null): void {
+  override attach(session: Session<ClientOwners>): void {
     const options = this.#options;
     this.#link = session.attachReceiver(
       {
         ...this.attachFields(options),
         sndSettleMode: SenderSettleMode[options.senderSettlementMode ?? "mixed"],
         rcvSettleMode: ReceiverSettleMode[options.settlementMode ?? "first"],
-        source: sourceOf(address, options.source),
+        source: sourceOf(this.askedAddress, options.source),
         target: targetOf(null, options.target),
         maxMessageSize: options.maxMessageSize ?? null,
       },
@@ -197,7 +202,7 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
 
   /** For the connection: a message came. */
   onDelivery(inner: ReceivedDelivery<ClientOwners>): void {
-    const delivery = new AmqpDelivery(this, inner, this.wire.text);
+    const delivery = new AmqpDelivery(this, inner, this.session.core.text);
     const waiter = this.#waiters.peek();
     if (waiter === undefined) {
       this.#buffer.push(delivery);
@@ -216,7 +221,9 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
     }
     const { onDeliveryState } = this.#options;
     if (onDeliveryState === undefined) return;
-    this.wire.tell("onDeliveryState", () => onDeliveryState(inner.tag, state, settled ? "settled" : "unsettled"));
+    this.session.core.tell("onDeliveryState", () =>
+      onDeliveryState(inner.tag, state, settled ? "settled" : "unsettled"),
+    );
   }
 
   /** For the connection. */
@@ -244,12 +251,36 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
     return ignored.length === 0 ? null : modeRefused(`filters ${ignored.join(", ")}`);
   }
 
+  protected override get self(): AmqpReceiver {
+    return this;
+  }
+
   protected override opened(): void {
-    if (this.#window > 0) this.engineLink.setCredit(this.#window);
+    const credit = this.#window > 0 ? this.#window - this.#buffer.length : this.#creditOwed;
+    this.#creditOwed = 0;
+    if (credit > 0) this.engineLink.setCredit(credit);
+  }
+
+  /** The server delivers again what is unsettled: what nobody has taken leaves the buffer, and what is in hand cannot be settled any more. */
+  protected override suspended(reason: MessagingError): void {
+    const settled: AmqpDelivery[] = [];
+    let dropped = 0;
+    for (let each = this.#buffer.shift(); each !== undefined; each = this.#buffer.shift()) {
+      if (each.presettled) settled.push(each);
+      else dropped++;
+    }
+    for (const each of settled) this.#buffer.push(each);
+    this.#waiters.peek()?.lost();
+    if (this.#window === 0 && this.#drained === null) this.#creditOwed += this.engineLink.creditLeft + dropped;
+    this.#failSettling(reason);
   }
 
   protected override over(reason: MessagingError): void {
     for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) waiter.fail(reason);
+    this.#failSettling(reason);
+  }
+
+  #failSettling(reason: MessagingError): void {
     for (const settling of this.#settling.values()) settling.reject(reason);
     this.#settling.clear();
     this.#drained?.reject(reason);
@@ -306,7 +337,7 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
     const timer =
       timeoutMs === undefined
         ? null
-        : this.wire.clock.setTimer(timeoutMs, () => {
+        : this.session.core.clock.setTimer(timeoutMs, () => {
             this.#waiters.remove((other) => other === waiter);
             waiter.done();
           });

@@ -2,19 +2,21 @@
 import { abortedError, onAbort } from "../../base/abort.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
+import { copyOf } from "../../bytes/copy.ts";
 import { ReceiverSettleMode, SenderSettleMode } from "../codec/conditions.ts";
-import type { MessageInput } from "../codec/message.ts";
+import { encodeMessage, type MessageInput } from "../codec/message.ts";
 import type { Composite, Source } from "../codec/tables.ts";
 import type { SentDelivery } from "../engine/deliveries.ts";
 import type { SendOptions as EngineSendOptions, SenderLink } from "../engine/sender-link.ts";
 import type { Session } from "../engine/session.ts";
+import { Backlog } from "./backlog.ts";
 import { addressText, ClientLink, modeRefused } from "./client-link.ts";
-import type { Wire } from "./connection.ts";
 import type { SenderOptions } from "./options.ts";
 import { isTerminal, type Outcome, outcomeError } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
-import { PendingSend } from "./pending-send.ts";
+import { PendingSend, PLAIN } from "./pending-send.ts";
 import { SendReceipt } from "./send-receipt.ts";
+import type { AmqpSession } from "./session.ts";
 import { wholeNumber } from "./settings.ts";
 import { sourceOf, targetOf } from "./termini.ts";
 
@@ -43,6 +45,7 @@ export class AmqpSender extends ClientLink {
   readonly #waitingMessagesMax: number;
   readonly #waitingBytesMax: number;
   #link: SenderLink<ClientOwners> | null = null;
+  readonly #backlog = new Backlog();
   /** Finished ones, to be used again. */
   readonly #free: PendingSend[] = [];
   readonly #open = new Set<PendingSend>();
@@ -61,8 +64,8 @@ export class AmqpSender extends ClientLink {
   #nextReceiptTag = 0;
 
   /** For the session. @throws {MessagingError} ERR_INVALID_OPTIONS */
-  constructor(wire: Wire, options: SenderOptions) {
-    super(wire, options);
+  constructor(session: AmqpSession, address: string | null, options: SenderOptions) {
+    super(session, address, options);
     this.#options = options;
     const count = { from: 0, to: Number.MAX_SAFE_INTEGER };
     this.#waitingMessagesMax = wholeNumber("waitingMessagesMax", options.waitingMessagesMax, {
@@ -76,7 +79,7 @@ export class AmqpSender extends ClientLink {
   }
 
   /** Where messages go: as asked for, or as the server named a dynamic node. */
-  get address(): string | null {
+  override get address(): string | null {
     const { target } = this.remote;
     return target !== null && "address" in target ? addressText(target.address) : null;
   }
@@ -88,7 +91,7 @@ export class AmqpSender extends ClientLink {
 
   /** Messages that wait for credit, the session's window, or the connection. */
   get waitingMessages(): number {
-    return this.#link?.queued ?? 0;
+    return (this.#link?.queued ?? 0) + this.#backlog.length;
   }
 
   /** Messages whose promises are open. */
@@ -103,7 +106,8 @@ export class AmqpSender extends ClientLink {
 
   /**
    * Sends a message. Resolves with the server's outcome when it has settled, or with null when a settled message has left. What has no credit waits,
-   * up to the sender's bounds; the message is encoded before the call returns. Nothing is thrown inside the call.
+   * up to the sender's bounds, also while the connection is being made again (see `whenConnectionLost`); the message is encoded before the call
+   * returns. Nothing is thrown inside the call.
    * @throws {MessagingError} ERR_PUBLISH_REJECTED with the server's reason, ERR_MESSAGE_RELEASED, ERR_MESSAGE_MODIFIED (see `unaccepted`),
    *   ERR_OUTBOUND_BACKPRESSURE when too much waits, ERR_PACKET_TOO_LARGE above `maxMessageSize`, ERR_INVALID_ARGUMENT for what cannot be
    *   encoded or the link's mode does not allow, ERR_ABORTED, and the error that ended link, session or connection
@@ -112,7 +116,7 @@ export class AmqpSender extends ClientLink {
     const refusal = this.#refusal();
     if (refusal !== null) return Promise.reject(refusal);
     const promise = new Promise(this.#capture);
-    this.#send(message, this.#take(options), options, engineOptions(options));
+    this.#send(message, this.#take(options), options);
     return promise;
   }
 
@@ -137,24 +141,29 @@ export class AmqpSender extends ClientLink {
     const sent = new Promise<void>((resolve) => {
       pending.onSent = resolve;
     });
-    this.#send(message, pending, how, engineOptions(how));
+    this.#send(message, pending, how);
     await Promise.race([sent, outcome]);
     return receipt;
   }
 
   /** For the session. */
-  attach(session: Session<ClientOwners>, address: string | null): void {
+  override attach(session: Session<ClientOwners>): void {
     const options = this.#options;
-    this.#link = session.attachSender(
+    const before = this.#link;
+    const link = session.attachSender(
       {
         ...this.attachFields(options),
         sndSettleMode: SenderSettleMode[options.settlementMode ?? "mixed"],
         rcvSettleMode: ReceiverSettleMode[options.receiverSettlementMode ?? "first"],
         source: sourceOf(null, options.source),
-        target: targetOf(address, options.target),
+        target: targetOf(this.askedAddress, options.target),
       },
       this,
     );
+    link.keeps = this.session.core.settings.reconnect !== null && options.whenConnectionLost !== "fail";
+    // Tags of messages that are sent again are in use.
+    if (before !== null) link.nextTag = before.nextTag;
+    this.#link = link;
   }
 
   /** For the connection: the server said something of a message. */
@@ -163,7 +172,7 @@ export class AmqpSender extends ClientLink {
     if (!settled) {
       const { onDeliveryState } = this.#options;
       if (state !== null && onDeliveryState !== undefined) {
-        this.wire.tell("onDeliveryState", () => onDeliveryState(delivery.tag, state));
+        this.session.core.tell("onDeliveryState", () => onDeliveryState(delivery.tag, state));
       }
       // In mode second the receiver waits until we settle, too (§2.6.12).
       if (!isTerminal(state)) return;
@@ -188,9 +197,29 @@ export class AmqpSender extends ClientLink {
     return null;
   }
 
-  protected override opened(): void {}
+  protected override get self(): AmqpSender {
+    return this;
+  }
+
+  protected override opened(): void {
+    for (let entry = this.#backlog.shift(); entry !== undefined; entry = this.#backlog.shift()) {
+      this.#hand(entry.payload, entry.pending);
+    }
+  }
+
+  protected override suspended(reason: MessagingError): void {
+    const fails = this.#options.whenConnectionLost === "fail";
+    this.#backlog.takeOver(this.engineLink, (pending) => {
+      // A call that was aborted waits for nothing.
+      if (pending.abandoned) this.#open.delete(pending);
+      else if (fails) this.#drop(pending, reason);
+      else return this.#open.has(pending);
+      return false;
+    });
+  }
 
   protected override over(reason: MessagingError): void {
+    this.#backlog.clear();
     for (const pending of this.#open) {
       pending.release();
       pending.reject(reason);
@@ -202,12 +231,16 @@ export class AmqpSender extends ClientLink {
   /** Why nothing can be sent now, or null. */
   #refusal(): MessagingError | null {
     const link = this.#link;
-    if (link === null || this.life.state !== "open") {
+    const { state } = this.life;
+    if (link === null || (state !== "open" && state !== "reconnecting")) {
       return this.life.reason ?? new MessagingError("ERR_NOT_CONNECTED", "the link is being closed");
     }
-    if (link.queued < this.#waitingMessagesMax && link.queuedBytes < this.#waitingBytesMax) return null;
+    const backlog = this.#backlog;
+    const count = link.queued + backlog.length;
+    if (count < this.#waitingMessagesMax && link.queuedBytes + backlog.bytes < this.#waitingBytesMax) return null;
     if (link.sendable) return null;
-    return new MessagingError("ERR_OUTBOUND_BACKPRESSURE", `${link.queued} messages wait for credit`);
+    const what = state === "open" ? "credit" : "the connection";
+    return new MessagingError("ERR_OUTBOUND_BACKPRESSURE", `${count} messages wait for ${what}`);
   }
 
   /** An entry for the promise that has just been made. */
@@ -217,29 +250,45 @@ export class AmqpSender extends ClientLink {
     pending.reject = this.#reject;
     pending.throws = options.unaccepted !== "return";
     pending.settled = options.settled ?? this.#link?.settleMode === SenderSettleMode.settled;
+    pending.how = engineOptions(options);
     pending.abandoned = false;
     pending.onSent = null;
     return pending;
   }
 
-  #send(message: SendableMessage, pending: PendingSend, options: SendOptions, how: EngineSendOptions): void {
+  #send(message: SendableMessage, pending: PendingSend, options: SendOptions): void {
     const { signal } = options;
     if (signal?.aborted) return pending.reject(abortedError(signal));
-    const link = this.engineLink;
-    let left: boolean;
     this.#open.add(pending);
+    const sections = this.#sections(message, options);
+    if (this.life.state === "open") this.#hand(sections, pending);
+    else this.#wait(sections, pending);
+    if (signal === undefined || !this.#open.has(pending)) return;
+    pending.release = onAbort(signal, () => this.#abort(pending, signal));
+  }
+
+  /** Gives a message to the engine. */
+  #hand(message: MessageInput | Uint8Array, pending: PendingSend): void {
+    let left: boolean;
     try {
-      left = link.send(this.#sections(message, options), pending, how);
+      left = this.engineLink.send(message, pending, pending.how);
     } catch (error) {
-      this.#open.delete(pending);
-      return pending.reject(error as Error);
+      return this.#drop(pending, error as Error);
     }
     if (left) pending.onSent?.();
-    if (pending.settled) {
-      if (left) return this.#finish(pending, null);
-      pending.onSent = () => this.#finish(pending, null);
+    if (!pending.settled) return;
+    if (left) this.#finish(pending, null);
+    else pending.onSent = () => this.#finish(pending, null);
+  }
+
+  /** Keeps a message until the connection is back. */
+  #wait(message: MessageInput | Uint8Array, pending: PendingSend): void {
+    try {
+      const { text } = this.session.core;
+      this.#backlog.push(pending, message instanceof Uint8Array ? copyOf(message) : encodeMessage(text, message));
+    } catch (error) {
+      this.#drop(pending, error as Error);
     }
-    if (signal !== undefined) pending.release = onAbort(signal, () => this.#abort(pending, signal));
   }
 
   #sections(message: SendableMessage, options: SendOptions): MessageInput | Uint8Array {
@@ -256,8 +305,16 @@ export class AmqpSender extends ClientLink {
   #abort(pending: PendingSend, signal: AbortSignal): void {
     if (pending.abandoned || !this.#open.has(pending)) return;
     pending.reject(abortedError(signal));
-    if (this.engineLink.cancel(pending) === "sent") pending.abandoned = true;
-    else this.#open.delete(pending);
+    if (this.#backlog.remove(pending) || this.engineLink.cancel(pending) !== "sent") this.#open.delete(pending);
+    else pending.abandoned = true;
+  }
+
+  /** The message ends with an error that is no outcome. */
+  #drop(pending: PendingSend, error: Error): void {
+    if (!this.#open.delete(pending)) return;
+    pending.release();
+    pending.release = noop;
+    pending.reject(error);
   }
 
   #finish(pending: PendingSend, outcome: Outcome | null): void {
@@ -289,12 +346,11 @@ const FREE_MAX = 1_024;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 const NO_OPTIONS: SendOptions = Object.freeze({});
-const NO_ENGINE_OPTIONS: EngineSendOptions = Object.freeze({});
 
 /** The engine's part of the options; one shared object for the common case. */
 function engineOptions(options: SendOptions): EngineSendOptions {
   const { settled, deliveryTag, messageFormat } = options;
-  if (settled === undefined && deliveryTag === undefined && messageFormat === undefined) return NO_ENGINE_OPTIONS;
+  if (settled === undefined && deliveryTag === undefined && messageFormat === undefined) return PLAIN;
   return {
     ...(settled === undefined ? {} : { settled }),
     ...(deliveryTag === undefined ? {} : { tag: deliveryTag }),

@@ -1,8 +1,9 @@
-import { MessagingError } from "../../base/errors.ts";
+import { asMessagingError, MessagingError } from "../../base/errors.ts";
+import { noop } from "../../base/noop.ts";
 import type { AmqpMap } from "../codec/values.ts";
 import type { Session } from "../engine/session.ts";
 import type { SessionOptions as EngineSessionOptions } from "../engine/session-options.ts";
-import type { Wire } from "./connection.ts";
+import type { ConnectionCore } from "./connection-core.ts";
 import { type LifeState, Lifetime } from "./lifetime.ts";
 import type { ReceiverOptions, SenderOptions, SessionOptions } from "./options.ts";
 import { type ErrorDetails, errorInput } from "./outcomes.ts";
@@ -10,6 +11,7 @@ import type { ClientOwners } from "./owners.ts";
 import { AmqpReceiver } from "./receiver.ts";
 import { AmqpSender } from "./sender.ts";
 import { wholeNumber } from "./settings.ts";
+import type { Wire } from "./wire.ts";
 
 /** The options of a session, checked. */
 export interface SessionSettings {
@@ -38,13 +40,18 @@ export function sessionSettings(options: SessionOptions): SessionSettings {
 export class AmqpSession {
   /** For the connection. */
   readonly life: Lifetime = new Lifetime();
-  readonly #wire: Wire;
+  /** For the connection: what it is part of. */
+  readonly core: ConnectionCore;
+  /** For the connection: whether others need this session, so that it is brought back before them. */
+  comesFirst = false;
   readonly #settings: SessionSettings;
+  readonly #links = new Set<AmqpSender | AmqpReceiver>();
   #session: Session<ClientOwners> | null = null;
+  readonly #onRestored: (() => Promise<void>)[] = [];
 
   /** For the connection. */
-  constructor(wire: Wire, settings: SessionSettings) {
-    this.#wire = wire;
+  constructor(core: ConnectionCore, settings: SessionSettings) {
+    this.core = core;
     this.#settings = settings;
   }
 
@@ -69,19 +76,20 @@ export class AmqpSession {
 
   /** Links that are open or being opened or closed. */
   get links(): readonly (AmqpSender | AmqpReceiver)[] {
-    return (this.#session?.links ?? []).filter((link) => !link.byPeer).map((link) => link.owner);
+    return [...this.#links];
   }
 
   /**
    * Attaches a link to send to `address`; null with a dynamic target, or for the anonymous relay. Resolves when the server has attached too.
    * @throws {MessagingError} ERR_LINK_DETACHED with the server's reason when it refuses, ERR_INVALID_ARGUMENT for a name in use,
    *   ERR_INVALID_OPTIONS, ERR_UNSUPPORTED when there may be no more links, ERR_NOT_SUPPORTED_BY_SERVER for a mode that it does not agree to,
-   *   ERR_ABORTED, and the error of a session or connection that is over
+   *   ERR_NOT_CONNECTED while the connection is being made again, ERR_ABORTED, and the error of a session or connection that is over
    */
   async createSender(address: string | null, options: SenderOptions = {}): Promise<AmqpSender> {
     const session = this.#open();
-    const sender = new AmqpSender(this.#wire, options);
-    sender.attach(session, address);
+    const sender = new AmqpSender(this, address, options);
+    sender.attach(session);
+    this.#links.add(sender);
     await sender.life.whenOpen(options.signal, () => sender.giveUp());
     return sender;
   }
@@ -92,8 +100,9 @@ export class AmqpSession {
    */
   async createReceiver(address: string | null, options: ReceiverOptions = {}): Promise<AmqpReceiver> {
     const session = this.#open();
-    const receiver = new AmqpReceiver(this.#wire, options);
-    receiver.attach(session, address);
+    const receiver = new AmqpReceiver(this, address, options);
+    receiver.attach(session);
+    this.#links.add(receiver);
     await receiver.life.whenOpen(options.signal, () => receiver.giveUp());
     return receiver;
   }
@@ -103,6 +112,10 @@ export class AmqpSession {
    * @throws {MessagingError} ERR_ABORTED when the signal fires first; the ending goes on
    */
   async close(options: { readonly error?: ErrorDetails; readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (this.life.state === "reconnecting") {
+      this.fail(null, new MessagingError("ERR_SESSION_ENDED", "session ended by us"));
+      this.core.onSessionOver(this);
+    }
     this.life.closing();
     this.#session?.end(errorInput(options.error));
     await this.life.whenClosed(options.signal);
@@ -114,13 +127,67 @@ export class AmqpSession {
   }
 
   /** For the connection. */
-  begin(): void {
-    this.#session = this.#wire.engine.begin(this.#settings.engine, this);
+  begin(wire: Wire): void {
+    this.#session = wire.engine.begin(this.#settings.engine, this);
   }
 
   /** For the connection. */
   async whenOpen(signal: AbortSignal | undefined): Promise<void> {
     await this.life.whenOpen(signal, () => this.#session?.end());
+  }
+
+  /** For parts of the client: `then` is done each time that the session has come back, before the connection counts as back. */
+  onRestored(then: () => Promise<void>): void {
+    this.#onRestored.push(then);
+  }
+
+  /** For the connection: begins the session and attaches its links on a new one. What the server refuses ends; rejects when `wire` is over. */
+  async restore(wire: Wire): Promise<void> {
+    try {
+      this.begin(wire);
+      await this.life.whenOpen(undefined, noop);
+      const links = [...this.#links].filter((link) => link.state === "reconnecting");
+      await Promise.all(links.map((link) => this.#restoreLink(link)));
+      for (const then of this.#onRestored) await then();
+    } catch (error) {
+      if (wire.life.reason !== null) throw wire.life.reason;
+      if (this.life.state === "closed") return;
+      this.fail(asMessagingError(error, "ERR_SESSION_ENDED"));
+      this.core.onSessionOver(this);
+    }
+  }
+
+  /** For the connection: it is over, for good. */
+  fail(error: MessagingError | null, reason: MessagingError = error as MessagingError): void {
+    for (const link of [...this.#links]) {
+      link.fail(error, reason);
+      this.core.onLinkOver(link);
+    }
+    this.life.finish(error, reason);
+  }
+
+  /** For the connection: a link of this session is over. */
+  forget(link: AmqpSender | AmqpReceiver): void {
+    this.#links.delete(link);
+  }
+
+  /** For parts of the client: the engine's session. @throws {MessagingError} as {@link AmqpSession.createSender} */
+  get inner(): Session<ClientOwners> {
+    return this.#open();
+  }
+
+  async #restoreLink(link: AmqpSender | AmqpReceiver): Promise<void> {
+    const session = this.#session as Session<ClientOwners>;
+    try {
+      link.attach(session);
+      await link.life.whenOpen(undefined, noop);
+    } catch (error) {
+      // What the server refuses was told already.
+      if (session.state !== "mapped") throw error;
+      if (link.life.state !== "reconnecting") return;
+      link.fail(asMessagingError(error, "ERR_LINK_DETACHED"));
+      this.core.onLinkOver(link);
+    }
   }
 
   #open(): Session<ClientOwners> {

@@ -1,4 +1,5 @@
 // Hot path: made per message. No closure, promise, spread, iterator or regex here.
+import type { Chunk, Outbox } from "../../transport/outbox.ts";
 import type { DeliveryState } from "../codec/tables.ts";
 import { tagBytes } from "../codec/transfer.ts";
 import type { AmqpMap, Described } from "../codec/values.ts";
@@ -15,6 +16,12 @@ export class SentDelivery<O extends Owners> {
   readonly #tag: number | Uint8Array;
   /** What the receiver said of it last. */
   state: DeliveryState | Described | null = null;
+  /** Its bytes on a link that keeps them: a part of a pinned chunk, or the copy that had waited. */
+  #outbox: Outbox | null = null;
+  #chunk: Chunk | null = null;
+  #start = 0;
+  #end = 0;
+  #copy: Uint8Array | null = null;
 
   constructor(id: number, link: SenderLink<O>, item: O["item"], tag: number | Uint8Array) {
     this.id = id;
@@ -27,6 +34,39 @@ export class SentDelivery<O extends Owners> {
   get tag(): Uint8Array {
     return tagBytes(this.#tag);
   }
+
+  /** The message as it was sent, on a link that keeps it and until it is settled; else null. Valid until `forget`. */
+  get payload(): Uint8Array | null {
+    return this.#chunk === null ? this.#copy : this.#chunk.bytes.subarray(this.#start, this.#end);
+  }
+
+  /** For its link: the message lies in the outbox from `start` up to where it writes. */
+  keep(outbox: Outbox, start: number): void {
+    this.#outbox = outbox;
+    this.#chunk = outbox.pin();
+    this.#start = start;
+    this.#end = outbox.at;
+  }
+
+  /** For its link: the message was encoded before. */
+  keepCopy(payload: Uint8Array): void {
+    this.#copy = payload;
+  }
+
+  /** The message is needed no more; its place in the outbox may be written again. */
+  forget(): void {
+    this.#copy = null;
+    const chunk = this.#chunk;
+    if (chunk === null) return;
+    this.#chunk = null;
+    this.#outbox?.unpin(chunk);
+  }
+}
+
+/** A message that was not sent, or not wholly, when its link ended. */
+export interface UnsentMessage<O extends Owners> {
+  readonly item: O["item"];
+  readonly payload: Uint8Array;
 }
 
 /** A delivery that came whole. Tag and payload are views of received bytes: whoever keeps them beyond the turn keeps the chunk. */

@@ -45,6 +45,8 @@ export abstract class Link<O extends Owners> {
   /** The counter of §2.6.7: deliveries that the sender has sent, or skipped by a drain. */
   protected deliveryCount = 0;
   protected linkCredit = 0;
+  /** The credit that was left when the link ended. */
+  creditLeft = 0;
   protected readonly flowFields: FlowFields = new FlowFields();
 
   constructor(session: Session<O>, name: string, handle: number, owner: O["link"], state: LinkState) {
@@ -151,9 +153,10 @@ export abstract class Link<O extends Owners> {
    */
   ended(state: "detaching" | "detached"): boolean {
     this.#state = { is: state };
-    this.linkCredit = 0;
     if (this.#ended) return false;
     this.#ended = true;
+    this.creditLeft = this.linkCredit;
+    this.linkCredit = 0;
     this.stopped();
     return true;
   }

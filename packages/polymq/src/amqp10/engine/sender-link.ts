@@ -19,7 +19,7 @@ import {
   TransferFields,
 } from "../codec/transfer.ts";
 import type { AmqpMap, MapInput } from "../codec/values.ts";
-import { SentDelivery } from "./deliveries.ts";
+import { SentDelivery, type UnsentMessage } from "./deliveries.ts";
 import type { Owners } from "./handler.ts";
 import { type AttachFields, Link } from "./link.ts";
 
@@ -66,11 +66,22 @@ export class SenderLink<O extends Owners> extends Link<O> {
   #initialDeliveryCount = 0;
   /** True while the session's round of links that may send holds this one. */
   inRound = false;
+  /** Whether unsettled deliveries keep their bytes until they are settled, so that they can be sent again on another link. Default false. */
+  keeps = false;
   /** What was unsettled, and what was not sent, when the link ended. */
-  readonly left: { readonly unsettled: SentDelivery<O>[]; readonly unsent: O["item"][] } = {
+  readonly left: { readonly unsettled: SentDelivery<O>[]; readonly unsent: UnsentMessage<O>[] } = {
     unsettled: [],
     unsent: [],
   };
+
+  /** Number of the next tag that is ours to choose; set before anything is sent, for a link that follows another of its name. */
+  get nextTag(): number {
+    return this.#nextTag;
+  }
+
+  set nextTag(tag: number) {
+    this.#nextTag = tag;
+  }
 
   /** Messages in the queue. */
   get queued(): number {
@@ -142,6 +153,7 @@ export class SenderLink<O extends Owners> extends Link<O> {
     if (this.session.outgoing.get(delivery.id) !== delivery) return false;
     this.session.dispose(false, delivery.id, true, state);
     this.session.outgoing.take(delivery.id);
+    delivery.forget();
     return true;
   }
 
@@ -231,7 +243,8 @@ export class SenderLink<O extends Owners> extends Link<O> {
     this.inRound = false;
     for (let queued = this.#queue.shift(); queued !== undefined; queued = this.#queue.shift()) {
       // What was sent in part and unsettled is among the unsettled ones.
-      if (queued.sent < 0 || queued.settled) this.left.unsent.push(queued.item as O["item"]);
+      if (queued.sent >= 0 && !queued.settled) continue;
+      this.left.unsent.push({ item: queued.item as O["item"], payload: queued.payload });
     }
     this.#queuedBytes = 0;
   }
@@ -271,7 +284,8 @@ export class SenderLink<O extends Owners> extends Link<O> {
       throw this.#tooLarge(size);
     }
     endFrame(outbox, frame);
-    this.#counted(item, settled, fields);
+    const delivery = this.#counted(item, settled, fields);
+    if (this.keeps && delivery !== null) delivery.keep(outbox, start);
     session.sentTransfer();
     outbox.commit();
   }
@@ -300,15 +314,19 @@ export class SenderLink<O extends Owners> extends Link<O> {
     fields.tag = queued.options.tag ?? this.#nextTag;
     fields.messageFormat = queued.options.messageFormat ?? 0;
     fields.settled = queued.settled;
-    this.#counted(queued.item as O["item"], queued.settled, fields);
+    const delivery = this.#counted(queued.item as O["item"], queued.settled, fields);
+    if (this.keeps && delivery !== null) delivery.keepCopy(queued.payload);
   }
 
-  #counted(item: O["item"], settled: boolean, fields: TransferFields): void {
+  #counted(item: O["item"], settled: boolean, fields: TransferFields): SentDelivery<O> | null {
     if (typeof fields.tag === "number") this.#nextTag = serialAdd(this.#nextTag, 1);
     this.session.countDelivery();
     this.linkCredit--;
     this.deliveryCount = serialAdd(this.deliveryCount, 1);
-    if (!settled) this.session.outgoing.add(new SentDelivery(fields.deliveryId, this, item, fields.tag));
+    if (settled) return null;
+    const delivery = new SentDelivery(fields.deliveryId, this, item, fields.tag);
+    this.session.outgoing.add(delivery);
+    return delivery;
   }
 
   /** Gives back the credit that a drain leaves over, once nothing is left to send (§2.6.7). */

@@ -163,6 +163,9 @@ describe("the connection's end", () => {
       "end ours by connection lost",
       "close by connection lost",
     ]);
-    expect([link.left.unsettled.map((each) => each.item), link.left.unsent]).toEqual([["x"], ["y"]]);
+    expect([link.left.unsettled, link.left.unsent].map((list) => list.map((each) => each.item))).toEqual([
+      ["x"],
+      ["y"],
+    ]);
   });
 });

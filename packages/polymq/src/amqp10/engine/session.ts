@@ -4,7 +4,6 @@ import { MessagingError } from "../../base/errors.ts";
 import { serialAdd, serialDistance } from "../../base/serial.ts";
 import type { Outbox } from "../../transport/outbox.ts";
 import { Condition } from "../codec/conditions.ts";
-import { DispositionHead, readDisposition } from "../codec/disposition.ts";
 import { FlowFields, readFlow } from "../codec/flow.ts";
 import type {
   AmqpErrorInput,
@@ -23,9 +22,10 @@ import { type AttachFields, linkViolation } from "./link.ts";
 import { LinkTable } from "./link-table.ts";
 import { ReceiverLink } from "./receiver-link.ts";
 import { SenderLink } from "./sender-link.ts";
+import { SessionDeliveries } from "./session-deliveries.ts";
 import { HANDLE_MAX, INCOMING_WINDOW, type SessionOptions, type SessionPort } from "./session-options.ts";
 import { Settlements } from "./settlements.ts";
-import { UnsettledTable } from "./unsettled.ts";
+import type { UnsettledTable } from "./unsettled.ts";
 
 /** `beginning`: our begin is sent. `ending`: our end is sent, what still comes is dropped. */
 export type SessionState = "beginning" | "mapped" | "ending" | "ended";
@@ -42,9 +42,7 @@ export class Session<O extends Owners> {
   remoteChannel = -1;
   /** The peer's begin, once it came. */
   remote: Composite<"begin"> | null = null;
-  /** Deliveries that we sent, and that came, and are not settled. */
-  readonly outgoing: UnsettledTable<SentDelivery<O>> = new UnsettledTable<SentDelivery<O>>();
-  readonly incoming: UnsettledTable<ReceivedDelivery<O>> = new UnsettledTable<ReceivedDelivery<O>>();
+  readonly #deliveries: SessionDeliveries<O>;
   readonly #port: SessionPort<O>;
   #state: SessionState = "beginning";
   #told = false;
@@ -64,13 +62,13 @@ export class Session<O extends Owners> {
   #flowDue = false;
   readonly #settlements: Settlements;
   readonly #transfer = new TransferHead();
-  readonly #disposition = new DispositionHead();
   readonly #flow = new FlowFields();
 
   constructor(port: SessionPort<O>, channel: number, options: SessionOptions, owner: O["session"], byPeer: boolean) {
     this.#port = port;
     this.outbox = port.outbox;
     this.handler = port.handler;
+    this.#deliveries = new SessionDeliveries<O>(port.handler);
     this.channel = channel;
     this.owner = owner;
     this.byPeer = byPeer;
@@ -86,6 +84,16 @@ export class Session<O extends Owners> {
 
   get state(): SessionState {
     return this.#state;
+  }
+
+  /** Deliveries that we sent and that are not settled. */
+  get outgoing(): UnsettledTable<SentDelivery<O>> {
+    return this.#deliveries.outgoing;
+  }
+
+  /** Deliveries that came and are not settled. */
+  get incoming(): UnsettledTable<ReceivedDelivery<O>> {
+    return this.#deliveries.incoming;
   }
 
   /** Links that are attached or being so. */
@@ -165,7 +173,7 @@ export class Session<O extends Owners> {
   onFrame(code: number, reader: ValueReader): void {
     if (this.#state !== "mapped") return;
     if (code === TRANSFER) return this.#onTransfer(reader);
-    if (code === DISPOSITION) return this.#onDisposition(reader);
+    if (code === DISPOSITION) return this.#deliveries.onDisposition(reader);
     this.#onFlow(reader);
   }
 
@@ -343,36 +351,6 @@ export class Session<O extends Owners> {
     link.onTransfer(head, reader.buffer, reader.at, reader.end);
   }
 
-  #onDisposition(reader: ValueReader): void {
-    const head = this.#disposition;
-    readDisposition(reader, head);
-    const { first, last, receiver, settled, state } = head;
-    if (receiver) {
-      const found = first === last ? null : this.outgoing.within(first, last);
-      if (found === null) this.#onOutcome(this.outgoing.get(first), state, settled);
-      else for (let i = 0; i < found.length; i++) this.#onOutcome(found[i], state, settled);
-      return;
-    }
-    const found = this.incoming.within(first, last);
-    for (let i = 0; i < found.length; i++) this.#onSettled(found[i] as ReceivedDelivery<O>, state, settled);
-  }
-
-  #onOutcome(delivery: SentDelivery<O> | undefined, state: DispositionHead["state"], settled: boolean): void {
-    if (delivery === undefined) return;
-    if (settled) this.outgoing.take(delivery.id);
-    const known = state ?? delivery.state;
-    delivery.state = known;
-    this.handler.onOutcome(delivery, known, settled);
-  }
-
-  #onSettled(delivery: ReceivedDelivery<O>, state: DispositionHead["state"], settled: boolean): void {
-    if (settled) {
-      this.incoming.take(delivery.id);
-      delivery.settled = true;
-    }
-    this.handler.onSettled(delivery, state ?? delivery.said, settled);
-  }
-
   #onFlow(reader: ValueReader): void {
     const flow = this.#flow;
     const properties = readFlow(reader, flow);
@@ -435,61 +413,22 @@ export class Session<O extends Owners> {
   }
 
   #tell(link: AnyLink<O>, end: End, closed: boolean, state: "detaching" | "detached" = "detached"): void {
-    if (link.isSender) this.#keepUnsettled(link);
-    else this.#dropIncoming(link);
+    this.#deliveries.leave(link);
     if (link.ended(state)) this.handler.onDetach(link, end, closed);
   }
 
   #tellAll(end: End): void {
-    this.#keepAllUnsettled();
-    this.incoming.clear();
+    this.#deliveries.leaveAll();
     this.#round.clear();
     this.#dueLinks.clear();
     const links = this.#links.clear();
     for (let i = 0; i < links.length; i++) this.#tell(links[i] as AnyLink<O>, end, false);
-  }
-
-  /** Gives every sender its unsettled deliveries in one go. */
-  #keepAllUnsettled(): void {
-    const all = this.outgoing.all().sort(byId);
-    this.outgoing.clear();
-    for (let i = 0; i < all.length; i++) {
-      const delivery = all[i] as SentDelivery<O>;
-      delivery.link.left.unsettled.push(delivery);
-    }
-  }
-
-  /** Gives a link that ends its unsettled deliveries; the session forgets them. */
-  #keepUnsettled(link: SenderLink<O>): void {
-    const all = this.outgoing.size === 0 ? [] : this.outgoing.all();
-    const mine: SentDelivery<O>[] = [];
-    for (let i = 0; i < all.length; i++) {
-      const delivery = all[i] as SentDelivery<O>;
-      if (delivery.link !== link) continue;
-      this.outgoing.take(delivery.id);
-      mine.push(delivery);
-    }
-    mine.sort(byId);
-    for (let i = 0; i < mine.length; i++) link.left.unsettled.push(mine[i] as SentDelivery<O>);
-  }
-
-  #dropIncoming(link: ReceiverLink<O>): void {
-    if (this.incoming.size === 0) return;
-    const all = this.incoming.all();
-    for (let i = 0; i < all.length; i++) {
-      const delivery = all[i] as ReceivedDelivery<O>;
-      if (delivery.link === link) this.incoming.take(delivery.id);
-    }
   }
 }
 
 /** Descriptors of the frames of {@link Session.onFrame}. */
 const TRANSFER = 0x14;
 const DISPOSITION = 0x15;
-
-function byId(a: { readonly id: number }, b: { readonly id: number }): number {
-  return serialDistance(b.id, a.id);
-}
 
 function unattached(handle: number): Fault {
   return new Fault("session", Condition.unattachedHandle, `handle ${handle} is not attached`);

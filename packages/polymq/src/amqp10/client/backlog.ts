@@ -1,0 +1,70 @@
+import { Deque } from "../../base/deque.ts";
+import { copyOf } from "../../bytes/copy.ts";
+import type { SenderLink } from "../engine/sender-link.ts";
+import type { ClientOwners } from "./owners.ts";
+import type { PendingSend } from "./pending-send.ts";
+
+/** A message that waits for the connection. */
+export interface BacklogEntry {
+  readonly pending: PendingSend;
+  readonly payload: Uint8Array;
+}
+
+/** Messages of a sender that wait while its connection is being made again, in the order in which they leave. */
+export class Backlog {
+  readonly #entries = new Deque<BacklogEntry>();
+  #bytes = 0;
+
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(pending: PendingSend, payload: Uint8Array): void {
+    this.#entries.push({ pending, payload });
+    this.#bytes += payload.length;
+  }
+
+  shift(): BacklogEntry | undefined {
+    const entry = this.#entries.shift();
+    if (entry !== undefined) this.#bytes -= entry.payload.length;
+    return entry;
+  }
+
+  /** Takes a message out; false when it is not here. */
+  remove(pending: PendingSend): boolean {
+    const entry = this.#entries.remove((each) => each.pending === pending);
+    if (entry !== undefined) this.#bytes -= entry.payload.length;
+    return entry !== undefined;
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#bytes = 0;
+  }
+
+  /**
+   * Takes over what a link had when its connection was lost, before all that waits already: what was on its way under its tags, then what had not
+   * left. `again` says for each message that was on its way whether it is to be sent again.
+   */
+  takeOver(link: SenderLink<ClientOwners>, again: (pending: PendingSend) => boolean): void {
+    const waiting: BacklogEntry[] = [];
+    for (let entry = this.shift(); entry !== undefined; entry = this.shift()) waiting.push(entry);
+    const { unsettled, unsent } = link.left;
+    for (const delivery of unsettled) {
+      const { item, payload, tag } = delivery;
+      if (again(item) && payload !== null) {
+        item.how = { ...item.how, tag: copyOf(tag) };
+        this.push(item, copyOf(payload));
+      }
+      delivery.forget();
+    }
+    for (const { item, payload } of unsent) this.push(item, payload);
+    unsettled.length = 0;
+    unsent.length = 0;
+    for (const { pending, payload } of waiting) this.push(pending, payload);
+  }
+}

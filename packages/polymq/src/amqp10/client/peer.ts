@@ -1,0 +1,28 @@
+import type { Composite } from "../codec/tables.ts";
+import type { AmqpMap } from "../codec/values.ts";
+
+/** What the server said in its open (§2.7.1). */
+export interface AmqpPeer {
+  readonly containerId: string;
+  readonly hostname: string | null;
+  readonly maxFrameSize: number;
+  readonly maxSessions: number;
+  readonly idleTimeoutMs: number | null;
+  readonly offeredCapabilities: readonly string[];
+  readonly desiredCapabilities: readonly string[];
+  readonly properties: AmqpMap | null;
+}
+
+/** The facts of an open. */
+export function peerOf(open: Composite<"open">): AmqpPeer {
+  return {
+    containerId: open.containerId,
+    hostname: open.hostname,
+    maxFrameSize: open.maxFrameSize,
+    maxSessions: open.channelMax + 1,
+    idleTimeoutMs: open.idleTimeOut,
+    offeredCapabilities: open.offeredCapabilities,
+    desiredCapabilities: open.desiredCapabilities,
+    properties: open.properties,
+  };
+}
