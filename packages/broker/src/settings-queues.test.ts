@@ -26,6 +26,7 @@ describe("queues in the options", () => {
       topics: [],
       maxMessageBytes: 10_485_760,
       maxDepth: 100_000,
+      maxBytes: 0,
       overflow: "reject",
       ttlMs: 604_800_000,
       deliveryLimit: 5,

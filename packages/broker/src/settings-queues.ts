@@ -88,6 +88,7 @@ function fields(reader: OptionReader, names: readonly string[]): Record<string, 
 const NUMBERS: readonly string[] = [
   "maxMessageBytes",
   "maxDepth",
+  "maxBytes",
   "ttlMs",
   "deliveryLimit",
   "visibilityTimeoutMs",

@@ -6,6 +6,10 @@ export type Guarantee = 0 | 1 | 2;
 /** What can be read of a message, whether it is kept or passes through. */
 export interface MessageView {
   readonly topic: string;
+  /** The exchange to which it was published, "" for the default one; null for a publication to the topic itself. */
+  readonly exchange: string | null;
+  /** The key with which it was published to the exchange; "" without one. */
+  readonly routingKey: string;
   /** A view; of a {@link TransientMessage} it dies with the call that handed it over. */
   readonly payload: Uint8Array;
   readonly guarantee: Guarantee;
@@ -29,6 +33,9 @@ export interface MessageView {
 /** What is needed to make a {@link Message}; the byte arrays become the message's own. */
 export interface MessageParts {
   readonly topic: string;
+  /** Not stored with the message; see {@link MessageView}. */
+  readonly exchange?: string | null;
+  readonly routingKey?: string;
   readonly payload: Uint8Array;
   readonly guarantee?: Guarantee;
   readonly retain?: boolean;
@@ -49,6 +56,8 @@ export interface MessageStamp {
 /** A message that somebody holds: in a mailbox, in flight, or retained. What it says never changes. */
 export class Message implements MessageView {
   readonly topic: string;
+  readonly exchange: string | null;
+  readonly routingKey: string;
   readonly payload: Uint8Array;
   readonly guarantee: Guarantee;
   readonly retain: boolean;
@@ -67,6 +76,8 @@ export class Message implements MessageView {
 
   constructor(parts: Required<MessageParts>, createdAtMs: number, sequence: number) {
     this.topic = parts.topic;
+    this.exchange = parts.exchange;
+    this.routingKey = parts.routingKey;
     this.payload = parts.payload;
     this.guarantee = parts.guarantee;
     this.retain = parts.retain;
@@ -101,6 +112,8 @@ export interface StoredBody {
 export function makeMessage(parts: MessageParts, stamp: MessageStamp): Message {
   const full: Required<MessageParts> = {
     topic: parts.topic,
+    exchange: parts.exchange ?? null,
+    routingKey: parts.routingKey ?? "",
     payload: parts.payload,
     guarantee: parts.guarantee ?? 0,
     retain: parts.retain ?? false,
@@ -120,6 +133,8 @@ export function makeMessage(parts: MessageParts, stamp: MessageStamp): Message {
  */
 export class TransientMessage implements MessageView {
   topic = "";
+  exchange: string | null = null;
+  routingKey = "";
   payload: Uint8Array = EMPTY;
   guarantee: Guarantee = 0;
   retain = false;
@@ -139,6 +154,8 @@ export class TransientMessage implements MessageView {
   /** Starts the next message; every other field but `publisherId`, `origin`, `externalId` and `encoding` goes back to its default. */
   begin(topic: string, payload: Uint8Array): void {
     this.topic = topic;
+    this.exchange = null;
+    this.routingKey = "";
     this.payload = payload;
     this.guarantee = 0;
     this.retain = false;
@@ -164,6 +181,8 @@ export class TransientMessage implements MessageView {
     if (properties !== null) copy.set(properties, length);
     const parts: Required<MessageParts> = {
       topic: this.topic,
+      exchange: this.exchange,
+      routingKey: this.routingKey,
       payload: properties === null ? copy : copy.subarray(0, length),
       guarantee: this.guarantee,
       retain: this.retain,

@@ -10,6 +10,8 @@ const guarantees = fc.constantFrom<Guarantee>(0, 1, 2);
 const times = fc.oneof(fc.maxSafeNat(), fc.constant(Number.POSITIVE_INFINITY));
 const bytes = fc.uint8Array({ maxLength: 3000 });
 
+const BY_TOPIC = { exchange: null, routingKey: "" };
+
 const messages = fc
   .record({
     topic: text,
@@ -23,7 +25,7 @@ const messages = fc
     externalId: text,
     expiresAtMs: times,
   })
-  .map((parts) => new Message(parts, 1_700_000_000_000, 9));
+  .map((parts) => new Message({ ...parts, ...BY_TOPIC }, 1_700_000_000_000, 9));
 
 describe("records read back as they were written", () => {
   test("messages", () => {
@@ -44,6 +46,7 @@ describe("records read back as they were written", () => {
       origin: "",
       externalId: "",
       expiresAtMs: 1,
+      ...BY_TOPIC,
     } as const;
     const message = new Message({ ...parts, ...rest, properties: new Uint8Array(70_000).fill(3) }, 1, 2);
     const read = codec.decodeMessage(2, codec.encodeMessage(message));
@@ -109,6 +112,7 @@ describe("a value that does not read back", () => {
     const message = new Message(
       {
         topic: "a/b",
+        ...BY_TOPIC,
         payload: new Uint8Array(0),
         guarantee: 1,
         retain: true,

@@ -128,6 +128,8 @@ export class RecordCodec {
       const properties = (flags & PROPERTIES) === 0 ? null : r.view(r.u32());
       const parts = {
         topic,
+        exchange: null,
+        routingKey: "",
         publisherId,
         origin,
         externalId,

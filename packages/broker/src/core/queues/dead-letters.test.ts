@@ -20,6 +20,16 @@ describe("a dead letter", () => {
       firstDeathMs: scene.clock.epochMs(),
       detail: "no such item",
       isReplayed: false,
+      deaths: [
+        {
+          queue: "q",
+          reason: "rejected",
+          count: 1,
+          timeMs: scene.clock.epochMs(),
+          exchange: "$queue",
+          keys: ["q/k"],
+        },
+      ],
     });
   });
 

@@ -2,6 +2,7 @@ import { MessagingError } from "polymq/internal";
 import type { Store } from "../../storage/store.ts";
 import type { Router } from "../router.ts";
 import type { Group, GroupFacts } from "./group.ts";
+import { HOSTED_PREFIX } from "./hosted-name.ts";
 import { KeyFilter } from "./key-filter.ts";
 import { Queue, type QueueContext } from "./queue.ts";
 import { groupIdOf, ownFilter } from "./queue-address.ts";
@@ -260,7 +261,8 @@ function fixedDifference(a: QueueSettings, b: QueueSettings): string | null {
   return a.priorityMax === b.priorityMax ? null : "priorityMax";
 }
 
-/** All filters of topics whose messages a queue takes. */
-function filtersOf(settings: QueueSettings): string[] {
-  return [ownFilter(settings.name), ...settings.topics];
+/** All filters of topics whose messages a queue takes; some queues have no address of their own. */
+function filtersOf(settings: QueueSettings): readonly string[] {
+  const { name, topics } = settings;
+  return name.startsWith(HOSTED_PREFIX) ? topics : [ownFilter(name), ...topics];
 }

@@ -3,6 +3,19 @@
 /** Why a message became a dead letter. */
 export type DeadLetterReason = "rejected" | "expired" | "delivery-limit" | "maxlen";
 
+/** How often a message died in a queue for one reason. */
+export interface DeathCount {
+  /** The queue's name in its virtual host. */
+  readonly queue: string;
+  readonly reason: DeadLetterReason;
+  readonly count: number;
+  /** When it first died there for that reason, in milliseconds since 1970. */
+  readonly timeMs: number;
+  /** Where it was published before, and with which keys. */
+  readonly exchange: string;
+  readonly keys: readonly string[];
+}
+
 /** What a dead letter tells of its death. */
 export interface DeadLetterFacts {
   readonly reason: DeadLetterReason;
@@ -19,12 +32,16 @@ export interface DeadLetterFacts {
   readonly detail: string;
   /** True once it was moved out of a dead-letter queue: it may die again. */
   readonly isReplayed: boolean;
+  /** All its deaths, the last one first; one entry for each queue and reason. Empty in messages that were stored before there were such. */
+  readonly deaths: readonly DeathCount[];
 }
 
 /** What a stored message is besides its bytes. */
 export interface QueueMessageParts {
   readonly offset: number;
   readonly topic: string;
+  readonly exchange: string | null;
+  readonly routingKey: string;
   /** Where the routing key begins in the topic; the topic's length for none. */
   readonly keyStart: number;
   readonly priority: number;
@@ -47,8 +64,12 @@ export interface QueueMessageParts {
 /** A message in a queue; what it says never changes. */
 export class QueueMessage {
   readonly offset: number;
-  /** As it was published. */
+  /** As it was published; of a message that came through an exchange, its key with `/` for `.`, or the queue's address. */
   readonly topic: string;
+  /** The exchange by which it came, "" for the default one; null when it was published to the topic. */
+  readonly exchange: string | null;
+  /** The key with which it was published to the exchange; "" without one. */
+  readonly routingKey: string;
   readonly keyStart: number;
   /** 0 to the queue's `priorityMax`. */
   readonly priority: number;
@@ -72,6 +93,8 @@ export class QueueMessage {
   constructor(parts: QueueMessageParts) {
     this.offset = parts.offset;
     this.topic = parts.topic;
+    this.exchange = parts.exchange;
+    this.routingKey = parts.routingKey;
     this.keyStart = parts.keyStart;
     this.priority = parts.priority;
     this.encoding = parts.encoding;
@@ -87,7 +110,7 @@ export class QueueMessage {
     this.#payloadStart = parts.payloadStart;
   }
 
-  /** The routing key, or "". */
+  /** The routing key as consumers' filters see it: with `/` between levels; or "". */
   get key(): string {
     return this.topic.slice(this.keyStart);
   }

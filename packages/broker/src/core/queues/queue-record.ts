@@ -2,11 +2,11 @@
 import { ByteReader, ByteWriter, isMessagingError, MessagingError, type TextCodec } from "polymq/internal";
 import type { MessageView } from "../message.ts";
 import { corrupt } from "../records.ts";
-import { type DeadLetterFacts, type DeadLetterReason, QueueMessage } from "./queue-message.ts";
+import { type DeadLetterFacts, type DeadLetterReason, type DeathCount, QueueMessage } from "./queue-message.ts";
 
 /*
  * A message in a queue's log, numbers big-endian, texts as u16 length and UTF-8:
- *   u8  flags: 1 properties, 2 dead letter, 4 expires
+ *   u8  flags: 1 properties, 2 dead letter, 4 expires, 8 came by an exchange, 16 dead letter with its deaths
  *   u8  priority
  *   u16 where the routing key begins in the topic, in UTF-16 units
  *   u32 encoding of the properties
@@ -14,7 +14,9 @@ import { type DeadLetterFacts, type DeadLetterReason, QueueMessage } from "./que
  *   u64 bytes of the log up to and including this record
  *   [u64 expires at]
  *   topic, publisher id, origin, external id
+ *   [exchange, routing key]
  *   [u8 reason, u8 replayed, u64 offset, u32 deliveries, u64 first death, queue, group, detail]
+ *   [u8 count of deaths; of each: u8 reason, u32 count, u64 first time, queue, exchange, u8 count of keys, keys]
  *   [u32 length of the properties, properties]
  *   payload
  */
@@ -34,7 +36,7 @@ export interface Placement {
 /** What is read of a message that is to be queued: a publisher's view, or a message out of another queue. */
 export type Enqueued = Pick<
   MessageView,
-  "topic" | "payload" | "properties" | "encoding" | "publisherId" | "origin" | "externalId"
+  "topic" | "exchange" | "routingKey" | "payload" | "properties" | "encoding" | "publisherId" | "origin" | "externalId"
 >;
 
 /** Writes and reads the records of queues' logs. */
@@ -69,6 +71,8 @@ export class QueueRecordCodec {
     return new QueueMessage({
       offset: place.offset,
       topic: message.topic,
+      exchange: message.exchange,
+      routingKey: message.routingKey,
       keyStart: place.keyStart,
       priority: place.priority,
       encoding: message.encoding,
@@ -99,12 +103,17 @@ export class QueueRecordCodec {
 
   #writeHead(message: Enqueued, place: Placement): void {
     const w = this.#writer;
-    const { properties } = message;
+    const { properties, exchange } = message;
     const { deadLetter, expiresAtMs } = place;
     const expires = expiresAtMs !== Number.POSITIVE_INFINITY;
     w.at = 0;
     w.reserve(64);
-    w.u8((properties === null ? 0 : PROPERTIES) | (deadLetter === null ? 0 : DEAD) | (expires ? EXPIRES : 0));
+    w.u8(
+      (properties === null ? 0 : PROPERTIES) |
+        (deadLetter === null ? 0 : DEAD | DEATHS) |
+        (expires ? EXPIRES : 0) |
+        (exchange === null ? 0 : ROUTED),
+    );
     w.u8(place.priority);
     w.u16(place.keyStart);
     w.u32(message.encoding);
@@ -115,6 +124,10 @@ export class QueueRecordCodec {
     this.#putText(message.publisherId);
     this.#putText(message.origin);
     this.#putText(message.externalId);
+    if (exchange !== null) {
+      this.#putText(exchange);
+      this.#putText(message.routingKey);
+    }
     if (deadLetter !== null) this.#writeDeadLetter(deadLetter);
     w.reserve(4);
     if (properties !== null) w.u32(properties.length);
@@ -131,6 +144,22 @@ export class QueueRecordCodec {
     this.#putText(facts.queue);
     this.#putText(facts.group);
     this.#putText(facts.detail);
+    w.reserve(1);
+    w.u8(facts.deaths.length);
+    for (const death of facts.deaths) this.#writeDeath(death);
+  }
+
+  #writeDeath(death: DeathCount): void {
+    const w = this.#writer;
+    w.reserve(13);
+    w.u8(REASONS.indexOf(death.reason));
+    w.u32(death.count);
+    putTime(w, death.timeMs);
+    this.#putText(death.queue);
+    this.#putText(death.exchange);
+    w.reserve(1);
+    w.u8(death.keys.length);
+    for (const key of death.keys) this.#putText(key);
   }
 
   #read(offset: number, record: Uint8Array, r: ByteReader): QueueMessage {
@@ -145,25 +174,50 @@ export class QueueRecordCodec {
     const publisherId = this.#takeText(r);
     const origin = this.#takeText(r);
     const externalId = this.#takeText(r);
-    const deadLetter = (flags & DEAD) === 0 ? null : this.#readDeadLetter(r);
+    const isRouted = (flags & ROUTED) !== 0;
+    const exchange = isRouted ? this.#takeText(r) : null;
+    const routingKey = isRouted ? this.#takeText(r) : "";
+    const deadLetter = (flags & DEAD) === 0 ? null : this.#readDeadLetter(r, (flags & DEATHS) !== 0);
     const propertiesLength = (flags & PROPERTIES) === 0 ? 0 : r.u32();
     const propertiesStart = r.at;
     r.view(propertiesLength);
-    const parts = { offset, topic, keyStart, priority, encoding, publisherId, origin, externalId };
+    const parts = {
+      offset,
+      topic,
+      exchange,
+      routingKey,
+      keyStart,
+      priority,
+      encoding,
+      publisherId,
+      origin,
+      externalId,
+    };
     const stamps = { createdAtMs, expiresAtMs, endBytes, deadLetter };
     return new QueueMessage(Object.assign(parts, stamps, { record, propertiesStart, payloadStart: r.at }));
   }
 
-  #readDeadLetter(r: ByteReader): DeadLetterFacts {
-    const reason = REASONS[r.u8()];
-    if (reason === undefined) throw corrupt("an unknown reason of a dead letter");
+  #readDeadLetter(r: ByteReader, hasDeaths: boolean): DeadLetterFacts {
+    const reason = reasonOf(r.u8());
     const isReplayed = r.u8() === 1;
     const offset = time(r);
     const count = r.u32();
     const firstDeathMs = time(r);
     const queue = this.#takeText(r);
     const group = this.#takeText(r);
-    return { reason, isReplayed, offset, count, firstDeathMs, queue, group, detail: this.#takeText(r) };
+    const detail = this.#takeText(r);
+    const deaths = hasDeaths ? Array.from({ length: r.u8() }, () => this.#readDeath(r)) : [];
+    return { reason, isReplayed, offset, count, firstDeathMs, queue, group, detail, deaths };
+  }
+
+  #readDeath(r: ByteReader): DeathCount {
+    const reason = reasonOf(r.u8());
+    const count = r.u32();
+    const timeMs = time(r);
+    const queue = this.#takeText(r);
+    const exchange = this.#takeText(r);
+    const keys = Array.from({ length: r.u8() }, () => this.#takeText(r));
+    return { queue, reason, count, timeMs, exchange, keys };
   }
 
   #putText(text: string): void {
@@ -193,6 +247,12 @@ export class QueueRecordCodec {
   }
 }
 
+function reasonOf(index: number): DeadLetterReason {
+  const reason = REASONS[index];
+  if (reason === undefined) throw corrupt("an unknown reason of a dead letter");
+  return reason;
+}
+
 function copy(from: Uint8Array, length: number, into: Uint8Array): void {
   for (let i = 0; i < length; i++) into[i] = from[i] as number;
 }
@@ -211,5 +271,7 @@ const SLAB_BYTES = 16_384;
 const PROPERTIES = 1;
 const DEAD = 2;
 const EXPIRES = 4;
+const ROUTED = 8;
+const DEATHS = 16;
 const END_BYTES_AT = 16;
 const REASONS: readonly DeadLetterReason[] = ["rejected", "expired", "delivery-limit", "maxlen"];

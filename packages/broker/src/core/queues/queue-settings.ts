@@ -1,5 +1,6 @@
 import { isMessagingError, MessagingError } from "polymq/internal";
 import { checkFilter } from "../topic-trie.ts";
+import { HOSTED_PREFIX, hostedName, hostedNameFault, hostOfQueue, nameInHost } from "./hosted-name.ts";
 import { DEAD_LETTER_PREFIX, ownFilter, queueNameFault } from "./queue-address.ts";
 
 /** `classic`: messages are worked off; `stream`: they stay and are read by position. */
@@ -22,7 +23,9 @@ export interface QueueDefinition {
   readonly maxMessageBytes?: number;
   /** Messages that are not settled by every group. Default 100,000, in streams 0: no limit. */
   readonly maxDepth?: number;
-  /** What happens at `maxDepth`: publishers are refused, or the oldest message that nobody works on goes to the dead letters. Default `reject`. */
+  /** Payload bytes of messages that nobody works on. Default 0: no limit. */
+  readonly maxBytes?: number;
+  /** What happens at `maxDepth` or `maxBytes`: publishers are refused, or the oldest message that nobody works on goes to the dead letters. Default `reject`. */
   readonly overflow?: "reject" | "drop-head";
   /** How long a message is worth delivering; the publisher's own expiry counts when it is earlier. Default 604,800,000 (7 days), in streams 0: for ever. */
   readonly ttlMs?: number;
@@ -94,7 +97,7 @@ export function queueSettings(definition: QueueDefinition): QueueSettings {
   const { name, kind = "classic", lifetime = "durable", retry = {}, deadLetter = {}, retention = {} } = definition;
   checkName("name", name);
   const isClassic = kind === "classic";
-  const isDeadLetters = name.startsWith(DEAD_LETTER_PREFIX);
+  const isDeadLetters = nameInHost(name).startsWith(DEAD_LETTER_PREFIX);
   const settings: QueueSettings = {
     name,
     kind: oneOf("kind", kind, ["classic", "stream"]),
@@ -102,6 +105,7 @@ export function queueSettings(definition: QueueDefinition): QueueSettings {
     topics: topics(definition.topics ?? [], name),
     maxMessageBytes: whole("maxMessageBytes", definition.maxMessageBytes ?? 10_485_760, 1),
     maxDepth: whole("maxDepth", definition.maxDepth ?? (isClassic ? 100_000 : 0)),
+    maxBytes: whole("maxBytes", definition.maxBytes ?? 0),
     overflow: oneOf("overflow", definition.overflow ?? "reject", ["reject", "drop-head"]),
     ttlMs: whole("ttlMs", definition.ttlMs ?? (isClassic && !isDeadLetters ? WEEK_MS : 0)),
     deliveryLimit: whole("deliveryLimit", definition.deliveryLimit ?? 5),
@@ -113,7 +117,7 @@ export function queueSettings(definition: QueueDefinition): QueueSettings {
     },
     deadLetter: {
       enabled: deadLetter.enabled ?? !isDeadLetters,
-      queue: deadLetterQueue(deadLetter.queue ?? `${DEAD_LETTER_PREFIX}${name}`, definition),
+      queue: deadLetterQueue(deadLetter.queue ?? deadLetterName(name), definition),
     },
     retention: {
       ageMs: whole("retention.ageMs", retention.ageMs ?? 0),
@@ -152,6 +156,12 @@ function topics(filters: readonly string[], name: string): readonly string[] {
   return Object.freeze([...new Set(filters)].filter((filter) => filter !== own));
 }
 
+/** Dead letters stay in the virtual host of their queue. */
+function deadLetterName(name: string): string {
+  if (!name.startsWith(HOSTED_PREFIX)) return `${DEAD_LETTER_PREFIX}${name}`;
+  return hostedName(hostOfQueue(name), `${DEAD_LETTER_PREFIX}${nameInHost(name)}`);
+}
+
 function deadLetterQueue(queue: string, definition: QueueDefinition): string {
   if (queue === definition.name) throw invalid("deadLetter.queue", "is the queue itself");
   // The derived name of a dead-letter queue would be one too deep; it has no dead letters of its own unless a queue is named.
@@ -161,7 +171,7 @@ function deadLetterQueue(queue: string, definition: QueueDefinition): string {
 }
 
 function checkName(field: string, name: string): void {
-  const fault = queueNameFault(name);
+  const fault = name.startsWith(HOSTED_PREFIX) ? hostedNameFault(name) : queueNameFault(name);
   if (fault !== null) throw invalid(field, fault);
 }
 

@@ -71,6 +71,32 @@ describe("limits", () => {
     expect(scene.publish("q", "x")).toBeNull();
   });
 
+  test("bytes count while nobody works on the message, and again when it comes back", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "q", maxBytes: 10 });
+    expect([scene.publish("q", "12345678"), scene.publish("q", "9012")]).toEqual([null, null]);
+    expect(scene.publish("q", "x")?.code).toBe("ERR_QUEUE_FULL");
+    const { subscription } = scene.consume("q", "g", { credit: 1 });
+    expect(scene.publish("q", "x")).toBeNull();
+    subscription.close();
+    expect(scene.publish("q", "x")?.code).toBe("ERR_QUEUE_FULL");
+    scene.restart();
+    expect(scene.publish("q", "x")?.code).toBe("ERR_QUEUE_FULL");
+    scene.consume("q").subscription.settle(0, { is: "ack" });
+    expect(scene.publish("q", "x")).toBeNull();
+  });
+
+  test("a queue of too many bytes that drops at the head makes as many dead letters as it takes", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "q", maxBytes: 10, overflow: "drop-head" });
+    for (const text of ["1234", "5678", "90", "123456"]) expect(scene.publish("q", text)).toBeNull();
+    expect(scene.deadLetters("q")).toMatchObject([
+      { reason: "maxlen", offset: 0 },
+      { reason: "maxlen", offset: 1 },
+    ]);
+    expect(scene.consume("q").consumer.texts).toEqual(["90", "123456"]);
+  });
+
   test("a full queue that drops at the head makes its oldest waiting message a dead letter", () => {
     const scene = new QueueScene();
     scene.hub.queues.declare({ name: "q", maxDepth: 2, overflow: "drop-head" });

@@ -3,6 +3,7 @@ import { type Clock, MessagingError } from "polymq/internal";
 import type { Deadline, Schedule } from "../schedule.ts";
 import { DELAYED_MAX, DelayedMessages } from "./delayed-messages.ts";
 import type { Death, Group, GroupHost } from "./group.ts";
+import { HeadExpiry } from "./head-expiry.ts";
 import { PriorityLanes } from "./priority-lanes.ts";
 import { groupIdOf, keyStartIn } from "./queue-address.ts";
 import type { QueueCache } from "./queue-cache.ts";
@@ -14,6 +15,7 @@ import type { QueueSettings } from "./queue-settings.ts";
 import { QueueStatistics } from "./queue-statistics.ts";
 import { retentionPoint } from "./retention.ts";
 import { SettledPages } from "./settled-pages.ts";
+import { WaitingBytes } from "./waiting-bytes.ts";
 import { WorkGroup } from "./work-group.ts";
 
 /** What a queue shares with all others. */
@@ -76,6 +78,9 @@ export class Queue implements GroupHost {
   #dropFrom = 0;
   /** Everything before it may go, as far as retention is asked. */
   #retentionPoint = 0;
+  /** Set when expired messages are to leave on time. */
+  #headExpiry: HeadExpiry | null = null;
+  #waitingBytes: WaitingBytes | null = null;
 
   constructor(context: QueueContext, settings: QueueSettings, log: QueueLog, isStored: boolean) {
     this.#context = context;
@@ -102,6 +107,13 @@ export class Queue implements GroupHost {
     return Math.max(0, log.next - Math.max(log.first, removed.base) - removed.countAbove);
   }
 
+  /** Consumers in all groups. */
+  get consumerCount(): number {
+    let count = 0;
+    for (const group of this.groups.values()) count += group.members.list.length;
+    return count;
+  }
+
   /** True when somebody consumes from it. */
   get isUsed(): boolean {
     for (const group of this.groups.values()) if (group.members.list.length > 0) return true;
@@ -121,7 +133,10 @@ export class Queue implements GroupHost {
     if (options !== null && (options.deliverAfterMs ?? 0) > 0 && this.delayed.count >= DELAYED_MAX) {
       return new MessagingError("ERR_QUEUE_FULL", `queue ${this.name} has ${DELAYED_MAX} delayed messages`);
     }
-    const max = settings.maxDepth;
+    const { maxDepth: max, maxBytes } = settings;
+    if (maxBytes > 0 && settings.overflow === "reject" && this.#bytesWaiting() >= maxBytes) {
+      return new MessagingError("ERR_QUEUE_FULL", `queue ${this.name} holds ${maxBytes} bytes`);
+    }
     // The log can be longer than the queue is deep, never shorter.
     if (max === 0 || settings.overflow !== "reject" || log.next - log.first + this.delayed.count < max) return null;
     if (this.depth + this.delayed.count < max) return null;
@@ -134,7 +149,9 @@ export class Queue implements GroupHost {
     options: EnqueueOptions | null = null,
     deadLetter: DeadLetterFacts | null = null,
   ): void {
-    const keyStart = keyStartIn(message.topic, this.name);
+    // What came by an exchange has its key as its topic, unless that is the queue's own address.
+    const isAddress = message.exchange === null || message.topic.charCodeAt(0) === DOLLAR;
+    const keyStart = isAddress ? keyStartIn(message.topic, this.name) : 0;
     const priority = Math.min(options?.priority ?? 0, this.settings.priorityMax);
     const delayMs = options?.deliverAfterMs ?? 0;
     if (delayMs > 0) {
@@ -146,7 +163,10 @@ export class Queue implements GroupHost {
   /** Puts a message at the end of the log; with `drop-head`, older ones leave when there are too many. */
   append(message: Enqueueable, keyStart: number, priority: number, deadLetter: DeadLetterFacts | null): void {
     const { settings, log } = this;
-    if (settings.maxDepth > 0 && settings.overflow === "drop-head") this.#makeRoom(settings.maxDepth);
+    if (settings.overflow === "drop-head") {
+      if (settings.maxDepth > 0) this.#makeRoom(settings.maxDepth);
+      if (settings.maxBytes > 0) this.#makeRoomForBytes(settings.maxBytes - message.payload.length);
+    }
     const place = this.#place;
     const epochMs = this.clock.epochMs();
     place.offset = log.next;
@@ -161,7 +181,15 @@ export class Queue implements GroupHost {
     log.append(queued);
     this.lanes?.add(queued.offset, priority);
     this.statistics.appended++;
+    if (place.expiresAtMs < Number.POSITIVE_INFINITY) this.#headExpiry?.expect(place.expiresAtMs);
     this.touch("soon");
+  }
+
+  /** From now on expired messages leave when they expire, and not only when somebody comes for them. */
+  expireOnTime(): void {
+    if (this.settings.kind === "stream" || this.#headExpiry !== null) return;
+    this.#headExpiry = new HeadExpiry(this);
+    this.#headExpiry.look();
   }
 
   touch(when: "soon" | "lazy"): void {
@@ -221,6 +249,7 @@ export class Queue implements GroupHost {
 
   onReturned(offset: number): void {
     if (offset < this.#dropFrom) this.#dropFrom = offset;
+    this.#waitingBytes?.onReturned(offset);
   }
 
   primaryProgress(filter: string): { readonly group: string; readonly committed: number } | null {
@@ -250,6 +279,18 @@ export class Queue implements GroupHost {
     return !hasWorkGroup;
   }
 
+  /** True when the message is live for somebody, and nobody of theirs works on it. */
+  isWaiting(offset: number): boolean {
+    if (offset < this.log.first || offset >= this.log.next || this.removed.has(offset)) return false;
+    let hasWorkGroup = false;
+    for (const group of this.groups.values()) {
+      if (!(group instanceof WorkGroup)) continue;
+      hasWorkGroup = true;
+      if (!group.settled.has(offset) && !group.isPending(offset)) return true;
+    }
+    return !hasWorkGroup;
+  }
+
   /** Removes what nobody needs any more at the head; once per batch. */
   trim(): void {
     const { log } = this;
@@ -274,6 +315,7 @@ export class Queue implements GroupHost {
   close(reason: "queue-deleted" | null): void {
     this.delayed.close();
     this.expiry?.cancel();
+    this.#headExpiry?.close();
     for (const group of this.groups.values()) {
       const members = group.members.list.slice();
       group.close();
@@ -303,6 +345,18 @@ export class Queue implements GroupHost {
     this.removeTogether(() => {
       while (this.#idle() >= max) if (!this.#dropOldest()) return;
     });
+  }
+
+  #makeRoomForBytes(max: number): void {
+    if (this.#bytesWaiting() <= max) return;
+    this.removeTogether(() => {
+      while (this.#bytesWaiting() > max) if (!this.#dropOldest()) return;
+    });
+  }
+
+  #bytesWaiting(): number {
+    this.#waitingBytes ??= new WaitingBytes(this);
+    return this.#waitingBytes.bytes;
   }
 
   /** Messages that wait for somebody to work on them, in the group that has most of them. */
@@ -344,3 +398,5 @@ export class Queue implements GroupHost {
     }
   }
 }
+
+const DOLLAR = 0x24;

@@ -24,7 +24,7 @@ export type ExchangeKind = "direct" | "fanout" | "topic" | "headers";
 export const RESERVED_PREFIX = "amq.";
 
 /** The exchange that plain topics are: its keys are topics with `.` for `/`. Only in the virtual host "/". */
-export const TOPICS_EXCHANGE = "amq.topic";
+export { TOPICS_EXCHANGE } from "../topic-keys.ts";
 
 /** The group that all consumers of a queue share unless they name one. */
 export const SHARED_GROUP = "";

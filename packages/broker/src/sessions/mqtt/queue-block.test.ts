@@ -19,6 +19,8 @@ function message(pairs: readonly (readonly [string, string])[], parts: Partial<Q
   return new QueueMessage({
     offset: 7,
     topic: "$queue/q/k",
+    exchange: null,
+    routingKey: "",
     keyStart: 9,
     priority: 0,
     encoding: MQTT_ENCODING,
