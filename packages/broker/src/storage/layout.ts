@@ -8,6 +8,7 @@ import { KEY_BYTES_MAX, LOG_MAX, type LogRange, SCHEMA_VERSION } from "./store.t
  *   01 log u32                  range of a log: first u64, next u64
  *   02 log u32 offset u64       log entries from that offset on (log-record.ts); in memory one by one
  *   03 key                      one small record
+ *   04                          number u64 of the journal's first block, while there is a journal (journal.ts)
  * Numbers are big-endian, so that byte order is number order. Every value is sealed (CRC-32 in front).
  */
 
@@ -15,6 +16,7 @@ const SCHEMA = 0;
 const RANGE = 1;
 const ENTRY = 2;
 const RECORD = 3;
+const JOURNAL = 4;
 
 /** Where the schema version lies. */
 export function schemaKey(): Uint8Array {
@@ -108,6 +110,25 @@ export function decodeRange(log: number, sealed: Uint8Array | null): LogRange {
   const range = { first: getU64(value, 0), next: getU64(value, 8) };
   if (value.length !== 16 || range.first > range.next) throw corrupt(rangeKey(log));
   return range;
+}
+
+/** Where the number of the journal's first block lies. */
+export function journalKey(): Uint8Array {
+  return Uint8Array.of(JOURNAL);
+}
+
+/** That number as a sealed value. */
+export function encodeJournalBase(base: number): Uint8Array {
+  const value = new Uint8Array(8);
+  putU64(value, 0, base);
+  return seal(journalKey(), value);
+}
+
+/** The other way round. @throws {MessagingError} ERR_STORE_CORRUPT */
+export function decodeJournalBase(sealed: Uint8Array): number {
+  const value = open(journalKey(), sealed);
+  if (value.length !== 8) throw corrupt(journalKey());
+  return getU64(value, 0);
 }
 
 /** The value inside a sealed one. @throws {MessagingError} ERR_STORE_CORRUPT */

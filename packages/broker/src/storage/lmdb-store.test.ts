@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as lmdb from "lmdb";
@@ -15,8 +15,15 @@ describeStore("the lmdb store with buffered commits", async () => new LmdbSubjec
 describeStore("the lmdb store with few entries a record", async () => new LmdbSubject("buffered", 60), 12);
 describeStore("the lmdb store with one entry a record", async () => new LmdbSubject("buffered", 0), 12);
 
+describeStore("the lmdb store whose process is killed", async () => new KilledSubject("fsync"), 12);
+describeStore(
+  "the lmdb store with buffered commits whose process is killed",
+  async () => new KilledSubject("buffered"),
+  12,
+);
+
 class LmdbSubject implements StoreSubject {
-  readonly directory = mkdtempSync(join(tmpdir(), "polymq-store-"));
+  directory: string = makeDirectory();
   readonly #durability: "fsync" | "buffered";
 
   readonly #recordBytes: { readonly recordBytes?: number };
@@ -56,7 +63,7 @@ class LmdbSubject implements StoreSubject {
     });
   }
 
-  async change(work: (db: lmdb.RootDatabase<Buffer, Buffer>) => Promise<void>): Promise<void> {
+  async change(work: (db: Database) => Promise<void>): Promise<void> {
     const db = lmdb.open<Buffer, Buffer>({
       path: join(this.directory, "polymq.mdb"),
       noSubdir: true,
@@ -71,6 +78,39 @@ class LmdbSubject implements StoreSubject {
   async dispose(): Promise<void> {
     rmSync(this.directory, { recursive: true });
   }
+}
+
+/** Closing its store leaves the data directory as the end of the process would have. */
+class KilledSubject extends LmdbSubject {
+  override async open(): Promise<LmdbStore> {
+    const store = await super.open();
+    const [close, commit] = [store.close.bind(store), store.commit.bind(store)];
+    let running: Promise<void> | null = null;
+    store.commit = (batch) => {
+      running = commit(batch);
+      return running;
+    };
+    store.close = async () => {
+      store.close = close;
+      await running;
+      const [before, picture] = [this.directory, makeDirectory()];
+      cpSync(before, picture, { recursive: true, filter: (path) => !path.endsWith(".lock") });
+      await close();
+      rmSync(before, { recursive: true });
+      this.directory = picture;
+    };
+    return store;
+  }
+
+  /** What is to be damaged has to be in the data file. */
+  override async change(work: (db: Database) => Promise<void>): Promise<void> {
+    await (await super.open()).close();
+    await super.change(work);
+  }
+}
+
+function makeDirectory(): string {
+  return mkdtempSync(join(tmpdir(), "polymq-store-"));
 }
 
 type Database = lmdb.RootDatabase<Buffer, Buffer>;

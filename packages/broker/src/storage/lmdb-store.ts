@@ -1,25 +1,16 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import * as lmdb from "lmdb";
 import { isMessagingError, MessagingError } from "polymq/internal";
 import type { StoreBatch } from "./batch.ts";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
-import {
-  checkSchema,
-  decodeRange,
-  logOfRangeKey,
-  open,
-  prefixEnd,
-  rangePrefix,
-  recordKey,
-  recordPrefix,
-  schemaKey,
-  schemaValue,
-} from "./layout.ts";
+import { Journal } from "./journal.ts";
+import { compareBytes, decodeJournalBase, journalKey, open, prefixEnd, recordKey, recordPrefix } from "./layout.ts";
 import { checkLmdbFile } from "./lmdb-file-check.ts";
-import { buffer, type Database, plain, putRecords, readRecords, removedRecords } from "./lmdb-log.ts";
+import { buffer, type Database, plain, readRecords } from "./lmdb-log.ts";
+import { makeDirectory, openDatabase, prepareSchema, readRanges } from "./lmdb-open.ts";
+import { type JournalMark, writePlan } from "./lmdb-write.ts";
 import { LOG_RECORD_BYTES } from "./log-record.ts";
-import { applyRanges, planBatch } from "./plan.ts";
+import { PendingChanges, readPending } from "./pending-changes.ts";
+import { applyRanges, type BatchPlan, type FlatWrite, planBatch } from "./plan.ts";
 import type { Durability, EntryVisitor, LogRange, RecordVisitor, Store } from "./store.ts";
 
 /** How to open an {@link LmdbStore}. */
@@ -32,40 +23,48 @@ export interface LmdbStoreOptions {
   readonly recordBytes?: number;
 }
 
-/** A {@link Store} in one file of a data directory, over LMDB. */
+/**
+ * A {@link Store} in a data directory, over LMDB. A small batch is durable once it is in the journal, which costs one sync of the device;
+ * the database takes many of them in one transaction, together with the next large one. A store that was closed is one file.
+ */
 export class LmdbStore implements Store {
   readonly durability: Durability;
   readonly #db: Database;
   readonly #lock: DirectoryLock;
+  readonly #journalPath: string;
   readonly #recordBytes: number;
   readonly #ranges: Map<number, LogRange>;
+  readonly #pending: PendingChanges = new PendingChanges();
+  #journal: Journal | null = null;
   #state: "open" | "failed" | "closed" = "open";
   #commit: Promise<void> | null = null;
 
-  private constructor(db: Database, lock: DirectoryLock, durability: Durability, recordBytes: number) {
+  private constructor(db: Database, lock: DirectoryLock, options: LmdbStoreOptions) {
     this.#db = db;
     this.#lock = lock;
-    this.durability = durability;
-    this.#recordBytes = recordBytes;
+    this.durability = options.durability ?? "fsync";
+    this.#journalPath = journalPathIn(options.directory);
+    this.#recordBytes = options.recordBytes ?? LOG_RECORD_BYTES;
     this.#ranges = readRanges(db);
   }
 
   /**
    * Opens or creates the store. The file's structure is checked before it is mapped, so that a damaged one is an error here
-   * and not a crash later; each record's checksum is checked when it is read.
+   * and not a crash later; each record's checksum is checked when it is read. What only the journal has goes into the database.
    * @throws {MessagingError} ERR_STORE_IN_USE, ERR_STORE_CORRUPT, ERR_STORE_VERSION, ERR_STORE_FAILED
    */
   static async open(options: LmdbStoreOptions): Promise<LmdbStore> {
-    const durability = options.durability ?? "fsync";
     makeDirectory(options.directory);
     const lock = lockDirectory(join(options.directory, "polymq.lock"));
     let db: Database | null = null;
     try {
       const path = join(options.directory, "polymq.mdb");
       checkLmdbFile(path);
-      db = openDatabase(path, durability);
+      db = openDatabase(path, options.durability ?? "fsync");
       await prepareSchema(db);
-      return new LmdbStore(db, lock, durability, options.recordBytes ?? LOG_RECORD_BYTES);
+      const store = new LmdbStore(db, lock, options);
+      await store.#takeJournal();
+      return store;
     } catch (error) {
       await db?.close();
       lock.release();
@@ -75,17 +74,38 @@ export class LmdbStore implements Store {
 
   get(key: Uint8Array): Uint8Array | null {
     const full = buffer(recordKey(key));
-    const sealed = this.#read(() => this.#db.get(full));
+    this.#mustBeOpen();
+    const pending = this.#pending.record(full);
+    if (pending !== undefined) return pending.value?.slice() ?? null;
+    const sealed = this.#db.get(full);
     return sealed === undefined ? null : open(full, plain(sealed));
   }
 
   scan(prefix: Uint8Array, visit: RecordVisitor): void {
-    this.#range(recordPrefix(prefix), prefixEnd(recordPrefix(prefix)), (key, value) => visit(key.subarray(1), value));
+    this.#mustBeOpen();
+    const start = recordPrefix(prefix);
+    const pending = this.#pending.recordsUnder(start);
+    const visitPending = ({ key, value }: FlatWrite): boolean => value === null || visit(key.slice(1), value.slice());
+    let at = 0;
+    const end = prefixEnd(start);
+    const bounds = end === null ? { start: buffer(start) } : { start: buffer(start), end: buffer(end) };
+    for (const { key, value } of this.#db.getRange({ ...bounds, snapshot: true })) {
+      let order = -1;
+      while (at < pending.length && order < 0) {
+        const write = pending[at] as FlatWrite;
+        order = compareBytes(write.key, key);
+        if (order > 0) break;
+        at++;
+        if (!visitPending(write)) return;
+      }
+      if (order !== 0 && !visit(plain(key).subarray(1), open(key, plain(value)))) return;
+    }
+    while (at < pending.length) if (!visitPending(pending[at++] as FlatWrite)) return;
   }
 
   logRange(log: number): LogRange {
     this.#mustBeOpen();
-    return this.#ranges.get(log) ?? { first: 0, next: 0 };
+    return this.#ranges.get(log) ?? NO_ENTRIES;
   }
 
   logs(): number[] {
@@ -96,29 +116,34 @@ export class LmdbStore implements Store {
   readLog(log: number, from: number, visit: EntryVisitor): void {
     const range = this.logRange(log);
     const start = Math.max(from, range.first);
-    if (start < range.next) this.#read(() => readRecords(this.#db, log, range, start, visit));
+    if (start >= range.next) return;
+    const pending = this.#pending.log(log);
+    if (pending === undefined) return readRecords(this.#db, log, range, start, visit);
+    const stored = pending.fate === "dropped" ? NO_ENTRIES : pending.before;
+    let goesOn = true;
+    if (start < stored.next) {
+      readRecords(this.#db, log, stored, start, (offset, value) => {
+        goesOn = visit(offset, value);
+        return goesOn;
+      });
+    }
+    if (goesOn) readPending(pending, start, visit);
   }
 
   commit(batch: StoreBatch): Promise<void> | null {
     this.#mustBeOpen();
     if (this.#commit !== null) throw new MessagingError("ERR_INVALID_ARGUMENT", "a commit is still running");
     const plan = planBatch(batch, this.#ranges);
-    if (plan.writes.length === 0) return null;
-    const db = this.#db;
-    const removed = Array.from(plan.logs.values(), (change) => removedRecords(db, change));
-    const done = db.batch(() => {
-      for (const keys of removed) for (const key of keys) void db.remove(key);
-      for (const change of plan.logs.values()) putRecords(db, change, this.#recordBytes);
-      for (const write of plan.writes) {
-        // Inside a batch these promises are resolved ones; what became of the writes is told by the batch.
-        if (write.value === null) void db.remove(buffer(write.key));
-        else void db.put(buffer(write.key), buffer(write.value));
-      }
-    });
+    if (plan.writes.length === 0 && plan.logs.size === 0) return null;
+    const journal = this.#journal;
+    const isSmall = journal?.takes(batch) === true;
+    const done = isSmall ? journal.append(batch) : this.#store(plan);
     this.#commit = done.then(
       () => {
         this.#commit = null;
         applyRanges(plan, this.#ranges);
+        if (isSmall) this.#pending.add(plan);
+        else this.#pending.clear();
       },
       async (error: unknown) => {
         this.#commit = null;
@@ -135,6 +160,9 @@ export class LmdbStore implements Store {
     await this.#commit?.catch(ignore); // whoever made the commit was told
     const hadFailed = this.#state === "failed";
     this.#state = "closed";
+    // Should this fail, the journal still has everything, and the next opening takes it from there.
+    if (!hadFailed && this.#journal !== null) await this.#write(NOTHING, "ends").catch(ignore);
+    this.#journal?.close();
     const closed = this.#db.close();
     // After a failed commit the database may wait for a sync that will never end.
     if (hadFailed) closed.catch(ignore);
@@ -142,19 +170,26 @@ export class LmdbStore implements Store {
     this.#lock.release();
   }
 
-  /** Visits the records from `start` up to, not including, `end`. */
-  #range(start: Uint8Array, end: Uint8Array | null, visit: RecordVisitor): void {
-    this.#read(() => {
-      const bounds = end === null ? { start: buffer(start) } : { start: buffer(start), end: buffer(end) };
-      for (const { key, value } of this.#db.getRange({ ...bounds, snapshot: true })) {
-        if (!visit(plain(key), open(key, plain(value)))) return;
-      }
-    });
+  /** Takes a batch to the database, with everything that the journal has. The first one of a session makes the journal. */
+  async #store(plan: BatchPlan): Promise<void> {
+    const journal = this.#journal ?? (await Journal.create(this.#journalPath, this.durability));
+    const isNew = this.#journal === null;
+    this.#journal = journal;
+    await this.#write(plan, isNew || !journal.isEmpty ? { base: journal.next } : "stays");
+    journal.restart();
   }
 
-  #read<T>(read: () => T): T {
-    this.#mustBeOpen();
-    return read();
+  #write(plan: BatchPlan, journal: JournalMark): Promise<void> {
+    return writePlan(this.#db, this.#pending.with(plan), { recordBytes: this.#recordBytes, journal });
+  }
+
+  /** What a process that did not close the store has left in the journal goes into the database; then there is none. */
+  async #takeJournal(): Promise<void> {
+    const sealed = this.#db.get(buffer(journalKey()));
+    if (sealed === undefined) return;
+    const plan = planBatch(await Journal.read(this.#journalPath, decodeJournalBase(plain(sealed))), this.#ranges);
+    await this.#write(plan, "ends");
+    applyRanges(plan, this.#ranges);
   }
 
   #mustBeOpen(): void {
@@ -162,51 +197,11 @@ export class LmdbStore implements Store {
   }
 }
 
-function makeDirectory(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true });
-  } catch (cause) {
-    throw new MessagingError("ERR_STORE_FAILED", "the data directory cannot be made", { cause });
-  }
-}
+const NO_ENTRIES: LogRange = Object.freeze({ first: 0, next: 0 });
+const NOTHING: BatchPlan = Object.freeze({ writes: [], logs: new Map<never, never>() });
 
-/**
- * `overlappingSync` resolves a commit before its sync (and tells nobody when that sync fails), so it is what "buffered" means
- * and must be off for "fsync". It keeps the last synced state, so that a loss of power costs the newest commits, never the file.
- */
-function openDatabase(path: string, durability: Durability): Database {
-  // A constant, because the package's types lack `txnStartThreshold`.
-  const options = {
-    path,
-    noSubdir: true,
-    encoding: "binary" as const,
-    keyEncoding: "binary" as const,
-    cache: false,
-    overlappingSync: durability === "buffered",
-    // Our batches are whole transactions that are to start at once. (With it on, a failed commit also rejects a promise that nobody holds.)
-    eventTurnBatching: false,
-    txnStartThreshold: 0,
-  };
-  return lmdb.open<Buffer, Buffer>(options);
-}
-
-async function prepareSchema(db: Database): Promise<void> {
-  const sealed = db.get(buffer(schemaKey()));
-  checkSchema(sealed ?? null);
-  if (sealed !== undefined) return;
-  if (db.getCount({ limit: 1 }) > 0) throw new MessagingError("ERR_STORE_VERSION", "this is no store of polymq");
-  await db.put(buffer(schemaKey()), buffer(schemaValue()));
-}
-
-function readRanges(db: Database): Map<number, LogRange> {
-  const ranges = new Map<number, LogRange>();
-  const end = prefixEnd(rangePrefix());
-  const bounds = { start: buffer(rangePrefix()), ...(end === null ? {} : { end: buffer(end) }) };
-  for (const { key, value } of db.getRange(bounds)) {
-    const log = logOfRangeKey(key);
-    ranges.set(log, decodeRange(log, value));
-  }
-  return ranges;
+function journalPathIn(directory: string): string {
+  return join(directory, "polymq.journal");
 }
 
 /**

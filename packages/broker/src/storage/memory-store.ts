@@ -74,9 +74,9 @@ export class MemoryStore implements Store {
   commit(batch: StoreBatch): Promise<void> | null {
     const medium = this.#opened();
     const plan = planBatch(batch, medium.ranges);
-    for (const write of plan.writes) {
-      if (write.value === null) medium.records.delete(text(write.key));
-      else medium.records.set(text(write.key), write.value);
+    for (const { key, value } of plan.writes) {
+      if (value === null) medium.records.delete(text(key));
+      else medium.records.set(text(key), seal(key, value));
     }
     for (const change of plan.logs.values()) applyLog(change, medium.records);
     applyRanges(plan, medium.ranges);

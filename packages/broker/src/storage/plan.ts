@@ -1,13 +1,14 @@
 // Hot path: runs per change of a batch. No closure, promise, spread, iterator or regex in `#change`.
 import { MessagingError } from "polymq/internal";
 import type { StoreBatch, StoreOp } from "./batch.ts";
-import { seal } from "./crc32.ts";
-import { encodeRange, rangeKey, recordKey } from "./layout.ts";
+import { rangeKey, recordKey } from "./layout.ts";
 import type { LogRange } from "./store.ts";
 
-/** One write to the ordered space of keys; a null value deletes. */
+/** What becomes of one small record; a null value deletes. */
 export interface FlatWrite {
+  /** As {@link recordKey} makes it. */
   readonly key: Uint8Array;
+  /** Without its seal. */
   readonly value: Uint8Array | null;
 }
 
@@ -53,9 +54,34 @@ export class LogChange {
     this.valuesFrom = 0;
     this.values = [];
   }
+
+  /** Takes up what a later batch does to the same log. */
+  follow(later: LogChange): void {
+    if (later.fate === "dropped") this.drop();
+    const { values } = later;
+    for (let i = 0; i < values.length; i++) this.values.push(values[i] as Uint8Array);
+    this.first = later.first;
+    this.next = later.next;
+    this.exists = later.exists;
+    const gone = this.first - this.valuesFrom;
+    if (gone <= 0) return;
+    this.values.splice(0, gone);
+    this.valuesFrom = this.first;
+  }
+
+  copy(): LogChange {
+    const copy = new LogChange(this.log, this.before);
+    copy.first = this.first;
+    copy.next = this.next;
+    copy.fate = this.fate;
+    copy.exists = this.exists;
+    copy.valuesFrom = this.valuesFrom;
+    copy.values = this.values.slice();
+    return copy;
+  }
 }
 
-/** A batch as single writes of small records and ranges, and what it does to each log's entries. */
+/** A batch as single writes of small records, in their order, and what it does to each log. */
 export interface BatchPlan {
   readonly writes: FlatWrite[];
   readonly logs: ReadonlyMap<number, LogChange>;
@@ -69,12 +95,7 @@ export function planBatch(batch: StoreBatch, ranges: ReadonlyMap<number, LogRang
   const planner = new Planner(ranges);
   const { ops } = batch;
   for (let i = 0; i < ops.length; i++) planner.change(ops[i] as StoreOp);
-  const { writes, logs } = planner;
-  for (const change of logs.values()) {
-    const range = change.exists ? encodeRange(change.log, change) : null;
-    writes.push({ key: rangeKey(change.log), value: range });
-  }
-  return { writes, logs };
+  return planner;
 }
 
 /** Applies the ranges of a plan that was carried out. */
@@ -85,7 +106,7 @@ export function applyRanges(plan: BatchPlan, ranges: Map<number, LogRange>): voi
   }
 }
 
-class Planner {
+class Planner implements BatchPlan {
   readonly writes: FlatWrite[] = [];
   readonly logs = new Map<number, LogChange>();
   readonly #ranges: ReadonlyMap<number, LogRange>;
@@ -101,11 +122,9 @@ class Planner {
       case "append":
         this.#append(this.#log(op.log), op.offset, op.value);
         return;
-      case "put": {
-        const key = recordKey(op.key);
-        this.writes.push({ key, value: seal(key, op.value) });
+      case "put":
+        this.writes.push({ key: recordKey(op.key), value: op.value });
         return;
-      }
       case "delete":
         this.writes.push({ key: recordKey(op.key), value: null });
         return;

@@ -19,7 +19,7 @@ export type RecordVisitor = (key: Uint8Array, value: Uint8Array) => boolean;
 export type EntryVisitor = (offset: number, value: Uint8Array) => boolean;
 
 /** The schema version written by this package. A store of another version is refused with `ERR_STORE_VERSION`. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** Bytes that a key may have. */
 export const KEY_BYTES_MAX = 256;
