@@ -58,6 +58,7 @@ const SOURCES: Readonly<Record<string, string>> = {
     exports: {
       "./mqtt": { types: "./dist/mqtt/index.d.ts", default: "./dist/mqtt/index.js" },
       "./store": { import: { types: "./dist/store/index.d.ts" } },
+      "./amqp091": { import: { types: "./dist/amqp091/index.d.ts" } },
       "./internal": { types: "./dist/internal.d.ts" },
       "./package.json": "./package.json",
     },
@@ -91,6 +92,7 @@ const SOURCES: Readonly<Record<string, string>> = {
     export type Level = (typeof Level)[keyof typeof Level];`,
   "packages/polymq/dist/base.d.ts": "declare class Base<A, B> { readonly name: string; }\nexport { Base };",
   "packages/polymq/dist/store/index.d.ts": 'export * from "./memory-store.ts";',
+  "packages/polymq/dist/amqp091/index.d.ts": "export {};",
   "packages/polymq/dist/store/memory-store.d.ts": "export declare class MemoryStore { }",
   "packages/polymq/dist/internal.d.ts": "export declare const secret: { inner: 1; };",
   "packages/polymq/src/base/errors.ts": `

@@ -8,13 +8,13 @@ import { membersOfBody } from "./type-members.mjs";
 const ERROR_TABLE = "packages/polymq/src/base/errors.ts";
 const EVENTS = "MqttClientEvents";
 /** Entry points of which every exported name needs a row. */
-const COMPLETE = ["polymq/mqtt", "polymq/store"];
+const COMPLETE = ["polymq/mqtt", "polymq/store", "polymq/amqp091"];
 const NAME = /^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*|\[[A-Za-z.]+\])*$/;
 const FILE_AND_TITLE = /^(\S+\.test\.[cm]?[jt]sx?)\s+>\s+(.+)$/;
 
 /**
  * Checks the tables of docs/parity-*.md: each of our names is public, each test exists and passes, and each name that
- * the MQTT and store entry points export has a row.
+ * the entry points of MQTT, AMQP 0-9-1 and the stores export has a row.
  *
  * @param {string} root the repository's root
  * @param {import("./test-report.mjs").Test[]} tests

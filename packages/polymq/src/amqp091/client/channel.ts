@@ -1,9 +1,17 @@
+import type { Clock } from "../../base/clock.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
-import { asMessagingError, type ErrorCode, MessagingError } from "../../base/errors.ts";
+import { asMessagingError, MessagingError } from "../../base/errors.ts";
 import type { FieldTable } from "../codec/field-value.ts";
 import type { Method, MethodOf, SyncMethodName } from "../codec/method-types.ts";
 import { PropertiesDecoder } from "../codec/properties-decoder.ts";
 import type { CloseReason } from "../engine/endpoint-options.ts";
+import {
+  checkConsume,
+  type ExchangeOptions,
+  type QueueFacts,
+  type QueueOptions,
+  queueFacts,
+} from "./channel-options.ts";
 import type { Connection } from "./connection.ts";
 import { type AmqpConsumeOptions, AmqpConsumer, type ConsumerOwner } from "./consumer.ts";
 import type { AmqpClientEvent } from "./events.ts";
@@ -12,45 +20,21 @@ import type { ChannelOwner, Incoming, Link } from "./link.ts";
 import { AmqpMessage, type AmqpReturned } from "./message.ts";
 import type { PendingPublish } from "./pending-publish.ts";
 import { type AmqpPublishOptions, Publisher, type PublisherOptions } from "./publisher.ts";
+import { type AmqpRequestOptions, type AmqpResponder, Requester, respondWith } from "./requester.ts";
 import { call, failRequests, PromisedReply } from "./requests.ts";
 import type { Topology } from "./topology.ts";
-
-/** Options of `declareExchange`. */
-export interface ExchangeOptions {
-  /** Survives a restart of the server. Default true. */
-  readonly durable?: boolean;
-  /** Deleted with its last binding. Default false. */
-  readonly autoDelete?: boolean;
-  /** Takes messages from other exchanges only. Default false. */
-  readonly internal?: boolean;
-  readonly arguments?: FieldTable;
-}
-
-/** Options of `declareQueue`. */
-export interface QueueOptions {
-  /** Survives a restart of the server. Default: true for a named queue that is not exclusive. */
-  readonly durable?: boolean;
-  /** Belongs to this connection and ends with it. Default: true for a queue that the server names. */
-  readonly exclusive?: boolean;
-  /** Deleted with its last consumer. Default false. */
-  readonly autoDelete?: boolean;
-  /** Such as `x-queue-type`, `x-message-ttl`, `x-dead-letter-exchange`. */
-  readonly arguments?: FieldTable;
-}
-
-/** What the server says of a queue. */
-export interface QueueFacts {
-  readonly queue: string;
-  readonly messageCount: number;
-  readonly consumerCount: number;
-}
 
 /** What a channel asks of its client. */
 export interface ChannelHost {
   readonly topology: Topology;
+  readonly clock: Clock;
+  /** Of consumers that name none. */
+  readonly prefetch: number;
   readonly publisherOptions: Omit<PublisherOptions, "confirms" | "onReturned">;
   emit(event: AmqpClientEvent): void;
   consumerTag(): string;
+  /** The address that answers to requests come to, on the channel that publishes them. */
+  replyAddress(): string;
   bytesOf(body: string | Uint8Array): Uint8Array;
   channelEnded(channel: AmqpChannel): void;
   pressure(full: boolean): void;
@@ -73,6 +57,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
   #connection: Connection | null = null;
   #link: Link | null = null;
   #transactional = false;
+  #requester: Requester | null = null;
   #over: MessagingError | null = null;
 
   /** @internal */
@@ -83,7 +68,9 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     this.#publisher = new Publisher({
       ...host.publisherOptions,
       confirms,
-      onReturned: (message: AmqpReturned) => host.emit({ type: "returned", message }),
+      onReturned: (message: AmqpReturned) => {
+        if (this.#requester?.returned(message) !== true) host.emit({ type: "returned", message });
+      },
     });
   }
 
@@ -196,13 +183,42 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     const consumer = new AmqpConsumer(this, this.#name(queue), consumerTag, options);
     this.#consumers.set(consumerTag, consumer);
     try {
-      await this.#start(connection, link, consumer);
+      await this.#start(connection, link, consumer, options.arguments ?? {});
     } catch (error) {
       this.#consumers.delete(consumerTag);
       consumer.end(asMessagingError(error, "ERR_CHANNEL_CLOSED"));
       throw error;
     }
     return consumer;
+  }
+
+  /**
+   * Sends a request and resolves with its answer: RabbitMQ's direct reply-to, or a topic of this channel's own on a server without it. Answers are told apart by a
+   * correlation id of ours. The request is mandatory unless `mandatory` is false.
+   * @throws {MessagingError} ERR_TIMEOUT after `timeoutMs` (default 10,000), ERR_ABORTED, {@link UnroutableError} when no queue takes the request,
+   *   ERR_CONNECTION_LOST when the connection goes after the request was confirmed, ERR_MAX_INFLIGHT above 10,000 at a time, and what `publish` rejects with
+   */
+  request(
+    exchange: string,
+    routingKey: string,
+    body: string | Uint8Array,
+    options: AmqpRequestOptions = {},
+  ): Promise<AmqpMessage> {
+    if (this.#over !== null) return Promise.reject(this.#over);
+    this.#requester ??= new Requester(this, this.#host);
+    return this.#requester.request(options, (publish) => this.publish(exchange, routingKey, body, publish));
+  }
+
+  /**
+   * Answers requests in a queue: what `responder` returns goes to the request's `replyTo` with its correlation id, then the request is acknowledged. A request without
+   * `replyTo` is acknowledged once handled. One whose responder fails is rejected unless `whenHandlerFails` is `requeue`. Errors as `consume`.
+   */
+  respond(
+    queue: string,
+    responder: AmqpResponder,
+    options: Omit<AmqpConsumeOptions, "handler" | "autoAck" | "noAck"> = {},
+  ): Promise<AmqpConsumer> {
+    return this.consume(queue, { whenHandlerFails: "reject", ...options, handler: respondWith(this, responder) });
   }
 
   /** Takes one message out of a queue; null when it is empty. */
@@ -272,6 +288,26 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     return this.close();
   }
 
+  /** True when it is over, whoever ended it. @internal */
+  get over(): boolean {
+    return this.#over !== null;
+  }
+
+  /** True while answers come as messages. @internal */
+  get awaitsMessages(): boolean {
+    return this.#requester?.waiting === true;
+  }
+
+  /** True when it is open, or being opened, on a connection. @internal */
+  isOn(connection: Connection): boolean {
+    return this.#connection === connection;
+  }
+
+  /** Reading must go on, for an answer to a request is to come. @internal */
+  answerAwaited(): void {
+    this.#connection?.answerAwaited();
+  }
+
   /** Opens the channel on a connection, with everything that it had. @internal */
   async open(connection: Connection): Promise<void> {
     const link = connection.openChannel(this);
@@ -282,7 +318,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
       if (this.#transactional) await call(connection, link, { method: "tx.select" });
       for (const consumer of this.#consumers.values()) {
         consumer.queueName = this.#name(consumer.queueName);
-        await this.#start(connection, link, consumer);
+        await this.#start(connection, link, consumer, consumer.resume());
       }
     } catch (error) {
       // A channel that the server closed has told so by itself.
@@ -296,6 +332,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
   suspend(error: MessagingError): void {
     const link = this.#link;
     this.#publisher.suspend(error);
+    this.#requester?.suspend(error);
     this.#connection = null;
     this.#link = null;
     if (link !== null) failRequests(link, error);
@@ -395,6 +432,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     this.#over = why;
     const link = this.#link;
     this.#publisher.end(why);
+    this.#requester?.end(why);
     if (link !== null) failRequests(link, why);
     for (const consumer of this.#consumers.values()) consumer.end(error);
     this.#consumers.clear();
@@ -425,9 +463,9 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     return this.#host.topology.current(queue);
   }
 
-  async #start(connection: Connection, link: Link, consumer: AmqpConsumer): Promise<void> {
+  async #start(connection: Connection, link: Link, consumer: AmqpConsumer, args: FieldTable): Promise<void> {
     const { consumerTag, options } = consumer;
-    const { prefetch = PREFETCH, noAck = false, exclusive = false } = options;
+    const { prefetch = this.#host.prefetch, noAck = false, exclusive = false } = options;
     link.content.forgetConsumerTags();
     // The prefetch of consumers that come after it, by RabbitMQ's reading of `global`: one frame for both, in order.
     const qos = call(connection, link, {
@@ -436,31 +474,8 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
       prefetchCount: prefetch,
       global: false,
     });
-    const flags = { noLocal: false, noAck, exclusive, noWait: false, arguments: options.arguments ?? {} };
+    const flags = { noLocal: false, noAck, exclusive, noWait: false, arguments: args };
     const ok = call(connection, link, { method: "basic.consume", queue: consumer.queueName, consumerTag, ...flags });
     await Promise.all([qos, ok]);
   }
-}
-
-/** Messages that a consumer may have unsettled. */
-const PREFETCH = 256;
-
-function checkConsume(options: AmqpConsumeOptions): void {
-  const { prefetch = PREFETCH, concurrency = 1, highWaterMark = 1 } = options;
-  const code: ErrorCode = "ERR_INVALID_OPTIONS";
-  if (!Number.isInteger(prefetch) || prefetch < 0 || prefetch > 65_535) {
-    throw new MessagingError(code, "prefetch must be a whole number from 0 to 65535");
-  }
-  if (!Number.isInteger(concurrency) || concurrency < 1) {
-    throw new MessagingError(code, "concurrency must be a whole number of at least 1");
-  }
-  if (!Number.isInteger(highWaterMark) || highWaterMark < 1) {
-    throw new MessagingError(code, "highWaterMark must be a whole number of at least 1");
-  }
-}
-
-function queueFacts(reply: Method): QueueFacts {
-  if (reply.method !== "queue.declare-ok") throw channelClosed();
-  const { queue, messageCount, consumerCount } = reply;
-  return { queue, messageCount, consumerCount };
 }

@@ -1,4 +1,5 @@
 import { onAbort } from "../../base/abort.ts";
+import type { Clock } from "../../base/clock.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
 import { Emitter } from "../../base/emitter.ts";
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
@@ -7,16 +8,19 @@ import { backoff } from "../../supervisor/backoff.ts";
 import { Supervisor } from "../../supervisor/supervisor.ts";
 import { ChunkPool } from "../../transport/outbox.ts";
 import type { Platform } from "../../transport/platform.ts";
+import type { Method, MethodOf, SyncMethodName } from "../codec/method-types.ts";
 import type { ServerFacts } from "../engine/client-engine.ts";
 import { AmqpChannel, type ChannelHost } from "./channel.ts";
 import type { Connection, ConnectionOwner } from "./connection.ts";
 import { Connector } from "./connector.ts";
+import { type AmqpDialect, dialectOf } from "./dialect.ts";
 import type { AmqpClientEvent, AmqpClientState } from "./events.ts";
 import { notConnected } from "./failures.ts";
 import type { Settings } from "./options.ts";
 import type { PublisherOptions } from "./publisher.ts";
 import { restoreTopology } from "./recovery.ts";
 import { PromisedReply } from "./requests.ts";
+import { askOnce } from "./temporary-channel.ts";
 import { Topology } from "./topology.ts";
 
 /** The life of a client: connects, notices the end of a connection, comes back and restores what was there. It owns the one state. */
@@ -26,6 +30,10 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
   readonly events: Emitter<AmqpClientEvent>;
   readonly closed: Promise<MessagingError | null>;
   readonly topology: Topology = new Topology();
+  readonly clock: Clock;
+  readonly prefetch: number;
+  /** The ways of the server in use, or of the last one. */
+  dialect: AmqpDialect = "rabbitmq";
   readonly publisherOptions: Omit<PublisherOptions, "confirms" | "onReturned">;
   readonly #closedEnd: Deferred<MessagingError | null> = deferred();
   readonly #connector: Connector;
@@ -36,7 +44,7 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
   #facts: ServerFacts | null = null;
   #server = 0;
   #hadConnection = false;
-  #consumers = 0;
+  #names = 0;
   /** Consumers that hold more than they should: nothing is read meanwhile. */
   #fullConsumers = 0;
   #ended: Deferred<void> | null = null;
@@ -44,6 +52,8 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
   constructor(settings: Settings, platform: Platform) {
     this.settings = settings;
     this.platform = platform;
+    this.clock = platform.clock;
+    this.prefetch = settings.prefetch;
     this.closed = this.#closedEnd.promise;
     this.events = new Emitter(() => undefined);
     const text = lenientText(platform.text);
@@ -97,6 +107,29 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
     return channel;
   }
 
+  /** A channel with confirms that opens as soon as there is a connection; what is published on it waits until then. @throws {MessagingError} ERR_NOT_CONNECTED */
+  eventualChannel(): AmqpChannel {
+    if (this.#state !== "connected" && this.#state !== "reconnecting") throw notConnected();
+    const channel = new AmqpChannel(this, true);
+    this.#channels.add(channel);
+    const connection = this.#connection;
+    // One that is lost meanwhile is followed by another, on which every channel opens.
+    const failed = (error: unknown): void => {
+      if (connection?.ended === false) channel.end(asMessagingError(error, "ERR_CHANNEL_CLOSED"));
+    };
+    if (connection !== null) channel.open(connection).catch(failed);
+    return channel;
+  }
+
+  /** Sends one request on a channel of its own; what it declares comes back after a reconnect. */
+  async ask(method: MethodOf<SyncMethodName>): Promise<Method> {
+    const connection = this.#connection;
+    if (this.#state !== "connected" || connection === null) throw notConnected();
+    const reply = await askOnce(connection, method);
+    this.topology.note(method, reply);
+    return reply;
+  }
+
   updateSecret(secret: Uint8Array, reason: string): Promise<void> {
     const done = deferred<void>();
     const connection = this.#connection;
@@ -148,7 +181,12 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
   }
 
   consumerTag(): string {
-    return `polymq-${this.publisherOptions.idPrefix}${++this.#consumers}`;
+    return `polymq-${this.publisherOptions.idPrefix}${++this.#names}`;
+  }
+
+  replyAddress(): string {
+    // FluxMQ has no direct reply-to, but topics: one that nobody else can know.
+    return this.dialect === "fluxmq" ? this.consumerTag() : "amq.rabbitmq.reply-to";
   }
 
   bytesOf(body: string | Uint8Array): Uint8Array {
@@ -198,12 +236,15 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
     if (connection.ended) throw new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
     this.#connection = connection;
     this.#facts = facts;
+    const { dialect } = this.settings;
+    this.dialect = dialect === "auto" ? dialectOf(facts.serverProperties) : dialect;
     const release = onAbort(signal, () => connection.destroy(null));
     try {
       await restoreTopology(connection, this.topology, (what, error) =>
         this.emit({ type: "recoveryFailed", what, error }),
       );
-      for (const channel of [...this.#channels]) await channel.open(connection);
+      // One that is made meanwhile opens by itself.
+      for (const channel of this.#channels) if (!channel.isOn(connection)) await channel.open(connection);
     } finally {
       release();
     }

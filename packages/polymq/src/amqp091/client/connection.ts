@@ -22,6 +22,7 @@ import { closedError } from "./failures.ts";
 import type { ChannelOwner, Incoming, Link, Reply, Types } from "./link.ts";
 import type { Settings } from "./options.ts";
 import type { PendingPublish } from "./pending-publish.ts";
+import { failRequests } from "./requests.ts";
 
 /** What a connection needs. */
 export interface ConnectionParts {
@@ -151,7 +152,9 @@ export class Connection implements ClientHandler<Types> {
 
   /** True while confirms or answers are to come: they must be read, whatever else comes with them. */
   get awaiting(): boolean {
-    for (const link of this.#links) if (link.unconfirmedCount > 0 || link.requests.length > 0) return true;
+    for (const link of this.#links) {
+      if (link.unconfirmedCount > 0 || link.requests.length > 0 || link.owner.awaitsMessages) return true;
+    }
     return false;
   }
 
@@ -321,9 +324,12 @@ export class Connection implements ClientHandler<Types> {
     this.#timer = null;
     this.engine.end();
     this.outbox.close();
-    this.#links.clear();
     const error = this.#reason;
     this.#opening.reject(error ?? new MessagingError("ERR_CONNECTION_LOST", "the connection ended in the handshake"));
+    // Requests of channels that belong to no application, such as those that restore the topology.
+    const lost = error ?? new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
+    for (const link of this.#links) failRequests(link, lost);
+    this.#links.clear();
     this.#owner.onEnd(error, this);
   }
 }

@@ -48,6 +48,8 @@ export class AmqpConsumer implements AsyncIterable<AmqpMessage>, AsyncDisposable
   readonly options: AmqpConsumeOptions;
   /** @internal */
   queueName: string;
+  /** The arguments to ask with after a reconnect; set by what knows where a stream is to go on. @internal */
+  resume: () => FieldTable;
   readonly #owner: ConsumerOwner;
   readonly #handler: AmqpHandler | null;
   readonly #concurrency: number;
@@ -67,6 +69,7 @@ export class AmqpConsumer implements AsyncIterable<AmqpMessage>, AsyncDisposable
     this.queueName = queue;
     this.consumerTag = consumerTag;
     this.options = options;
+    this.resume = () => options.arguments ?? {};
     this.#handler = options.handler ?? null;
     this.#concurrency = options.concurrency ?? 1;
     this.#autoAck = options.noAck !== true && (options.autoAck ?? true);

@@ -5,9 +5,10 @@ import { VirtualClock } from "../../testing/virtual-clock.ts";
 import { dialThroughHook } from "../../transport/dial-hook.ts";
 import { type MemoryPair, memoryPair } from "../../transport/memory.ts";
 import { ChunkPool, Outbox } from "../../transport/outbox.ts";
-import type { Platform } from "../../transport/platform.ts";
+import type { DialOptions, Platform } from "../../transport/platform.ts";
 import type { TransportHandler } from "../../transport/transport.ts";
 import type { Content } from "../codec/content.ts";
+import type { FieldTable } from "../codec/field-value.ts";
 import type { Method } from "../codec/method-types.ts";
 import { RouteDecoder } from "../codec/route-decoder.ts";
 import { RouteEncoder } from "../codec/route-encoder.ts";
@@ -30,12 +31,21 @@ interface Texts extends EngineTypes {
 
 type Channel = ServerChannel<Texts>;
 
+/** What somebody published. */
+export interface FakePublish {
+  readonly body: string;
+  readonly block: Uint8Array;
+  readonly exchange: string;
+  readonly routingKey: string;
+}
+
 /** One connection from the broker's side. */
 export class FakeLink {
   readonly engine: ServerEngine<Texts>;
   readonly methods: Method[] = [];
   /** Bodies of publishes as text, and their property blocks. */
-  readonly published: { readonly body: string; readonly block: Uint8Array }[] = [];
+  readonly published: FakePublish[] = [];
+  readonly #consumers = new Map<string, Channel>();
   readonly settled: string[] = [];
   readonly pair: MemoryPair;
   channel: Channel | null = null;
@@ -63,7 +73,7 @@ export class FakeLink {
       handshakeTimeoutMs: 10_000,
       closeTimeoutMs: 1_000,
       nowMs: clock.nowMs(),
-      serverProperties: { product: "fake" },
+      serverProperties: { product: broker.product },
       mechanisms: ["PLAIN", "AMQPLAIN", "EXTERNAL"],
       ownerOf: (id) => `c${id}`,
       handler: this.#handler(),
@@ -78,9 +88,15 @@ export class FakeLink {
     });
   }
 
-  /** Delivers to a consumer on the channel that was used last. */
-  deliver(consumerTag: string, body: string, block: Uint8Array = new Uint8Array(2)): void {
-    const route = new RouteEncoder(TEXT).encode("", "q");
+  /** Delivers to a consumer, with an exchange and a routing key. */
+  deliver(
+    consumerTag: string,
+    body: string,
+    block: Uint8Array = new Uint8Array(2),
+    [exchange, key]: readonly [string, string] = ["", "q"],
+  ): void {
+    const route = new RouteEncoder(TEXT).encode(exchange, key);
+    this.channel = this.#consumers.get(consumerTag) ?? this.#last();
     const tag = shortStringBytes(TEXT, consumerTag, "tag");
     this.engine.deliver(this.#last(), tag, false, route, block, new TextEncoder().encode(body), body);
     this.#flush();
@@ -89,6 +105,12 @@ export class FakeLink {
   /** Sends a method on the channel that was used last. */
   send(method: Method): void {
     this.engine.send(this.#last(), method);
+    this.#flush();
+  }
+
+  /** Closes the channel that was used last. */
+  closeChannel(code: number, text: string): void {
+    this.engine.closeChannel(this.#last(), code, text);
     this.#flush();
   }
 
@@ -119,12 +141,16 @@ export class FakeLink {
       onClosed: () => this.pair.server.close(),
       onFailed: () => this.pair.server.close(),
       onSecureOk: () => undefined,
-      onUpdateSecret: () => this.engine.acceptSecret(),
+      onUpdateSecret: (secret, reason) => {
+        this.#broker.secrets.push(`${new TextDecoder().decode(secret)} ${reason}`);
+        if (!this.#broker.silent.has("connection.update-secret")) this.engine.acceptSecret();
+      },
       onStartOk: (start) => {
+        this.#broker.clientProperties.push(start.clientProperties);
         this.#broker.starts.push(
           `${start.mechanism} ${new TextDecoder().decode(start.response).replaceAll("\0", ":")}`,
         );
-        this.engine.accept();
+        if (!this.#broker.silent.has("connection.start-ok")) this.engine.accept();
       },
       onOpen: (vhost) => {
         this.#broker.vhosts.push(vhost);
@@ -144,13 +170,18 @@ export class FakeLink {
   #onMethod(channel: Channel, method: Method): void {
     this.methods.push(method);
     this.channel = channel;
+    if (this.#broker.silent.has(method.method)) return;
     switch (method.method) {
       case "queue.declare": {
         if (method.queue === "refused") return this.engine.closeChannel(channel, 406, "PRECONDITION_FAILED - no");
+        if (!method.passive) this.#broker.missing.delete(method.queue);
+        else if (this.#broker.missing.has(method.queue))
+          return this.engine.closeChannel(channel, 404, "NOT_FOUND - no such queue");
         const queue = method.queue === "" ? `gen-${++this.#broker.names}` : method.queue;
         return this.engine.send(channel, { method: "queue.declare-ok", queue, messageCount: 0, consumerCount: 0 });
       }
       case "basic.consume":
+        this.#consumers.set(method.consumerTag, channel);
         return this.engine.send(channel, { method: "basic.consume-ok", consumerTag: method.consumerTag });
       case "basic.cancel":
         return this.engine.send(channel, { method: "basic.cancel-ok", consumerTag: method.consumerTag });
@@ -167,7 +198,8 @@ export class FakeLink {
     this.channel = channel;
     const block = content.properties.slice(content.propertiesStart, content.propertiesEnd);
     const body = content.bodyView().slice();
-    this.published.push({ body: new TextDecoder().decode(body), block });
+    const { exchange, routingKey } = content.route;
+    this.published.push({ body: new TextDecoder().decode(body), block, exchange, routingKey });
     if (content.route.routingKey === "nowhere" && content.mandatory) {
       const replyText = shortStringBytes(TEXT, "NO_ROUTE", "text");
       this.engine.returnMessage(channel, { replyCode: 312, replyText }, content.route.bytes, block, body);
@@ -185,6 +217,14 @@ export class FakeBroker {
   readonly vhosts: string[] = [];
   confirms: "at once" | "by hand" | "refuse" = "at once";
   names = 0;
+  product = "fake";
+  /** Methods that are not answered. */
+  readonly silent = new Set<string>();
+  readonly secrets: string[] = [];
+  readonly clientProperties: FieldTable[] = [];
+  readonly dials: DialOptions[] = [];
+  /** Queues that a passive declaration does not find. */
+  readonly missing = new Set<string>();
   /** Hosts that refuse to be dialled. */
   readonly down = new Set<string>();
 
@@ -203,6 +243,7 @@ export class FakeBroker {
       randomBytes: (count) => new Uint8Array(count).map(() => Math.floor(noise() * 256)),
       random: () => 1,
       dial: (endpoint, options, handler) => {
+        this.dials.push(options);
         const dial = async (): ReturnType<Platform["dial"]> => {
           if (this.down.has(endpoint.host)) throw new Error("refused");
           const link = new FakeLink(this, handler);
@@ -236,8 +277,10 @@ export class TestClient extends AmqpClientBase {
 /** A connected client and every event so far. */
 export async function connected(
   options: Partial<AmqpClientOptions> = {},
+  product = "fake",
 ): Promise<{ readonly broker: FakeBroker; readonly client: TestClient; readonly events: AmqpClientEvent[] }> {
   const broker = new FakeBroker();
+  broker.product = product;
   const client = new TestClient(broker, options);
   const events: AmqpClientEvent[] = [];
   for (const type of [

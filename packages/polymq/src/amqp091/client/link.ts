@@ -31,6 +31,8 @@ export interface Reply {
 
 /** Gets everything that happens on one channel of the engine. */
 export interface ChannelOwner {
+  /** True while answers come as messages, which must be read however full consumers are. */
+  readonly awaitsMessages: boolean;
   onDeliver(link: Link, content: Incoming): void;
   onReturn(content: Incoming): void;
   onConfirm(message: PendingPublish, accepted: boolean): void;

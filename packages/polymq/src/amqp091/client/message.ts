@@ -44,6 +44,15 @@ abstract class Received {
   text(): string {
     return new TextDecoder().decode(this.body);
   }
+
+  /** The body parsed as JSON. @throws {MessagingError} ERR_INVALID_MESSAGE when it is none */
+  json(): unknown {
+    try {
+      return JSON.parse(this.text());
+    } catch (cause) {
+      throw new MessagingError("ERR_INVALID_MESSAGE", "the body is no JSON", { cause });
+    }
+  }
 }
 
 /** A message that the server could not route (`basic.return`). */

@@ -2,6 +2,7 @@ import { MessagingError } from "../../base/errors.ts";
 import { type NumberRule, numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
 import type { DialHook, TlsOptions, WebSocketDialOptions } from "../../transport/platform.ts";
 import type { FieldTable } from "../codec/field-value.ts";
+import type { AmqpDialect } from "./dialect.ts";
 
 /** Who the client is. */
 export interface AmqpCredentials {
@@ -55,6 +56,13 @@ export interface AmqpClientOptions {
   readonly frameMax?: number;
   /** Highest channel number, 1 to 65,535. Default 2,047. */
   readonly channelMax?: number;
+  /** Messages that each consumer may have unsettled unless it says otherwise, 0 to 65,535; 0 for no limit. Default 256. */
+  readonly prefetch?: number;
+  /**
+   * How queues, streams and topics are addressed: as polymq's broker, FluxMQ or RabbitMQ has them. Default `auto`: by the `product` that the server names; one that
+   * is neither polymq nor FluxMQ is taken for RabbitMQ. It concerns the methods of the client, not those of channels.
+   */
+  readonly dialect?: "auto" | AmqpDialect;
   /** Per server: TCP, TLS, WebSocket and the AMQP handshake. Default 10,000. */
   readonly connectTimeoutMs?: number;
   /** Longest wait for the answer to `connection.close`. Default 5,000. */
@@ -94,6 +102,8 @@ export interface Settings {
   readonly heartbeatSeconds: number;
   readonly frameMax: number;
   readonly channelMax: number;
+  readonly prefetch: number;
+  readonly dialect: "auto" | AmqpDialect;
   readonly connectTimeoutMs: number;
   readonly closeTimeoutMs: number;
   readonly bodyBytesMax: number;
@@ -114,6 +124,7 @@ const NUMBERS = {
   heartbeatSeconds: [0, 65_535, 60],
   frameMax: [4_096, U32_MAX, 131_072],
   channelMax: [1, 65_535, 2_047],
+  prefetch: [0, 65_535, 256],
   connectTimeoutMs: [1, TIMER_MAX_MS, 10_000],
   closeTimeoutMs: [1, TIMER_MAX_MS, 5_000],
   bodyBytesMax: [1, U32_MAX, 134_217_728],
@@ -148,6 +159,7 @@ export function settingsOf(options: AmqpClientOptions): Settings {
     ...numbersOf(source, NUMBERS),
     ...wordsOf(source, {
       mechanism: ["auto", "PLAIN", "AMQPLAIN", "EXTERNAL"],
+      dialect: ["auto", "polymq", "fluxmq", "rabbitmq"],
       whenConnectionLost: ["republish", "reject"],
     }),
     reconnect: reconnect(options),

@@ -1,10 +1,8 @@
 import { asMessagingError, type MessagingError } from "../../base/errors.ts";
-import { noop } from "../../base/noop.ts";
-import type { CloseReason } from "../engine/endpoint-options.ts";
 import type { Connection } from "./connection.ts";
-import { closedError } from "./failures.ts";
-import type { ChannelOwner, Link } from "./link.ts";
-import { call, failRequests } from "./requests.ts";
+import type { Link } from "./link.ts";
+import { call } from "./requests.ts";
+import { TEMPORARY } from "./temporary-channel.ts";
 import type { Topology, TopologyItem } from "./topology.ts";
 
 /** Declares everything again on a channel of its own; what the server refuses is told, and the rest goes on. */
@@ -35,16 +33,3 @@ async function restore(connection: Connection, link: Link, topology: Topology, i
   const reply = await call(connection, link, item.method);
   if (item.serverName !== "" && reply.method === "queue.declare-ok") topology.renamed(item, reply.queue);
 }
-
-/** The channel that declares: requests are all that it has. */
-const TEMPORARY: ChannelOwner = {
-  onDeliver: noop,
-  onReturn: noop,
-  onConfirm: noop,
-  onCancel: noop,
-  onFlow: noop,
-  onRoom: noop,
-  onClosed: (link: Link, reason: CloseReason | null) => {
-    if (reason !== null) failRequests(link, closedError("ERR_CHANNEL_CLOSED", "the server closed the channel", reason));
-  },
-};

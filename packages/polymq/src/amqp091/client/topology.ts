@@ -60,6 +60,12 @@ export class Topology {
     }
   }
 
+  /** A queue is gone: it is not declared again. */
+  forgetQueue(queue: string): void {
+    const deletion = { method: "queue.delete", queue, ifUnused: false, ifEmpty: false, noWait: false } as const;
+    this.note(deletion, { method: "queue.delete-ok", messageCount: 0 });
+  }
+
   /** A server-named queue has come back under a new name. */
   renamed(item: TopologyItem, name: string): void {
     for (const [old, now] of this.#names) if (now === item.serverName) this.#names.set(old, name);

@@ -1,0 +1,139 @@
+import { describe, expect, test } from "vitest";
+import { webText } from "../../bytes/text.ts";
+import { encodeProperties } from "../codec/properties.ts";
+import { connected } from "./fake-broker.test-support.ts";
+
+describe("a connection that breaks while the topology is restored", () => {
+  test("is followed by the next one, on which everything is declared", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    await broker.now(channel.declareExchange("x", "fanout"));
+    await broker.now(channel.declareQueue("q"));
+    broker.silent.add("queue.declare");
+    broker.link.pair.cut();
+    await broker.clock.advance(10);
+    expect([broker.links.length, client.state]).toEqual([2, "reconnecting"]);
+    broker.silent.clear();
+    broker.link.pair.cut();
+    await broker.clock.advance(5_000);
+    expect([broker.links.length, client.state]).toEqual([3, "connected"]);
+    const declared = broker.link.methods.map((each) => each.method);
+    expect(declared).toEqual(["exchange.declare", "queue.declare", "confirm.select"]);
+    await broker.now(channel.publish("", "q", "x"));
+  });
+});
+
+describe("transactions", () => {
+  test("select, commit and roll back on a channel without confirms, and are selected again after a reconnect", async () => {
+    const { broker, client } = await connected();
+    const confirming = await broker.now(client.channel());
+    await expect(broker.now(confirming.txSelect())).rejects.toMatchObject({ code: "ERR_UNSUPPORTED" });
+    const channel = await broker.now(client.channel({ confirms: false }));
+    await broker.now(channel.txSelect());
+    await channel.publish("", "q", "x");
+    await broker.now(channel.txCommit());
+    await broker.now(channel.txRollback());
+    const said = (): string[] =>
+      broker.link.methods.map((each) => each.method).filter((each) => each.startsWith("tx."));
+    expect(said()).toEqual(["tx.select", "tx.commit", "tx.rollback"]);
+    broker.link.pair.cut();
+    await broker.clock.advance(10);
+    expect(said()).toEqual(["tx.select"]);
+  });
+});
+
+describe("recover", () => {
+  test("asks for everything unsettled again; what was in hand can no longer be settled", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    const consumer = await broker.now(channel.consume("q"));
+    broker.link.deliver(consumer.consumerTag, "a");
+    const messages = consumer[Symbol.asyncIterator]();
+    const { value: first } = await broker.now(messages.next());
+    await broker.now(channel.recover());
+    await broker.now(channel.recover({ requeue: false }));
+    const said = broker.link.methods.filter((each) => each.method === "basic.recover");
+    expect(said).toMatchObject([{ requeue: true }, { requeue: false }]);
+    expect(() => first?.ack()).toThrow(expect.objectContaining({ code: "ERR_ALREADY_SETTLED" }));
+    broker.link.deliver(consumer.consumerTag, "a");
+    const { value: again } = await broker.now(messages.next());
+    again?.ack();
+    await broker.clock.settle();
+    expect(broker.link.settled).toEqual(["ack a"]);
+  });
+});
+
+describe("exchange-to-exchange bindings", () => {
+  test("are made, taken away, and restored while they stand", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    for (const name of ["a", "b"]) await broker.now(channel.declareExchange(name, "topic"));
+    await broker.now(channel.bindExchange("b", "a", "k.#", { n: 1 }));
+    await broker.now(channel.bindExchange("b", "a", "other"));
+    await broker.now(channel.unbindExchange("b", "a", "other"));
+    const said = (): unknown[] =>
+      broker.link.methods.flatMap((each) =>
+        each.method === "exchange.bind" || each.method === "exchange.unbind" ? [[each.method, each.routingKey]] : [],
+      );
+    expect(said()).toEqual([
+      ["exchange.bind", "k.#"],
+      ["exchange.bind", "other"],
+      ["exchange.unbind", "other"],
+    ]);
+    broker.link.pair.cut();
+    await broker.clock.advance(10);
+    expect(said()).toEqual([["exchange.bind", "k.#"]]);
+  });
+});
+
+describe("what a server begins", () => {
+  test("a close of the connection is told with its code, and the client comes back", async () => {
+    const { broker, client, events } = await connected();
+    broker.link.engine.close(320, "CONNECTION_FORCED - maintenance");
+    broker.link.flush();
+    await broker.clock.settle();
+    expect(events[0]).toMatchObject({
+      type: "connectionLost",
+      error: { code: "ERR_SERVER_DISCONNECT", peer: { code: 320, text: "CONNECTION_FORCED - maintenance" } },
+    });
+    await broker.clock.advance(5_000);
+    expect([client.state, broker.links.length]).toEqual(["connected", 2]);
+  });
+
+  test("blocked and unblocked are events with the reason", async () => {
+    const { broker, client } = await connected();
+    const told: string[] = [];
+    client.on("blocked", (event) => void told.push(`blocked ${event.reason}`));
+    client.on("unblocked", () => void told.push(`unblocked ${client.blocked}`));
+    broker.link.engine.sendBlocked("low on disk");
+    await broker.clock.settle();
+    expect(client.blocked).toBe(true);
+    broker.link.engine.sendBlocked(null);
+    await broker.clock.settle();
+    expect(told).toEqual(["blocked low on disk", "unblocked false"]);
+  });
+
+  test("an answer to update-secret resolves, and without a connection it is ERR_NOT_CONNECTED", async () => {
+    const { broker, client } = await connected();
+    await broker.now(client.updateSecret(new Uint8Array([1, 2]), "expires"));
+    expect(broker.secrets).toEqual(["\u0001\u0002 expires"]);
+    broker.silent.add("connection.update-secret");
+    const open = client.updateSecret("x");
+    open.catch(() => undefined);
+    await broker.clock.settle();
+    broker.down.add("a");
+    broker.link.pair.cut();
+    await expect(broker.now(open)).rejects.toMatchObject({ code: "ERR_CONNECTION_LOST" });
+    await expect(client.updateSecret("x")).rejects.toMatchObject({ code: "ERR_NOT_CONNECTED" });
+  });
+
+  test("a message for a consumer that is gone is given back", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    const consumer = await broker.now(channel.consume("q"));
+    await broker.now(consumer.cancel());
+    broker.link.deliver(consumer.consumerTag, "late", encodeProperties(webText(), {}));
+    await broker.clock.settle();
+    expect(broker.link.settled).toEqual(["nack late requeue"]);
+  });
+});
