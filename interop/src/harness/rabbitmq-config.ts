@@ -11,7 +11,8 @@ export type RabbitmqPlugin =
   | "rabbitmq_shovel"
   | "rabbitmq_federation"
   | "rabbitmq_consistent_hash_exchange"
-  | "rabbitmq_stream";
+  | "rabbitmq_stream"
+  | "rabbitmq_auth_mechanism_ssl";
 
 /** What a test may ask of its RabbitMQ node. */
 export interface RabbitmqOptions {

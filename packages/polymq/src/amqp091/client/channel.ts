@@ -311,12 +311,14 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
   /** Opens the channel on a connection, with everything that it had. @internal */
   async open(connection: Connection): Promise<void> {
     const link = connection.openChannel(this);
+    // One that is added from now on starts by itself.
+    const consumers = [...this.#consumers.values()];
     this.#connection = connection;
     this.#link = link;
     try {
       if (this.confirms) await call(connection, link, { method: "confirm.select", noWait: false });
       if (this.#transactional) await call(connection, link, { method: "tx.select" });
-      for (const consumer of this.#consumers.values()) {
+      for (const consumer of consumers) {
         consumer.queueName = this.#name(consumer.queueName);
         await this.#start(connection, link, consumer, consumer.resume());
       }

@@ -34,6 +34,13 @@ describe("request", () => {
     expect([(await now(first)).text(), (await now(second)).text()]).toEqual(["one", "two"]);
   });
 
+  test("several at once on a channel that is still opening consume answers once", async () => {
+    const { broker, client, said } = await lab("rabbitmq");
+    for (const body of ["a", "b"]) client.request("rpc", body).catch(() => undefined);
+    await broker.clock.settle();
+    expect([said("basic.consume").length, broker.link.published.length]).toEqual([1, 2]);
+  });
+
   test("on FluxMQ, which has no direct reply-to, answers come to a topic that nobody else knows", async () => {
     const stage = await lab("fluxmq");
     const asked = stage.client.request("services/time", "?");
