@@ -18,7 +18,8 @@ import { type EndReason, type Session, SessionDirectory, type SessionEntry } fro
 import { lower, type SharedGroup } from "./shared-group.ts";
 import { Statistics } from "./statistics.ts";
 import type { Subscription, SubscriptionTerms } from "./subscription.ts";
-import type { TopologyOptions } from "./topology/topology-port.ts";
+import { Hosts } from "./topology/topology.ts";
+import type { Topology, TopologyOptions } from "./topology/topology-port.ts";
 import { Turn } from "./turn.ts";
 
 /** Bounds of what a hub holds. */
@@ -92,6 +93,9 @@ export class Hub implements MessageStamp {
   readonly schedule: Schedule;
   readonly delayed: DelayedPublications;
   readonly queues: Queues;
+  /** Exchanges and bindings, and queues as those who declare them see them. */
+  readonly topology: Topology;
+  readonly #hosts: Hosts;
   readonly statistics: Statistics = new Statistics();
   /** Saves deliveries and inbound ids; null without a store. */
   readonly persistence: Persistence | null;
@@ -140,6 +144,14 @@ export class Hub implements MessageStamp {
       ...(options.queueLimits === undefined ? {} : { limits: options.queueLimits }),
       ...(options.text === undefined ? {} : { text: options.text }),
     });
+    this.#hosts = new Hosts(options.topology ?? {}, {
+      topics: this,
+      schedule: this.schedule,
+      committer: this.committer,
+      store: this.#store,
+      ...(options.text === undefined ? {} : { text: options.text }),
+    });
+    this.topology = this.#hosts;
   }
 
   /**
@@ -193,13 +205,29 @@ export class Hub implements MessageStamp {
     const statistics = this.statistics;
     statistics.messagesIn++;
     statistics.bytesIn += message.payload.length;
-    const { subscriptions, groups, queues } = route;
+    const { queues } = route;
     let matched = queues.length;
     if (route.address !== null) matched = this.queues.publish(message, null, route) === null ? 1 : 0;
     else {
       if (message.retain) this.#retain(message);
       if (matched > 0) this.queues.capture(message, queues);
     }
+    matched += this.#offerToAll(message, route);
+    if (matched === 0) statistics.messagesUnmatched++;
+    return matched;
+  }
+
+  /** For `core/` alone: as {@link publish}, but for queues that an exchange leads to, and without counting the message as one that came in. */
+  deliver(message: MessageView, route: Route): number {
+    const { captures } = route;
+    if (captures.length > 0) this.queues.capture(message, captures);
+    return captures.length + this.#offerToAll(message, route);
+  }
+
+  /** Returns how many subscriptions and groups matched. */
+  #offerToAll(message: MessageView, route: Route): number {
+    const { subscriptions, groups } = route;
+    let matched = 0;
     for (let i = 0; i < subscriptions.length; i++) {
       const subscription = subscriptions[i] as Subscription;
       const own = subscription.noLocal && subscription.subscriber.id === message.publisherId;
@@ -212,7 +240,6 @@ export class Hub implements MessageStamp {
       matched++;
       this.#offerToGroup(message, groups[i] as SharedGroup);
     }
-    if (matched === 0) statistics.messagesUnmatched++;
     return matched;
   }
 
@@ -419,6 +446,7 @@ export class Hub implements MessageStamp {
     }
     for (const message of restored.retained) this.retained.restore(message);
     this.queues.restore(); // before publications that fell due are made
+    this.#hosts.restore(this.#store);
     for (const one of restored.sessions) {
       const session = options.restoreSession?.(one, this);
       if (session !== undefined) this.#restoreSession(session, one);

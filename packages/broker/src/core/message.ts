@@ -164,6 +164,14 @@ export class TransientMessage implements MessageView {
     this.#kept = null;
   }
 
+  /** Says that the message goes to another topic, and by which exchange and key. Copies that were kept before stay as they are. */
+  readdress(topic: string, exchange: string | null, routingKey: string): void {
+    this.topic = topic;
+    this.exchange = exchange;
+    this.routingKey = routingKey;
+    this.#kept = null;
+  }
+
   /** Lets go of the bytes of the last message. */
   end(): void {
     this.payload = EMPTY;

@@ -11,7 +11,7 @@ import type { SubscriptionTerms } from "./subscription.ts";
  *   i session id          an inbound id of an exactly-once publication under way
  *   r sequence            a message that is retained
  *   w number              a delayed publication
- * Those of queues are described in `queues/queue-keys.ts`.
+ * Those of queues are described in `queues/queue-keys.ts`, those of exchanges in `topology/topology-records.ts`.
  */
 
 /** The kinds of records, as the first byte of their keys. */
@@ -28,6 +28,9 @@ export const KIND = {
   queuePage: 0x50,
   queueCount: 0x43,
   queueDelayed: 0x45,
+  exchange: 0x58,
+  binding: 0x42,
+  declaration: 0x44,
 } as const;
 
 /** A kind of record. */

@@ -13,6 +13,8 @@ export interface Route {
   readonly groups: readonly SharedGroup[];
   /** Queues that take the topic, each once. */
   readonly queues: readonly Queue[];
+  /** Those of them that take it by a filter of their own, and not only through an exchange. */
+  readonly captures: readonly Queue[];
   /** What the topic asks of a queue; null for topics outside `$queue/`. */
   readonly address: QueueAddress | null;
 }
@@ -38,6 +40,8 @@ export class Router {
   readonly #shared = new TopicTrie<SharedGroup>();
   readonly #captures = new TopicTrie<Queue>();
   readonly #bySubscriber = new Map<Subscriber, Own>();
+  /** Finds queues that a topic reaches through an exchange; set by whoever knows exchanges. */
+  bound: (topic: string, out: Queue[]) => void = ignore;
   #routes = new Map<string, Route>();
   readonly #routesMax: number;
   #version = 1;
@@ -139,6 +143,11 @@ export class Router {
     this.#version++;
   }
 
+  /** Ends all cached routes: something has changed that they depend on. */
+  invalidate(): void {
+    this.#version++;
+  }
+
   /** Ends what {@link capture} began. */
   uncapture(queue: Queue, filters: readonly string[]): void {
     for (const filter of filters) this.#captures.remove(filter, queue.name);
@@ -194,13 +203,16 @@ export class Router {
     const groups: SharedGroup[] = [];
     this.#plain.match(topic, found);
     this.#shared.match(topic, groups);
-    const queues: Queue[] = [];
-    this.#captures.match(topic, queues);
+    const captures: Queue[] = [];
+    this.#captures.match(topic, captures);
+    const queues = captures.slice();
+    this.bound(topic, queues);
     const route: Route = {
       version: this.#version,
       subscriptions: mergeBySubscriber(found),
       groups,
-      queues: queues.length < 2 ? queues : Array.from(new Set(queues)),
+      queues: eachOnce(queues),
+      captures: eachOnce(captures),
       address: parseQueueAddress(topic),
     };
     if (topic.length > KEPT_UNITS_MAX) return route;
@@ -209,6 +221,12 @@ export class Router {
     return route;
   }
 }
+
+function eachOnce(queues: Queue[]): Queue[] {
+  return queues.length < 2 ? queues : Array.from(new Set(queues));
+}
+
+function ignore(): void {}
 
 function mergeBySubscriber(found: Subscription[]): Subscription[] {
   if (found.length < 2) return found;

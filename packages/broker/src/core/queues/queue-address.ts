@@ -63,6 +63,11 @@ export function ownFilter(queue: string): string {
   return `${QUEUE_PREFIX}${queue}/#`;
 }
 
+/** The address of a queue; null for one that has none, for its name is not made for topics. */
+export function ownAddress(queue: string): string | null {
+  return queueNameFault(queue) === null ? `${QUEUE_PREFIX}${queue}` : null;
+}
+
 /** Where the routing key begins in a topic as this queue sees it: topics outside `$queue/<queue>` have none. */
 export function keyStartIn(topic: string, queue: string): number {
   const end = QUEUE_PREFIX.length + queue.length;

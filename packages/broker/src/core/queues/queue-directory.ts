@@ -2,13 +2,15 @@ import { MessagingError } from "polymq/internal";
 import type { Store } from "../../storage/store.ts";
 import type { Router } from "../router.ts";
 import type { Group, GroupFacts } from "./group.ts";
+import { GroupSubscription } from "./group-subscription.ts";
 import { HOSTED_PREFIX } from "./hosted-name.ts";
 import { KeyFilter } from "./key-filter.ts";
+import { Member } from "./members.ts";
 import { Queue, type QueueContext } from "./queue.ts";
 import { groupIdOf, ownFilter } from "./queue-address.ts";
 import { QueueLog } from "./queue-log.ts";
 import type { QueuePersistence } from "./queue-persistence.ts";
-import type { GroupMode } from "./queue-port.ts";
+import type { GroupMode, QueueSubscribeRequest } from "./queue-port.ts";
 import type { QueueRestorer } from "./queue-restore.ts";
 import { type QueueDefinition, type QueueSettings, queueSettings, settingsDifference } from "./queue-settings.ts";
 import type { GroupRecord } from "./queue-state.ts";
@@ -51,6 +53,17 @@ export interface GroupRequest {
   readonly lifetime: "lasting" | "members";
 }
 
+/** Hears of queues that come and go. */
+export interface QueueObserver {
+  onMade(queue: Queue): void;
+  /** Its consumers have been told; nobody finds it any more. */
+  onDeleted(queue: Queue): void;
+  /** A consumer joined, or somebody took a message. */
+  onUsed(queue: Queue): void;
+  /** The last consumer left. */
+  onUnused(queue: Queue): void;
+}
+
 /** All queues by name, the topics they take, and their groups. Deletes ephemeral queues that nobody uses and that hold nothing. */
 export class QueueDirectory implements QueueRestorer {
   readonly #context: QueueContext;
@@ -58,7 +71,8 @@ export class QueueDirectory implements QueueRestorer {
   readonly #store: Store | null;
   readonly #persistence: QueuePersistence;
   readonly #autoCreate: AutoCreate;
-  readonly #limits: Required<QueueLimits>;
+  readonly limits: Required<QueueLimits>;
+  observer: QueueObserver | null = null;
   readonly #queues = new Map<string, Queue>();
   #nextNumber = 1;
 
@@ -68,7 +82,7 @@ export class QueueDirectory implements QueueRestorer {
     this.#store = options.store;
     this.#persistence = options.persistence;
     this.#autoCreate = options.autoCreate;
-    this.#limits = options.limits;
+    this.limits = options.limits;
   }
 
   get size(): number {
@@ -103,7 +117,7 @@ export class QueueDirectory implements QueueRestorer {
   findDeadLetters(name: string, source: Queue): Queue | null {
     const existing = this.#queues.get(name);
     if (existing !== undefined) return existing;
-    const countMax = 2 * this.#limits.queuesMax; // or a queue made as the last one would lose its dead letters
+    const countMax = 2 * this.limits.queuesMax; // or a queue made as the last one would lose its dead letters
     if (this.#queues.size >= countMax) return null;
     const { lifetime, maxDepth, maxMessageBytes, priorityMax } = source.settings;
     const deadLetter = { enabled: false };
@@ -132,12 +146,38 @@ export class QueueDirectory implements QueueRestorer {
     return { queue: existing, isNew: false };
   }
 
-  /** Deletes a queue with its messages and groups; consumers are told. */
+  /** Deletes a queue with its messages and groups; consumers are told. Harmless when it is gone. */
   delete(queue: Queue): void {
+    if (this.#queues.get(queue.name) !== queue) return;
     this.#queues.delete(queue.name);
     this.#router.uncapture(queue, filtersOf(queue.settings));
     queue.close("queue-deleted");
     this.#persistence.dropQueue(queue);
+    this.observer?.onDeleted(queue);
+  }
+
+  /**
+   * Makes a consumer a member of a group of a queue, which is made when it is not there. The group's name was checked.
+   * @throws {MessagingError} ERR_QUEUE_MODE_MISMATCH, ERR_QUEUE_LIMIT, ERR_INVALID_TOPIC for the filter
+   */
+  join(queue: Queue, request: QueueSubscribeRequest): GroupSubscription {
+    const mode = request.mode ?? (queue.settings.kind === "stream" ? "stream" : "work");
+    const { filter = "", commit = "auto", lifetime = "lasting" } = request;
+    const group = this.findOrCreateGroup(queue, { name: request.group, filter, mode, commit, lifetime });
+    if (group.members.list.length >= this.limits.membersPerGroupMax) {
+      throw new MessagingError("ERR_QUEUE_LIMIT", `group ${group.id} has as many consumers as allowed`);
+    }
+    if (request.distribution !== undefined) group.members.distribution = request.distribution;
+    const member = new Member(request.consumer, request.priority);
+    group.join(member);
+    if (group instanceof StreamGroup) group.seek(request.from ?? { at: "resume" });
+    this.used(queue);
+    return new GroupSubscription(queue.name, group, member, () => this.#onLeft(queue, group));
+  }
+
+  /** Somebody uses a queue: it does not go for want of that. */
+  used(queue: Queue): void {
+    this.observer?.onUsed(queue);
   }
 
   /** A queue's group, made when it is not there. @throws {MessagingError} ERR_QUEUE_MODE_MISMATCH, ERR_QUEUE_LIMIT, ERR_INVALID_TOPIC */
@@ -155,7 +195,7 @@ export class QueueDirectory implements QueueRestorer {
     if (mode === "stream" && queue.settings.kind !== "stream") {
       throw new MessagingError("ERR_QUEUE_MODE_MISMATCH", `queue ${queue.name} is no stream`);
     }
-    if (queue.groups.size >= this.#limits.groupsPerQueueMax) {
+    if (queue.groups.size >= this.limits.groupsPerQueueMax) {
       throw new MessagingError("ERR_QUEUE_LIMIT", `queue ${queue.name} has ${queue.groups.size} groups`);
     }
     const filter = new KeyFilter(request.filter);
@@ -169,11 +209,6 @@ export class QueueDirectory implements QueueRestorer {
     return group;
   }
 
-  /** True when a group may have one member more. */
-  hasRoomIn(group: Group): boolean {
-    return group.members.list.length < this.#limits.membersPerGroupMax;
-  }
-
   /** Deletes a group; its members are told. */
   deleteGroup(queue: Queue, group: Group): void {
     queue.groups.delete(group.id);
@@ -183,17 +218,29 @@ export class QueueDirectory implements QueueRestorer {
     for (const member of members) member.consumer.onCancelled("group-deleted");
     this.#persistence.dropGroup(queue, group);
     queue.touch("soon"); // it may have held the head back
-    if (members.length > 0) this.watch(queue);
+    if (members.length > 0) this.#onUnused(queue);
   }
 
-  /** Has an ephemeral queue deleted once it was unused and empty for long enough. To be called when its last consumer left. */
-  watch(queue: Queue): void {
+  #onLeft(queue: Queue, group: Group): void {
+    const isLast = group.lifetime === "members" && group.members.list.length === 0;
+    if (isLast && queue.groups.get(group.id) === group) this.deleteGroup(queue, group);
+    this.#onUnused(queue);
+  }
+
+  #onUnused(queue: Queue): void {
+    if (queue.isUsed || this.#queues.get(queue.name) !== queue) return;
+    this.observer?.onUnused(queue);
+    if (this.#queues.get(queue.name) === queue) this.#watch(queue);
+  }
+
+  /** Has an ephemeral queue deleted once it was unused and empty for long enough. */
+  #watch(queue: Queue): void {
     if (queue.settings.lifetime !== "ephemeral" || queue.isUsed) return;
     queue.expiry?.cancel();
     queue.expiry = this.#context.schedule.after(queue.settings.expiresAfterMs, () => {
       if (queue.isUsed) return;
       if (queue.depth === 0 && queue.delayed.count === 0) this.delete(queue);
-      else this.watch(queue);
+      else this.#watch(queue);
     });
   }
 
@@ -212,13 +259,13 @@ export class QueueDirectory implements QueueRestorer {
     return group;
   }
 
-  #create(settings: QueueSettings, countMax = this.#limits.queuesMax): Queue {
+  #create(settings: QueueSettings, countMax = this.limits.queuesMax): Queue {
     if (this.#queues.size >= countMax) {
       throw new MessagingError("ERR_QUEUE_LIMIT", `there are ${this.#queues.size} queues`);
     }
     const queue = this.#add(this.#nextNumber++, settings);
     this.#persistence.saveQueue(queue);
-    this.watch(queue);
+    this.#watch(queue);
     return queue;
   }
 
@@ -230,6 +277,7 @@ export class QueueDirectory implements QueueRestorer {
     queue.delayed.load = (delayed) => this.#persistence.loadDelayed(queue, delayed);
     this.#queues.set(queue.name, queue);
     this.#router.capture(queue, filtersOf(settings));
+    this.observer?.onMade(queue);
     return queue;
   }
 

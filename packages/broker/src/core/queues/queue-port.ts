@@ -70,6 +70,8 @@ export interface QueueSubscribeRequest {
   readonly commit?: "auto" | "manual";
   /** `single-active`: only the oldest member of the group gets messages. Default: as the queue says. */
   readonly distribution?: "round-robin" | "single-active";
+  /** Members of a higher one get messages first, as long as they have credit. Default 0. */
+  readonly priority?: number;
   /** `members`: the group is not stored and ends with its last member. Default `lasting`. */
   readonly lifetime?: "lasting" | "members";
 }

@@ -6,8 +6,7 @@ import type { MessageView } from "../message.ts";
 import type { Route, Router } from "../router.ts";
 import type { Schedule } from "../schedule.ts";
 import { DeadLetters } from "./dead-letters.ts";
-import { GroupSubscription } from "./group-subscription.ts";
-import { Member } from "./members.ts";
+import { enqueued, offerTo } from "./offer.ts";
 import type { Queue, QueueContext } from "./queue.ts";
 import { checkGroupName } from "./queue-address.ts";
 import { type MoveRequest, moveMessages, peekMessages, purgeMessages } from "./queue-administration.ts";
@@ -56,7 +55,9 @@ export interface DeleteConditions {
  * acknowledges something asks `committer.whenDurable` afterwards. Messages are delivered once they are durable.
  */
 export class Queues {
-  readonly #directory: QueueDirectory;
+  /** For `core/` alone: the queues themselves, and what becomes of dead letters. */
+  readonly directory: QueueDirectory;
+  readonly letters: DeadLetters;
   readonly #router: Router;
   readonly #store: Store | null;
   readonly #text: TextCodec;
@@ -69,9 +70,10 @@ export class Queues {
     this.#text = options.text ?? webText();
     const persistence = new QueuePersistence({ committer, schedule, store, codec: new QueueStateCodec(this.#text) });
     const letters = new DeadLetters(
-      (name, source) => this.#directory.findDeadLetters(name, source),
+      (name, source) => this.directory.findDeadLetters(name, source),
       () => clock.epochMs(),
     );
+    this.letters = letters;
     const bounds = fullLimits(limits);
     this.#cache = new QueueCache(bounds.cacheBytesMax, bounds.memoryBytesMax);
     const context: QueueContext = {
@@ -83,17 +85,17 @@ export class Queues {
       touch: (queue, when) => persistence.touch(queue, when),
       bury: (queue, message, death) => letters.bury(queue, message, death),
     };
-    this.#directory = new QueueDirectory({ context, router, store, persistence, autoCreate, limits: bounds });
+    this.directory = new QueueDirectory({ context, router, store, persistence, autoCreate, limits: bounds });
   }
 
   /** Takes up what is stored; to be called once, before anything else. @throws {MessagingError} ERR_STORE_CORRUPT */
   restore(): void {
-    if (this.#store !== null) restoreQueues(this.#store, new QueueStateCodec(this.#text), this.#directory);
+    if (this.#store !== null) restoreQueues(this.#store, new QueueStateCodec(this.#text), this.directory);
   }
 
   /** Number of queues. */
   get count(): number {
-    return this.#directory.size;
+    return this.directory.size;
   }
 
   /** Bytes of messages in memory: those of queues in memory, and those that the store has as well. */
@@ -110,23 +112,23 @@ export class Queues {
     definition: QueueDefinition,
     options: { readonly ifExists?: "check" | "update" } = {},
   ): { readonly is: "created" | "existing"; readonly queue: QueueInspection } {
-    const { queue, isNew } = this.#directory.declare(definition, options.ifExists ?? "check");
+    const { queue, isNew } = this.directory.declare(definition, options.ifExists ?? "check");
     return { is: isNew ? "created" : "existing", queue: inspectQueue(queue) };
   }
 
   has(name: string): boolean {
-    return this.#directory.get(name) !== undefined;
+    return this.directory.get(name) !== undefined;
   }
 
   /** A picture of a queue, or null. */
   get(name: string): QueueInspection | null {
-    const queue = this.#directory.get(name);
+    const queue = this.directory.get(name);
     return queue === undefined ? null : inspectQueue(queue);
   }
 
   /** Pictures of all queues, oldest first. */
   list(): QueueInspection[] {
-    return this.#directory.list().map(inspectQueue);
+    return this.directory.list().map(inspectQueue);
   }
 
   /**
@@ -134,7 +136,7 @@ export class Queues {
    * @throws {MessagingError} ERR_QUEUE_NOT_FOUND, ERR_QUEUE_IN_USE for a condition that does not hold
    */
   delete(name: string, conditions: DeleteConditions = {}): number {
-    const queue = this.#directory.mustHave(name);
+    const queue = this.directory.mustHave(name);
     if (conditions.ifUnused === true && queue.isUsed) {
       throw new MessagingError("ERR_QUEUE_IN_USE", `queue ${name} has consumers`);
     }
@@ -142,26 +144,26 @@ export class Queues {
     if (conditions.ifEmpty === true && depth > 0) {
       throw new MessagingError("ERR_QUEUE_IN_USE", `queue ${name} holds ${depth} messages`);
     }
-    this.#directory.delete(queue);
+    this.directory.delete(queue);
     return depth;
   }
 
   /** Deletes a group, which then holds no message back any more. @throws {MessagingError} ERR_QUEUE_NOT_FOUND for the queue or the group */
   deleteGroup(name: string, groupId: string): void {
-    const queue = this.#directory.mustHave(name);
+    const queue = this.directory.mustHave(name);
     const group = queue.groups.get(groupId);
     if (group === undefined) throw new MessagingError("ERR_QUEUE_NOT_FOUND", `queue ${name} has no group ${groupId}`);
-    this.#directory.deleteGroup(queue, group);
+    this.directory.deleteGroup(queue, group);
   }
 
   /** Removes all messages that nobody works on and returns how many; delayed ones go as well. @throws {MessagingError} ERR_QUEUE_NOT_FOUND */
   purge(name: string): number {
-    return purgeMessages(this.#directory.mustHave(name));
+    return purgeMessages(this.directory.mustHave(name));
   }
 
   /** Up to `countMax` messages from an offset on that somebody has still to settle. @throws {MessagingError} ERR_QUEUE_NOT_FOUND */
   peek(name: string, from: number, countMax: number): QueueMessage[] {
-    return peekMessages(this.#directory.mustHave(name), from, countMax);
+    return peekMessages(this.directory.mustHave(name), from, countMax);
   }
 
   /**
@@ -170,7 +172,7 @@ export class Queues {
    * @throws {MessagingError} ERR_QUEUE_NOT_FOUND for the source
    */
   move(name: string, request: MoveRequest = {}): number {
-    return moveMessages(this.#directory.mustHave(name), request, (target) => this.#directory.get(target) ?? null);
+    return moveMessages(this.directory.mustHave(name), request, (target) => this.directory.get(target) ?? null);
   }
 
   /**
@@ -209,19 +211,16 @@ export class Queues {
    * Returns null when it is queued, or why it is not: ERR_QUEUE_NOT_FOUND, ERR_QUEUE_FULL, ERR_MESSAGE_TOO_LARGE.
    */
   publishTo(name: string, message: MessageView, options: EnqueueOptions | null = null): MessagingError | null {
-    const queue = this.#directory.get(name);
+    const queue = this.directory.get(name);
     if (queue === undefined) return new MessagingError("ERR_QUEUE_NOT_FOUND", `there is no queue ${name}`);
-    const refusal = queue.refusal(message.payload.length, options);
-    if (refusal !== null) return refusal;
-    return enqueued(queue, message, options);
+    return offerTo(queue, message, options);
   }
 
   /** Takes a message of an ordinary topic to queues that take that topic; a queue that cannot take it counts it, the publisher is not concerned. */
   capture(message: MessageView, queues: readonly Queue[]): void {
-    const bytes = message.payload.length;
     for (let i = 0; i < queues.length; i++) {
       const queue = queues[i] as Queue;
-      if (queue.refusal(bytes) !== null || enqueued(queue, message, null) !== null) queue.statistics.captureRefused++;
+      if (offerTo(queue, message, null) !== null) queue.statistics.captureRefused++;
     }
   }
 
@@ -232,28 +231,12 @@ export class Queues {
    */
   subscribe(queueName: string, request: QueueSubscribeRequest): QueueSubscription {
     checkGroupName(request.group);
-    const queue = this.#directory.findOrCreate(queueName);
-    const mode = request.mode ?? (queue.settings.kind === "stream" ? "stream" : "work");
-    const { filter = "", commit = "auto", lifetime = "lasting" } = request;
-    const group = this.#directory.findOrCreateGroup(queue, { name: request.group, filter, mode, commit, lifetime });
-    if (!this.#directory.hasRoomIn(group)) {
-      throw new MessagingError("ERR_QUEUE_LIMIT", `group ${group.id} has as many consumers as allowed`);
-    }
-    if (request.distribution !== undefined) group.members.distribution = request.distribution;
-    const member = new Member(request.consumer);
-    group.join(member);
-    if (group instanceof StreamGroup) group.seek(request.from ?? { at: "resume" });
-    return new GroupSubscription(queueName, group, member, () => {
-      if (group.lifetime === "members" && group.members.list.length === 0 && queue.groups.get(group.id) === group) {
-        this.#directory.deleteGroup(queue, group);
-      }
-      this.#directory.watch(queue);
-    });
+    return this.directory.join(this.directory.findOrCreate(queueName), request);
   }
 
   /** Settles a delivery by its names. An entry that is to be delivered again can still be acknowledged or rejected. */
   settle(queueName: string, groupId: string, offset: number, outcome: SettleOutcome): SettleResult {
-    const queue = this.#directory.get(queueName);
+    const queue = this.directory.get(queueName);
     if (queue === undefined) return "unknown-queue";
     const group = queue.groups.get(groupId);
     return group === undefined ? "unknown-group" : group.settle(offset, outcome);
@@ -261,7 +244,7 @@ export class Queues {
 
   /** Sets where a stream group goes on after a restart: the next offset to read. It may go back, and not beyond what was delivered. */
   commit(queueName: string, groupId: string, offset: number): CommitResult {
-    const queue = this.#directory.get(queueName);
+    const queue = this.directory.get(queueName);
     if (queue === undefined) return "unknown-queue";
     const group = queue.groups.get(groupId);
     if (group === undefined) return "unknown-group";
@@ -270,29 +253,18 @@ export class Queues {
 
   /** Removes what has expired or what retention lets go; called by the hub's sweep. */
   sweep(epochMs: number): void {
-    for (const queue of this.#directory.list()) queue.sweep(epochMs);
+    for (const queue of this.directory.list()) queue.sweep(epochMs);
   }
 
   /** Makes the queue that an address names; returns why it cannot be made, or null. */
   #make(name: string): MessagingError | null {
     try {
-      this.#directory.findOrCreate(name);
+      this.directory.findOrCreate(name);
       return null;
     } catch (error) {
       if (isMessagingError(error)) return error;
       throw error;
     }
-  }
-}
-
-/** Enqueues a message; one that cannot be stored, such as with a text above 65,535 bytes, is refused as others are. */
-function enqueued(queue: Queue, message: MessageView, options: EnqueueOptions | null): MessagingError | null {
-  try {
-    queue.enqueue(message, options);
-    return null;
-  } catch (error) {
-    if (isMessagingError(error)) return error;
-    throw error;
   }
 }
 

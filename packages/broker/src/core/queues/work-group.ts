@@ -122,6 +122,35 @@ export class WorkGroup implements Group {
     this.#message = null;
   }
 
+  /** Delivers the next message to a member that asks for one and has not joined; false when there is none. */
+  deliverTo(member: Member): boolean {
+    if (this.#isClosed || !this.hold()) return false;
+    const { clock } = this.#host;
+    this.#nowMs = clock.nowMs();
+    this.#epochMs = clock.epochMs();
+    try {
+      this.#takeBackDue(this.#nowMs);
+      this.#pumping = "yes";
+      const entry = this.#take();
+      if (entry !== null) this.#deliver(entry, member);
+      return entry !== null;
+    } catch (error) {
+      this.#host.onError(error);
+      return false;
+    } finally {
+      this.#message = null;
+      this.#pumping = "again";
+      this.release();
+    }
+  }
+
+  /** Takes back all that a member has not settled; it may get it again. */
+  giveBack(member: Member): void {
+    if (member.pendingCount === 0) return;
+    this.#giveBackAll(member);
+    this.pump();
+  }
+
   /** Delivers nothing until {@link release}; false when it is delivering already, and would not begin anew before it is done. */
   hold(): boolean {
     if (this.#pumping !== "no") return false;
@@ -223,6 +252,7 @@ export class WorkGroup implements Group {
       if (member === null) return left;
       const entry = this.#take();
       if (entry === null) return left;
+      this.members.took();
       this.#deliver(entry, member);
     }
     this.#goOnLater();
@@ -305,7 +335,6 @@ export class WorkGroup implements Group {
     entry.dueMs = this.#dueMs(this.#nowMs);
     this.#pending.push(entry);
     this.#arm(entry.dueMs);
-    this.members.took();
     statistics.delivered++;
     this.#touch("lazy");
     const { offset } = entry;

@@ -1,5 +1,6 @@
 import type { MessagingError } from "polymq/internal";
 import type { TransientMessage } from "../message.ts";
+import type { QueueMessage } from "../queues/queue-message.ts";
 import type {
   EnqueueOptions,
   GroupMode,
@@ -398,6 +399,8 @@ export interface TopologyOptions {
   readonly virtualHosts?: readonly string[];
   readonly limits?: TopologyLimits;
   readonly resources?: ResourceLimits;
+  /** Reads the headers of a dead letter in its publisher's encoding, for headers exchanges; by default it has none. */
+  readonly headersOf?: (message: QueueMessage) => HeaderLookup | null;
   /** For names that are given out; the runtime's own random source by default. */
   readonly randomBytes?: (count: number) => Uint8Array;
 }

@@ -1,0 +1,95 @@
+// Hot path: runs per message. No closure, promise, spread, iterator or regex here, except for messages with several keys.
+import type { MessagingError } from "polymq/internal";
+import type { TransientMessage } from "../message.ts";
+import { offerTo } from "../queues/offer.ts";
+import type { Queue } from "../queues/queue.ts";
+import type { EnqueueOptions } from "../queues/queue-port.ts";
+import type { KeyRoute, KeyRoutes } from "./key-routes.ts";
+import type { PlainTopics } from "./plain-topics.ts";
+import type { PublishOptions, PublishResult } from "./topology-port.ts";
+
+/** Takes messages along their routes: to queues, and to plain topics. */
+export class HostedPublisher {
+  readonly #routes: KeyRoutes;
+  readonly #topics: PlainTopics;
+  #refusal: MessagingError | null = null;
+
+  constructor(routes: KeyRoutes, topics: PlainTopics) {
+    this.#routes = routes;
+    this.#topics = topics;
+  }
+
+  /** Why the last message was refused. */
+  get refusal(): MessagingError | null {
+    return this.#refusal;
+  }
+
+  publish(message: TransientMessage, exchange: string, key: string, options: PublishOptions | null): PublishResult {
+    this.#refusal = null;
+    const route = this.#routes.find(exchange, key, options === null ? null : options.headers);
+    if (route === null) return "no-exchange";
+    if (route.isInternal) return "internal";
+    const enqueue = options === null ? null : options.enqueue;
+    if (options === null || options.moreKeys === null) {
+      address(message, route, exchange, key);
+      return this.#along(message, route, enqueue);
+    }
+    return this.#alongAll(message, route, { exchange, key, more: options.moreKeys }, options);
+  }
+
+  /** Takes a message to everybody on its route; it says already by which it goes. */
+  #along(message: TransientMessage, route: KeyRoute, enqueue: EnqueueOptions | null): PublishResult {
+    const { plain, queues } = route;
+    if (route.is === "topic" && plain !== null) {
+      return this.#topics.publish(message, plain) > 0 ? "routed" : "unroutable";
+    }
+    const { statistics } = this.#topics;
+    statistics.messagesIn++;
+    statistics.bytesIn += message.payload.length;
+    if (route.is === "address" && plain !== null) {
+      this.#refusal = this.#topics.queues.publish(message, enqueue, plain);
+      return this.#refusal === null ? "routed" : "refused";
+    }
+    let matched = queues.length;
+    for (let i = 0; i < queues.length; i++) this.#offer(queues[i] as Queue, message, enqueue);
+    if (plain !== null) matched += this.#topics.deliver(message, plain);
+    if (this.#refusal !== null) return "refused";
+    if (matched > 0) return "routed";
+    statistics.messagesUnmatched++;
+    return "unroutable";
+  }
+
+  /** A queue gets the message once, whatever keys lead to it, by the first that does. */
+  #alongAll(
+    message: TransientMessage,
+    first: KeyRoute,
+    to: { readonly exchange: string; readonly key: string; readonly more: readonly string[] },
+    options: PublishOptions,
+  ): PublishResult {
+    const had = new Set(first.queues);
+    address(message, first, to.exchange, to.key);
+    let result = this.#along(message, first, options.enqueue);
+    for (const key of to.more) {
+      const route = this.#routes.find(to.exchange, key, options.headers);
+      if (route === null) continue;
+      const queues = route.queues.filter((queue) => !had.has(queue));
+      for (const queue of queues) had.add(queue);
+      if (queues.length === 0 && route.plain === null) continue;
+      address(message, route, to.exchange, key);
+      const next = this.#along(message, { ...route, queues }, options.enqueue);
+      if (next === "refused" || result === "unroutable") result = next;
+    }
+    return result;
+  }
+
+  #offer(queue: Queue, message: TransientMessage, enqueue: EnqueueOptions | null): void {
+    const refusal = offerTo(queue, message, enqueue);
+    if (refusal !== null) this.#refusal = refusal;
+  }
+}
+
+/** Says in the message by which way it goes. An address says itself where that leads. */
+function address(message: TransientMessage, route: KeyRoute, exchange: string, key: string): void {
+  if (route.is === "address") message.readdress(route.topic, null, "");
+  else message.readdress(route.topic, exchange, key);
+}
