@@ -183,6 +183,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
   onBytes(chunk: Uint8Array): void {
     this.#nowMs = this.#clock.nowMs();
     this.engine.onBytes(chunk, this.#nowMs);
+    this.#parts.inbox.chunkEnded();
     // Acknowledgements and what handlers published leave now: waiting for the turn's end costs a round trip 10 to 20 %.
     if (this.outbox.hasUnflushed) this.#onFlush();
     // An answered PINGREQ makes the next one due before the deadline of its answer, for which the timer is still set.

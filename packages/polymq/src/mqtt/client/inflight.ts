@@ -54,16 +54,20 @@ export class Inflight {
   /** Takes a packet id, or throws ERR_MAX_INFLIGHT when there is none. */
   begin(item: PendingPublish): void {
     item.packetId = this.#outbound.beginPublish(item, phaseOf(item));
-    if (item.packetId === 0) throw new MessagingError("ERR_MAX_INFLIGHT", "all packet identifiers are in use");
+    if (item.packetId === 0) throw noPacketId();
   }
 
   /** Begins and writes; throws before anything is taken when the message cannot be encoded. */
   send(link: Link, item: PendingPublish, topicBytes: Uint8Array, payload: Uint8Array): void {
-    this.begin(item);
+    const outbound = this.#outbound;
+    const phase = phaseOf(item);
+    const packetId = outbound.beginPublish(item, phase);
+    if (packetId === 0) throw noPacketId();
+    item.packetId = packetId;
     try {
       this.write(link, item, topicBytes, payload);
     } catch (error) {
-      this.#outbound.finish(item.packetId, phaseOf(item));
+      outbound.finish(packetId, phase);
       throw error;
     }
   }
@@ -80,7 +84,7 @@ export class Inflight {
     item.chunk = outbox.pin();
     item.end = outbox.at;
     item.start = outbox.at - payload.length;
-    item.payload = EMPTY;
+    if (item.payload !== EMPTY) item.payload = EMPTY;
     item.sentAtMs = link.nowMs();
     if (this.#tracer.publish.hasSubscribers) this.#tracer.published(item.topic, payload.length, item.packetId);
   }
@@ -118,6 +122,10 @@ export class Inflight {
     if (item.chunk !== null) link?.outbox.unpin(item.chunk);
     item.chunk = null;
   }
+}
+
+function noPacketId(): MessagingError {
+  return new MessagingError("ERR_MAX_INFLIGHT", "all packet identifiers are in use");
 }
 
 /** The phase in which an item's exchange begins. */

@@ -126,8 +126,16 @@ export function readPacketId(r: ByteReader, type: PacketTypeNumber): number {
 export function writeHeader(w: ByteWriter, byte: number, remainingLength: number): void {
   if (remainingLength > VARINT_MAX) throw tooLarge(remainingLength, VARINT_MAX);
   w.reserve(1 + varintBytes(remainingLength) + remainingLength);
-  w.u8(byte);
-  w.varint(remainingLength);
+  const buffer = w.buffer;
+  let at = w.at;
+  buffer[at++] = byte;
+  let rest = remainingLength;
+  while (rest > 127) {
+    buffer[at++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  buffer[at++] = rest;
+  w.at = at;
 }
 
 /** Writes a packet whose part behind the fixed header stands in a writer of its own: whole, or with an error not at all. */

@@ -294,11 +294,15 @@ export abstract class Endpoint<Item, Route> implements AckSink {
    * splitter a QoS 1 publish costs 6 % less in all.
    */
   #takeAcks(session: SessionState<Item>, chunk: Uint8Array): number {
+    const outbound = session.outbound;
     let at = 0;
     for (let end = BARE_ACK_BYTES; end <= chunk.length && !this.#over; end += BARE_ACK_BYTES) {
       const packetId = readBareAck(chunk, at, end);
       if (packetId === 0) return at;
-      this.#onAck(session, (chunk[at] as number) >> 4, packetId, 0, null);
+      const type = (chunk[at] as number) >> 4;
+      const item = type === PacketType.PUBACK ? outbound.finish(packetId, Phase.AtLeastOnce) : undefined;
+      if (item !== undefined) this.handler.onPublishDone(item, packetId, 0, null);
+      else this.#onAck(session, type, packetId, 0, null);
       at = end;
     }
     return at;
