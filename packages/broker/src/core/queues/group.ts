@@ -5,7 +5,7 @@ import type { Member, Members } from "./members.ts";
 import type { PriorityLanes } from "./priority-lanes.ts";
 import type { QueueLog, ReadAhead } from "./queue-log.ts";
 import type { DeadLetterReason, QueueMessage } from "./queue-message.ts";
-import type { GroupMode, SettleOutcome, SettleResult } from "./queue-port.ts";
+import type { CommitMode, GroupMode, SettleOutcome, SettleResult } from "./queue-port.ts";
 import type { QueueSettings } from "./queue-settings.ts";
 import type { QueueStatistics } from "./queue-statistics.ts";
 import type { SettledPages } from "./settled-pages.ts";
@@ -52,7 +52,7 @@ export interface GroupFacts {
   readonly id: string;
   readonly name: string;
   readonly filter: KeyFilter;
-  readonly commit: "auto" | "manual";
+  readonly commit: CommitMode;
   readonly lifetime: "lasting" | "members";
 }
 
@@ -66,6 +66,10 @@ export interface Group extends GroupFacts {
   readonly committed: number;
   /** Messages that are not settled, in stream mode not committed. */
   readonly depth: number;
+  /** Messages that members work on now. */
+  readonly pendingCount: number;
+  /** Messages that were delivered and are to be delivered again. */
+  readonly returnedCount: number;
   join(member: Member): void;
   leave(member: Member): void;
   /** Delivers what can be delivered now. */

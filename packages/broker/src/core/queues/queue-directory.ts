@@ -10,7 +10,7 @@ import { Queue, type QueueContext } from "./queue.ts";
 import { groupIdOf, ownFilter } from "./queue-address.ts";
 import { QueueLog } from "./queue-log.ts";
 import type { QueuePersistence } from "./queue-persistence.ts";
-import type { GroupMode, QueueSubscribeRequest } from "./queue-port.ts";
+import type { CommitMode, GroupMode, QueueSubscribeRequest } from "./queue-port.ts";
 import type { QueueRestorer } from "./queue-restore.ts";
 import { type QueueDefinition, type QueueSettings, queueSettings, settingsDifference } from "./queue-settings.ts";
 import type { GroupRecord } from "./queue-state.ts";
@@ -49,7 +49,7 @@ export interface GroupRequest {
   readonly name: string;
   readonly filter: string;
   readonly mode: GroupMode;
-  readonly commit: "auto" | "manual";
+  readonly commit: CommitMode;
   readonly lifetime: "lasting" | "members";
 }
 

@@ -4,7 +4,6 @@ import type { GroupMode } from "./queue-port.ts";
 import type { QueueSettings } from "./queue-settings.ts";
 import type { QueueStatistics } from "./queue-statistics.ts";
 import { StreamGroup } from "./stream-group.ts";
-import { WorkGroup } from "./work-group.ts";
 
 /** One group in a {@link QueueInspection}. */
 export interface QueueGroupInspection {
@@ -61,14 +60,13 @@ export function inspectQueue(queue: Queue): QueueInspection {
 }
 
 function inspectGroup(group: Group): QueueGroupInspection {
-  const isWork = group instanceof WorkGroup;
   return {
     id: group.id,
     mode: group.mode,
     members: group.members.list.map((member) => member.consumer.id),
     depth: group.depth,
-    pending: isWork ? group.pendingCount : 0,
-    returned: isWork ? group.returnedCount : 0,
+    pending: group.pendingCount,
+    returned: group.returnedCount,
     committed: group.committed,
     cursor: group instanceof StreamGroup ? group.cursor : null,
   };

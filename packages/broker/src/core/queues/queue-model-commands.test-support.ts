@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { bytesOf } from "../session.test-support.ts";
+import { commonSteps, comparing, runModel } from "./model-steps.test-support.ts";
 import { type ModelSettings, QueueModel } from "./queue-model.test-support.ts";
 import type { SettleOutcome } from "./queue-port.ts";
 import { TestConsumer } from "./queue-scene.test-support.ts";
 import type { QueueDefinition } from "./queue-settings.ts";
-import { pickFrom, RealQueues, Step } from "./queue-world.test-support.ts";
+import { lettersIn, pickFrom, type RealQueues } from "./queue-world.test-support.ts";
 
 /** One queue that refuses when it is full, and one with priorities that drops its oldest. */
 const QUEUES: readonly ModelSettings[] = [
@@ -34,14 +35,6 @@ const DECLARED: readonly QueueDefinition[] = [
   ...QUEUES.map((settings) => ({ ...settings, ttlMs: 0, deadLetter: { queue: "dead" } })),
 ];
 
-/** One step, after which everything is compared. */
-function step(text: string, run: (model: QueueModel, real: RealQueues) => void): Step<QueueModel> {
-  return new Step(text, (model, real) => {
-    run(model, real);
-    compare(model, real);
-  });
-}
-
 function compare(model: QueueModel, real: RealQueues): void {
   expect(real.errors).toEqual([]);
   for (const [id, { consumer }] of real.consumers) {
@@ -58,11 +51,12 @@ function compare(model: QueueModel, real: RealQueues): void {
     const { first, next, depth } = queue ?? {};
     expect({ name, first, next, depth, groups: Object.fromEntries(groups) }).toEqual({ name, ...expected });
   }
-  const letters = real.hub.queues.peek("dead", 0, 1_000_000).map(({ deadLetter: one }) => {
-    return `${one?.reason} ${one?.queue} ${one?.group} ${one?.offset} ${one?.count}`;
-  });
-  expect(letters.sort()).toEqual(model.letters.slice().sort());
+  expect(lettersIn(real, "dead").sort()).toEqual(model.letters.slice().sort());
 }
+
+const step = comparing(compare);
+
+const common = commonSteps(step);
 
 const queueNames = fc.constantFrom("plain", "ranked");
 const keys = fc.constantFrom("", "a", "a/b", "b");
@@ -94,27 +88,6 @@ const subscribe = fc
     });
   });
 
-const credit = fc.tuple(small, fc.integer({ min: 1, max: 5 })).map(([pick, count]) => {
-  return step(`credit ${count} for consumer ${pick}`, (model, real) => {
-    const id = pickFrom([...real.consumers.keys()], pick);
-    const one = real.consumers.get(id ?? "");
-    if (id === undefined || one === undefined) return;
-    one.consumer.credit += count;
-    one.subscription.wake();
-    model.give(id, count);
-  });
-});
-
-const leave = small.map((pick) => {
-  return step(`consumer ${pick} leaves`, (model, real) => {
-    const id = pickFrom([...real.consumers.keys()], pick);
-    if (id === undefined) return;
-    real.consumers.get(id)?.subscription.close();
-    real.consumers.delete(id);
-    model.leave(id);
-  });
-});
-
 const outcomes: fc.Arbitrary<SettleOutcome> = fc.oneof(
   { weight: 4, arbitrary: fc.constant({ is: "ack" } as const) },
   { weight: 2, arbitrary: fc.constantFrom(0, 0, 150, 900).map((delayMs) => ({ is: "nack", delayMs }) as const) },
@@ -134,10 +107,6 @@ const settle = fc.tuple(queueNames, small, small, outcomes).map(([name, pick, at
   });
 });
 
-const turn = fc.constant(step("turn", (_model, real) => real.run()));
-
-const pass = fc.integer({ min: 1, max: 1_200 }).map((ms) => step(`${ms} ms`, (_model, real) => real.pass(ms)));
-
 const purge = queueNames.map((name) => {
   return step(`purge ${name}`, (model, real) => expect(real.hub.queues.purge(name)).toBe(model.purge(name)));
 });
@@ -156,42 +125,25 @@ const sweep = fc.constant(
   }),
 );
 
-const restart = fc.constant(step("restart", (_model, real) => real.stop()));
-const crash = fc.constant(step("crash", (_model, real) => real.crash()));
-const crashInCommit = fc
-  .constantFrom("before" as const, "after" as const)
-  .map((when) => step(`crash ${when} the commit`, (_model, real) => real.crashInCommit(when)));
-
-const ARBITRARIES: fc.Arbitrary<fc.Command<QueueModel, RealQueues>>[] = [
+const STEPS = [
   ...Array.from({ length: 6 }, () => publish),
-  ...Array.from({ length: 5 }, () => turn),
+  ...Array.from({ length: 5 }, () => common.turn),
   ...Array.from({ length: 6 }, () => settle),
-  ...Array.from({ length: 3 }, () => credit),
+  ...Array.from({ length: 3 }, () => common.credit),
   subscribe,
   subscribe,
-  leave,
-  pass,
-  pass,
+  common.leave,
+  common.pass(1_200),
+  common.pass(1_200),
   purge,
   sweep,
   clear,
-  restart,
-  crash,
-  crashInCommit,
+  common.restart,
+  common.crash,
+  common.crashInCommit,
 ];
 
-/** Runs at least `steps` commands on the queues and on their model; a failure is thrown with its seed and the shortest way to it. Returns the steps made. */
+/** Compares at least `steps` steps of queues with those of their model, as {@link runModel} does. */
 export function checkAgainstModel(steps: number): number {
-  let made = 0;
-  const sequences = fc.commands(ARBITRARIES, { maxCommands: 100, size: "max" });
-  const property = fc.property(sequences, (commands) => {
-    const model = new QueueModel(QUEUES);
-    fc.modelRun(() => ({ model, real: new RealQueues(model, DECLARED) }), commands);
-    for (const _ of commands) made++;
-  });
-  // The same sequences on every run: what is found once stays found. Others: POLYMQ_MODEL_SEED=<number>.
-  for (let seed = Number(process.env["POLYMQ_MODEL_SEED"] ?? 1); made < steps; seed++) {
-    fc.assert(property, { numRuns: 20, seed });
-  }
-  return made;
+  return runModel({ makeModel: () => new QueueModel(QUEUES), queues: DECLARED, steps: STEPS }, steps);
 }

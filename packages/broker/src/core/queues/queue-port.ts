@@ -3,6 +3,12 @@ import type { QueueMessage } from "./queue-message.ts";
 /** How members of a group share its messages: `work` each message is settled by one, `stream` a shared position in the log. */
 export type GroupMode = "work" | "stream";
 
+/**
+ * How a stream group commits: `auto`, by and by what was delivered, or what is acknowledged at once, whoever has what lies before; `manual`, what
+ * {@link QueueSubscribeRequest.commit commit} calls say; `settled`, everything before the first message that some member has in hand unsettled.
+ */
+export type CommitMode = "auto" | "manual" | "settled";
+
 /** Why a consumer gets nothing more. */
 export type CancelReason = "queue-deleted" | "group-deleted";
 
@@ -28,7 +34,7 @@ export interface QueueDelivery {
   readonly group: string;
   readonly offset: number;
   readonly message: QueueMessage;
-  /** Earlier deliveries of it to this group: 0 the first time. */
+  /** Earlier deliveries of it to this group: 0 the first time. In stream mode at least 1 for what the group reads again without having been moved. */
   readonly deliveryCount: number;
   /** Only of groups in stream mode. */
   readonly stream: StreamFacts | null;
@@ -66,8 +72,8 @@ export interface QueueSubscribeRequest {
   readonly mode?: GroupMode;
   /** Stream mode: moves the whole group unless it is `resume`, which is the default. */
   readonly from?: StreamPosition;
-  /** Stream mode: whether what was delivered is committed by and by; fixed when the group is made. Default `auto`. */
-  readonly commit?: "auto" | "manual";
+  /** Stream mode; fixed when the group is made. Default `auto`. */
+  readonly commit?: CommitMode;
   /** `single-active`: only the oldest member of the group gets messages. Default: as the queue says. */
   readonly distribution?: "round-robin" | "single-active";
   /** Members of a higher one get messages first, as long as they have credit. Default 0. */

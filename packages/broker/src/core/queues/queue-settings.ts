@@ -143,6 +143,12 @@ export function settingsDifference(a: QueueSettings, b: QueueSettings): string |
   return null;
 }
 
+/** How long a message waits that was returned without a delay after so many deliveries. */
+export function retryDelayMs(settings: QueueSettings, deliveries: number): number {
+  const { delayMs, maxMs, multiplier } = settings.retry;
+  return delayMs === 0 ? 0 : Math.min(maxMs, delayMs * multiplier ** (deliveries - 1));
+}
+
 function topics(filters: readonly string[], name: string): readonly string[] {
   if (filters.length > QUEUE_TOPICS_MAX) throw invalid("topics", `at most ${QUEUE_TOPICS_MAX}`);
   for (const filter of filters) {

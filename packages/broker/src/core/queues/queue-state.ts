@@ -1,12 +1,12 @@
 import { ByteReader, ByteWriter, isMessagingError, MessagingError, type TextCodec } from "polymq/internal";
 import { corrupt } from "../records.ts";
-import type { GroupMode } from "./queue-port.ts";
+import type { CommitMode, GroupMode } from "./queue-port.ts";
 import { type QueueSettings, queueSettings } from "./queue-settings.ts";
 
 /** A group as it is stored. */
 export interface GroupRecord {
   readonly mode: GroupMode;
-  readonly commit: "auto" | "manual";
+  readonly commit: CommitMode;
   readonly name: string;
   readonly filter: string;
   readonly committed: number;
@@ -48,7 +48,7 @@ export class QueueStateCodec {
     const w = this.#writer;
     w.at = 0;
     w.reserve(16 + record.positions.length * 8 + (record.name.length + record.filter.length) * 3);
-    w.u8((record.mode === "stream" ? STREAM : 0) | (record.commit === "manual" ? MANUAL : 0));
+    w.u8((record.mode === "stream" ? STREAM : 0) | COMMIT_FLAG[record.commit]);
     putNumber(w, record.committed);
     w.u16(record.positions.length);
     for (const position of record.positions) putNumber(w, position);
@@ -66,7 +66,8 @@ export class QueueStateCodec {
       const name = this.#takeText(r);
       const filter = this.#takeText(r);
       const mode = (flags & STREAM) === 0 ? "work" : "stream";
-      return { mode, commit: (flags & MANUAL) === 0 ? "auto" : "manual", name, filter, committed, positions };
+      const commit = (flags & SETTLED) !== 0 ? "settled" : (flags & MANUAL) !== 0 ? "manual" : "auto";
+      return { mode, commit, name, filter, committed, positions };
     });
   }
 
@@ -129,3 +130,5 @@ function takeNumber(r: ByteReader): number {
 
 const STREAM = 1;
 const MANUAL = 2;
+const SETTLED = 4;
+const COMMIT_FLAG: Readonly<Record<CommitMode, number>> = { auto: 0, manual: MANUAL, settled: SETTLED };

@@ -154,3 +154,10 @@ export class Step<Model extends BatchModel> implements fc.Command<Model, RealQue
 export function pickFrom<T>(items: readonly T[], pick: number): T | undefined {
   return items.length === 0 ? undefined : items[pick % items.length];
 }
+
+/** The dead letters in a queue, a line each. */
+export function lettersIn(real: RealQueues, queue: string): string[] {
+  return real.hub.queues.peek(queue, 0, 1_000_000).map(({ deadLetter: one }) => {
+    return `${one?.reason} ${one?.queue} ${one?.group} ${one?.offset} ${one?.count}`;
+  });
+}

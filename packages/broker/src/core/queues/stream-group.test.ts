@@ -185,6 +185,149 @@ describe("committing", () => {
   });
 });
 
+describe("a group that commits what is settled", () => {
+  const settled = { commit: "settled" } as const;
+  const groupOf = (scene: QueueScene) => scene.hub.queues.get("s")?.groups[0];
+
+  /** Two members, of which `x` has 0, 2, 4 and `y` 1, 3, 5. */
+  function shared(settings: Record<string, unknown> = {}) {
+    const scene = stream([], settings);
+    const x = scene.consume("s", "g", { id: "x", ...settled });
+    const y = scene.consume("s", "g", { id: "y", ...settled });
+    for (const text of ["a", "b", "c", "d", "e", "f"]) scene.publish("s", text);
+    expect([x.consumer.texts, y.consumer.texts]).toEqual([
+      ["a", "c", "e"],
+      ["b", "d", "f"],
+    ]);
+    const ack = (...offsets: number[]) => offsets.map((offset) => x.subscription.settle(offset, { is: "ack" }));
+    return { scene, x, y, ack, group: () => groupOf(scene) };
+  }
+
+  test("commits nothing beyond what another member still has in hand", () => {
+    const { scene, ack, group } = shared();
+    ack(0, 2, 4);
+    expect(group()).toMatchObject({ committed: 1, pending: 3, returned: 0 });
+    ack(1, 5);
+    expect(group()?.committed).toBe(3);
+    ack(3);
+    expect(group()?.committed).toBe(6);
+    scene.run();
+    expect(scene.errors).toEqual([]);
+  });
+
+  test("delivers what a member left behind to the others, before anything later, and counts it", () => {
+    const { scene, x, y, ack, group } = shared();
+    x.consumer.credit = 1;
+    scene.publish("s", "g");
+    scene.publish("s", "h");
+    y.subscription.settle(1, { is: "ack" });
+    y.subscription.close();
+    x.take(9);
+    expect(x.consumer.counted).toEqual(["a/0", "c/0", "e/0", "g/0", "d/1", "f/1", "h/1"]);
+    ack(0, 2, 4, 6, 7);
+    expect(group()?.committed).toBe(3);
+    ack(3, 5);
+    expect(group()).toMatchObject({ committed: 8, pending: 0, returned: 0 });
+  });
+
+  test("after a restart goes on at the first message that some member had not settled", () => {
+    const { scene, ack } = shared();
+    ack(0, 2, 4);
+    scene.restart();
+    const later = scene.consume("s", "g", settled);
+    expect(later.consumer.texts).toEqual(["b", "c", "d", "e", "f"]);
+    for (const offset of [1, 2, 3, 4, 5]) later.subscription.settle(offset, { is: "ack" });
+    expect(groupOf(scene)?.committed).toBe(6);
+  });
+
+  test("that all have left goes on there as well, and says what it has delivered before", () => {
+    const { scene, x, y, ack, group } = shared();
+    ack(0, 2);
+    x.subscription.close();
+    y.subscription.close();
+    scene.publish("s", "g");
+    const later = scene.consume("s", "g", settled);
+    expect(later.consumer.counted).toEqual(["b/1", "c/1", "d/1", "e/2", "f/1", "g/0"]);
+    expect(group()).toMatchObject({ committed: 1, pending: 6 });
+  });
+
+  test("delivers again what is returned, at once in its place or after a delay", () => {
+    const { scene, x, y, group } = shared();
+    x.subscription.settle(2, { is: "nack" });
+    x.subscription.settle(0, { is: "nack", delayMs: 500 });
+    expect(x.subscription.settle(0, { is: "nack" })).toBe("not-pending");
+    expect(group()).toMatchObject({ pending: 5, returned: 1 });
+    scene.clock.advanceSync(499);
+    expect(x.consumer.counted.concat(y.consumer.counted)).toContain("c/1");
+    expect(x.consumer.counted.concat(y.consumer.counted)).not.toContain("a/1");
+    scene.clock.advanceSync(1);
+    expect(x.consumer.counted.concat(y.consumer.counted)).toContain("a/1");
+  });
+
+  test("buries what was returned too often, or rejected, and goes on", () => {
+    const scene = stream(["a", "b"], { deliveryLimit: 2 });
+    const { consumer, subscription } = scene.consume("s", "g", settled);
+    for (let i = 0; i < 2; i++) subscription.settle(0, { is: "nack" });
+    subscription.settle(1, { is: "reject", detail: "no" });
+    scene.run();
+    expect(consumer.counted).toEqual(["a/0", "b/0", "a/1"]);
+    expect(groupOf(scene)?.committed).toBe(2);
+    expect(scene.deadLetters("s")).toMatchObject([
+      { reason: "delivery-limit", queue: "s", group: "g", offset: 0, count: 2 },
+      { reason: "rejected", queue: "s", group: "g", offset: 1, count: 1, detail: "no" },
+    ]);
+    expect(scene.hub.queues.get("s")).toMatchObject({ first: 0, next: 2 });
+  });
+
+  test("settles each delivery once, and nothing that was not delivered", () => {
+    const { ack } = shared();
+    expect(ack(0, 0, 6)).toEqual(["settled", "not-pending", "not-pending"]);
+  });
+
+  test("passes what is not for it, and what retention takes from it", () => {
+    const scene = stream([], { retention: { messages: 3 } });
+    const { consumer, subscription } = scene.consume("s", "g", { filter: "a", ...settled });
+    for (const key of ["b", "a", "b"]) scene.publish(`s/${key}`, key);
+    expect(groupOf(scene)?.committed).toBe(1);
+    subscription.settle(1, { is: "ack" });
+    expect(groupOf(scene)?.committed).toBe(3);
+    for (let i = 0; i < 5; i++) scene.publish("s/a", `${i}`);
+    expect(groupOf(scene)?.committed).toBe(scene.hub.queues.get("s")?.first);
+    expect(consumer.offsets.map((offset) => subscription.settle(offset, { is: "ack" }))).toEqual([
+      "not-pending",
+      ...Array.from({ length: 5 }, () => "settled"),
+    ]);
+    expect(groupOf(scene)?.committed).toBe(8);
+  });
+
+  test("holds as many unsettled messages as the queue allows", () => {
+    const scene = stream(["a", "b", "c"], { pendingMax: 2 });
+    const { consumer, subscription } = scene.consume("s", "g", settled);
+    expect(consumer.texts).toEqual(["a", "b"]);
+    subscription.settle(1, { is: "ack" });
+    expect(consumer.texts).toEqual(["a", "b", "c"]);
+  });
+
+  test("is moved with all that its members have in hand", () => {
+    const { scene, ack, group } = shared();
+    const z = scene.consume("s", "g", { from: { at: "offset", offset: 4 }, credit: 0, ...settled });
+    expect(ack(0)).toEqual(["not-pending"]);
+    expect(group()?.committed).toBe(4);
+    z.subscription.close();
+    expect(ack(4, 5)).toEqual(["settled", "settled"]);
+    expect(group()?.committed).toBe(6);
+  });
+
+  test("takes an explicit commit for the whole group", () => {
+    const { scene, y, group } = shared();
+    expect(scene.hub.queues.commit("s", "g", 4)).toBe("committed");
+    y.subscription.close();
+    expect(group()).toMatchObject({ committed: 4, returned: 0 });
+    expect(scene.hub.queues.commit("s", "g", 1)).toBe("committed");
+    expect(group()?.committed).toBe(1);
+  });
+});
+
 describe("modes", () => {
   test("a group keeps the mode it was made with", () => {
     const scene = stream(["a"]);

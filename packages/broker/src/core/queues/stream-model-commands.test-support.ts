@@ -1,32 +1,43 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { bytesOf } from "../session.test-support.ts";
-import type { StreamPosition } from "./queue-port.ts";
+import { commonSteps, comparing, runModel } from "./model-steps.test-support.ts";
+import type { SettleOutcome, StreamPosition } from "./queue-port.ts";
 import { TestConsumer } from "./queue-scene.test-support.ts";
-import { pickFrom, RealQueues, Step } from "./queue-world.test-support.ts";
+import type { QueueDefinition } from "./queue-settings.ts";
+import { lettersIn, pickFrom, type RealQueues } from "./queue-world.test-support.ts";
 import { StreamModel, type StreamModelSettings } from "./stream-model.test-support.ts";
 
-const STREAM: StreamModelSettings = { name: "s", autoCommitIntervalMs: 400, messagesMax: 12 };
-
-/** One step, after which everything is compared. */
-function step(text: string, run: (model: StreamModel, real: RealQueues) => void): Step<StreamModel> {
-  return new Step(text, (model, real) => {
-    run(model, real);
-    compare(model, real);
-  });
-}
+const STREAM: StreamModelSettings = {
+  name: "s",
+  autoCommitIntervalMs: 400,
+  messagesMax: 12,
+  pendingMax: 4,
+  deliveryLimit: 3,
+};
 
 function compare(model: StreamModel, real: RealQueues): void {
   expect(real.errors).toEqual([]);
   for (const [id, { consumer }] of real.consumers) {
-    expect({ id, got: consumer.offsets }).toEqual({ id, got: model.consumers.get(id)?.got });
+    const got = consumer.got.map((one) => `${one.offset}/${one.deliveryCount}`);
+    expect({ id, got }).toEqual({ id, got: model.consumers.get(id)?.got });
   }
   const queue = real.hub.queues.get(STREAM.name);
-  const groups = (queue?.groups ?? []).map(({ id, committed, cursor }) => ({ id, committed, cursor }));
-  const expected = model.state.groups.map(({ id, committed, cursor }) => ({ id, committed, cursor }));
+  const groups = (queue?.groups ?? []).map(({ id, committed, cursor, pending, returned }) => ({
+    id,
+    committed,
+    cursor,
+    pending,
+    returned,
+  }));
   const { first, next } = model.state;
-  expect({ first: queue?.first, next: queue?.next, groups }).toEqual({ first, next, groups: expected });
+  expect({ first: queue?.first, next: queue?.next, groups }).toEqual({ first, next, groups: model.figures() });
+  expect(lettersIn(real, "dead").sort()).toEqual(model.state.letters.slice().sort());
 }
+
+const step = comparing(compare);
+
+const common = commonSteps(step);
 
 const small = fc.nat({ max: 40 });
 
@@ -64,7 +75,7 @@ const positions: fc.Arbitrary<Where> = fc.oneof(
 const wishes = fc.record({
   name: fc.constantFrom("g", "h"),
   filter: fc.constantFrom("", "", "a"),
-  commit: fc.constantFrom("auto" as const, "manual" as const),
+  commit: fc.constantFrom("auto" as const, "manual" as const, "settled" as const, "settled" as const),
 });
 
 const subscribe = fc.tuple(wishes, fc.nat({ max: 5 }), positions).map(([wish, credit, position]) => {
@@ -86,34 +97,21 @@ const subscribe = fc.tuple(wishes, fc.nat({ max: 5 }), positions).map(([wish, cr
   });
 });
 
-const credit = fc.tuple(small, fc.integer({ min: 1, max: 4 })).map(([pick, count]) => {
-  return step(`credit ${count} for consumer ${pick}`, (model, real) => {
-    const id = pickFrom([...real.consumers.keys()], pick);
-    const one = real.consumers.get(id ?? "");
-    if (id === undefined || one === undefined) return;
-    one.consumer.credit += count;
-    one.subscription.wake();
-    model.give(id, count);
-  });
-});
+const outcomes: fc.Arbitrary<SettleOutcome> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant({ is: "ack" } as const) },
+  { weight: 2, arbitrary: fc.constantFrom(0, 0, 120, 600).map((delayMs) => ({ is: "nack", delayMs }) as const) },
+  { weight: 1, arbitrary: fc.constant({ is: "reject" } as const) },
+);
 
-const leave = small.map((pick) => {
-  return step(`consumer ${pick} leaves`, (model, real) => {
-    const id = pickFrom([...real.consumers.keys()], pick);
-    if (id === undefined) return;
-    real.consumers.get(id)?.subscription.close();
-    real.consumers.delete(id);
-    model.leave(id);
-  });
-});
-
-const settle = fc.tuple(small, small, fc.constantFrom("ack", "nack", "reject")).map(([pick, back, outcome]) => {
-  return step(`${outcome} ${back} behind the end, group ${pick}`, (model, real) => {
+const settle = fc.tuple(small, small, outcomes).map(([pick, back, outcome]) => {
+  return step(`${outcome.is} ${back} behind the end, group ${pick}`, (model, real) => {
     const group = pickFrom(model.state.groups, pick)?.id;
     if (group === undefined) return;
     const offset = Math.max(0, model.state.next + 1 - (back % 15));
-    const kind = outcome as "ack" | "nack" | "reject";
-    expect(real.hub.queues.settle(STREAM.name, group, offset, { is: kind })).toBe(model.settle(group, offset, kind));
+    const delayMs = outcome.is === "nack" ? (outcome.delayMs ?? 0) : 0;
+    expect(real.hub.queues.settle(STREAM.name, group, offset, outcome)).toBe(
+      model.settle(group, offset, outcome.is, delayMs),
+    );
   });
 });
 
@@ -126,49 +124,38 @@ const commit = fc.tuple(small, small).map(([pick, back]) => {
   });
 });
 
-const turn = fc.constant(step("turn", (_model, real) => real.run()));
-const pass = fc.integer({ min: 1, max: 500 }).map((ms) => step(`${ms} ms`, (_model, real) => real.pass(ms)));
-const restart = fc.constant(step("restart", (_model, real) => real.stop()));
-const crash = fc.constant(step("crash", (_model, real) => real.crash()));
-const crashInCommit = fc
-  .constantFrom("before" as const, "after" as const)
-  .map((when) => step(`crash ${when} the commit`, (_model, real) => real.crashInCommit(when)));
-
-const ARBITRARIES: fc.Arbitrary<fc.Command<StreamModel, RealQueues>>[] = [
+const STEPS = [
   ...Array.from({ length: 6 }, () => publish),
-  ...Array.from({ length: 5 }, () => turn),
-  ...Array.from({ length: 3 }, () => credit),
+  ...Array.from({ length: 5 }, () => common.turn),
+  ...Array.from({ length: 3 }, () => common.credit),
   subscribe,
   subscribe,
+  settle,
   settle,
   settle,
   commit,
-  leave,
-  pass,
-  pass,
-  restart,
-  crash,
-  crashInCommit,
+  common.leave,
+  common.pass(500),
+  common.pass(500),
+  common.restart,
+  common.crash,
+  common.crashInCommit,
 ];
 
-/** Runs at least `steps` commands on a stream and on its model; a failure is thrown with its seed and the shortest way to it. Returns the steps made. */
-export function checkStreamAgainstModel(steps: number): number {
-  let made = 0;
-  const declared = {
+const DECLARED: readonly QueueDefinition[] = [
+  { name: "dead", maxDepth: 0 },
+  {
     name: STREAM.name,
     kind: "stream",
     autoCommitIntervalMs: STREAM.autoCommitIntervalMs,
+    pendingMax: STREAM.pendingMax,
+    deliveryLimit: STREAM.deliveryLimit,
     retention: { messages: STREAM.messagesMax },
-  } as const;
-  const sequences = fc.commands(ARBITRARIES, { maxCommands: 100, size: "max" });
-  const property = fc.property(sequences, (commands) => {
-    const model = new StreamModel(STREAM);
-    fc.modelRun(() => ({ model, real: new RealQueues(model, [declared]) }), commands);
-    for (const _ of commands) made++;
-  });
-  // The same sequences on every run: what is found once stays found. Others: POLYMQ_MODEL_SEED=<number>.
-  for (let seed = Number(process.env["POLYMQ_MODEL_SEED"] ?? 1); made < steps; seed++) {
-    fc.assert(property, { numRuns: 20, seed });
-  }
-  return made;
+    deadLetter: { queue: "dead" },
+  },
+];
+
+/** Compares at least `steps` steps of a stream with those of its model, as {@link runModel} does. */
+export function checkStreamAgainstModel(steps: number): number {
+  return runModel({ makeModel: () => new StreamModel(STREAM), queues: DECLARED, steps: STEPS }, steps);
 }

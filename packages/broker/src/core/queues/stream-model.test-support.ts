@@ -1,5 +1,5 @@
 /* What a stream and its groups are to do, written as plainly as possible; plain data, as the model of work queues. */
-import type { StreamPosition } from "./queue-port.ts";
+import type { CommitMode, StreamPosition } from "./queue-port.ts";
 import type { BatchModel } from "./queue-world.test-support.ts";
 
 /** The stream's settings as far as the model knows them. */
@@ -7,15 +7,33 @@ export interface StreamModelSettings {
   readonly name: string;
   readonly autoCommitIntervalMs: number;
   readonly messagesMax: number;
+  readonly pendingMax: number;
+  readonly deliveryLimit: number;
+}
+
+/** A delivery that is not settled; `idle`: the group reads it again when it comes to it. */
+interface ModelHeld {
+  readonly offset: number;
+  status: "pending" | "ready" | "waiting" | "idle";
+  consumer: string;
+  count: number;
+  dueMs: number;
 }
 
 interface ModelReader {
   readonly id: string;
   readonly filter: string;
-  readonly commit: "auto" | "manual";
+  readonly commit: CommitMode;
   committed: number;
   cursor: number;
   commitDueMs: number;
+  /** What lies between was delivered, or passed over. */
+  deliveredFrom: number;
+  deliveredTo: number;
+  /** Only of a group that commits what is settled: everything below `doneBelow` is done, and these. */
+  doneBelow: number;
+  done: number[];
+  held: ModelHeld[];
   members: string[];
   turn: number;
 }
@@ -25,13 +43,14 @@ interface StreamState {
   messages: { readonly offset: number; readonly key: string; readonly atMs: number }[];
   next: number;
   groups: ModelReader[];
+  letters: string[];
 }
 
 /** One stream, its groups and consumers, and what of them is durable. */
 export class StreamModel implements BatchModel {
   nowMs = 0;
-  state: StreamState = { first: 0, messages: [], next: 0, groups: [] };
-  readonly consumers = new Map<string, { readonly group: string; credit: number; readonly got: number[] }>();
+  state: StreamState = { first: 0, messages: [], next: 0, groups: [], letters: [] };
+  readonly consumers = new Map<string, { readonly group: string; credit: number; readonly got: string[] }>();
   readonly settings: StreamModelSettings;
   #durable: StreamState = structuredClone(this.state);
   #durableNext = 0;
@@ -45,21 +64,22 @@ export class StreamModel implements BatchModel {
     this.state.messages.push({ offset: this.state.next++, key, atMs: this.nowMs });
   }
 
-  subscribe(
-    consumer: string,
-    credit: number,
-    wish: { name: string; filter: string; commit: "auto" | "manual" },
-  ): string {
+  subscribe(consumer: string, credit: number, wish: { name: string; filter: string; commit: CommitMode }): string {
     const id = wish.filter === "" ? wish.name : `${wish.name}@${wish.filter}`;
     let group = this.state.groups.find((one) => one.id === id);
     if (group === undefined) {
       const { first } = this.state;
       const { filter, commit } = wish;
-      const fresh = { committed: first, cursor: first, commitDueMs: Number.POSITIVE_INFINITY, members: [], turn: 0 };
-      group = { id, filter, commit, ...fresh };
+      group = { id, filter, commit, ...standingAt(first), commitDueMs: Number.POSITIVE_INFINITY, members: [], turn: 0 };
       this.state.groups.push(group);
     }
-    if (group.members.length === 0) group.cursor = group.committed;
+    if (group.members.length === 0) {
+      group.cursor = group.committed;
+      group.doneBelow = group.committed;
+      group.done = [];
+      group.held = group.held.filter((one) => one.offset >= group.committed);
+      for (const one of group.held) one.status = "idle";
+    }
     group.members.push(consumer);
     this.consumers.set(consumer, { group: id, credit, got: [] });
     return id;
@@ -70,8 +90,7 @@ export class StreamModel implements BatchModel {
     const group = this.#group(id);
     const to = this.#find(position);
     if (to === null) return;
-    group.cursor = to;
-    group.committed = to;
+    Object.assign(group, standingAt(to));
   }
 
   give(consumer: string, credit: number): void {
@@ -87,10 +106,15 @@ export class StreamModel implements BatchModel {
     group.members.splice(at, 1);
     if (at < group.turn) group.turn--;
     this.consumers.delete(consumer);
+    for (const one of group.held.slice()) {
+      if (one.status === "pending" && one.consumer === consumer) this.#giveBack(group, one, 0);
+    }
+    this.#pump(group);
   }
 
-  settle(id: string, offset: number, outcome: "ack" | "nack" | "reject"): string {
+  settle(id: string, offset: number, outcome: "ack" | "nack" | "reject", delayMs: number): string {
     const group = this.#group(id);
+    if (group.commit === "settled") return this.#settleHeld(group, offset, outcome, delayMs);
     if (offset >= group.cursor) return "not-pending";
     if (outcome !== "nack" && group.commit === "auto") group.committed = Math.max(group.committed, offset + 1);
     return "settled";
@@ -99,17 +123,26 @@ export class StreamModel implements BatchModel {
   commit(id: string, offset: number): string {
     const group = this.#group(id);
     if (offset > group.cursor) return "invalid-offset";
+    group.doneBelow = Math.max(group.doneBelow, offset);
     group.committed = offset;
     return "committed";
   }
 
   advance(ms: number): void {
-    this.nowMs += ms;
-    for (const group of this.state.groups) {
-      if (group.commitDueMs > this.nowMs) continue;
-      group.commitDueMs = Number.POSITIVE_INFINITY;
-      if (group.members.length > 0) group.committed = Math.max(group.committed, group.cursor);
+    const untilMs = this.nowMs + ms;
+    for (;;) {
+      const dueMs = Math.min(...this.state.groups.map(nextDueMs));
+      if (dueMs > untilMs) break;
+      this.nowMs = dueMs;
+      for (const group of this.state.groups) {
+        if (group.commitDueMs <= dueMs) {
+          group.commitDueMs = Number.POSITIVE_INFINITY;
+          if (group.members.length > 0) group.committed = Math.max(group.committed, group.cursor);
+        }
+        this.#pump(group);
+      }
     }
+    this.nowMs = untilMs;
   }
 
   onBatch(): void {
@@ -119,6 +152,7 @@ export class StreamModel implements BatchModel {
     state.messages = state.messages.filter((one) => one.offset >= state.first);
     for (const group of state.groups) {
       group.cursor = Math.max(group.cursor, state.first);
+      group.doneBelow = Math.max(group.doneBelow, state.first);
       group.committed = Math.max(group.committed, state.first);
     }
     this.#durable = structuredClone(state);
@@ -141,8 +175,15 @@ export class StreamModel implements BatchModel {
       group.members = [];
       group.turn = 0;
       group.commitDueMs = Number.POSITIVE_INFINITY;
-      group.cursor = group.committed;
+      Object.assign(group, standingAt(group.committed));
     }
+  }
+
+  figures(): object[] {
+    return this.state.groups.map(({ id, committed, cursor, held }) => {
+      const pending = held.filter((one) => one.status === "pending").length;
+      return { id, committed, cursor, pending, returned: held.length - pending };
+    });
   }
 
   #group(id: string): ModelReader {
@@ -151,21 +192,77 @@ export class StreamModel implements BatchModel {
     return group;
   }
 
+  #settleHeld(group: ModelReader, offset: number, outcome: "ack" | "nack" | "reject", delayMs: number): string {
+    const held = group.held.find((one) => one.offset === offset);
+    if (held === undefined || (outcome === "nack" && held.status !== "pending")) return "not-pending";
+    if (outcome === "nack") this.#giveBack(group, held, delayMs);
+    else this.#finish(group, offset);
+    if (outcome === "reject") this.#bury("rejected", group, held);
+    this.#pump(group);
+    return "settled";
+  }
+
+  #giveBack(group: ModelReader, held: ModelHeld, delayMs: number): void {
+    if (isDone(group, held.offset)) return this.#finish(group, held.offset);
+    if (held.count >= this.settings.deliveryLimit) {
+      this.#finish(group, held.offset);
+      this.#bury("delivery-limit", group, held);
+      return;
+    }
+    held.status = delayMs > 0 ? "waiting" : "ready";
+    held.dueMs = this.nowMs + delayMs;
+  }
+
+  #bury(reason: string, group: ModelReader, { offset, count }: ModelHeld): void {
+    if (offset < this.state.first) return;
+    this.state.letters.push(`${reason} ${this.settings.name} ${group.id} ${offset} ${count}`);
+  }
+
+  #finish(group: ModelReader, offset: number): void {
+    group.held = group.held.filter((one) => one.offset !== offset);
+    group.done.push(offset);
+    while (group.done.includes(group.doneBelow)) group.doneBelow++;
+    group.committed = Math.max(group.committed, group.doneBelow);
+  }
+
+  /** The offset that is delivered next: the lowest that was given back, else the next one of the log; null when there is none. */
+  #take(group: ModelReader): number | null {
+    for (const one of group.held) if (one.status === "waiting" && one.dueMs <= this.nowMs) one.status = "ready";
+    const [ready] = group.held.filter((one) => one.status === "ready").sort((a, b) => a.offset - b.offset);
+    if (ready !== undefined) return ready.offset;
+    if (group.held.length >= this.settings.pendingMax || group.cursor >= this.#durableNext) return null;
+    const dueMs = this.nowMs + this.settings.autoCommitIntervalMs;
+    if (group.commit === "auto") group.commitDueMs = Math.min(group.commitDueMs, dueMs);
+    return group.cursor++;
+  }
+
   #pump(group: ModelReader): void {
     for (;;) {
       const consumer = this.#nextMember(group);
-      if (consumer === null || group.cursor >= this.#durableNext) return;
-      const message = this.state.messages.find((one) => one.offset === group.cursor);
-      group.cursor++;
-      const dueMs = this.nowMs + this.settings.autoCommitIntervalMs;
-      if (group.commit === "auto") group.commitDueMs = Math.min(group.commitDueMs, dueMs);
-      if (message === undefined || (group.filter !== "" && group.filter !== message.key)) continue;
-      const member = this.consumers.get(consumer);
-      if (member === undefined) throw new Error("a member that is no consumer");
-      member.credit--;
-      member.got.push(message.offset);
-      group.turn = (group.members.indexOf(consumer) + 1) % group.members.length;
+      if (consumer === null) return;
+      const offset = this.#take(group);
+      if (offset === null) return;
+      const message = this.state.messages.find((one) => one.offset === offset);
+      const isWanted = message !== undefined && (group.filter === "" || group.filter === message.key);
+      if (isWanted && !isDone(group, offset)) this.#deliver(group, offset, consumer);
+      else if (group.commit === "settled") this.#finish(group, offset);
     }
+  }
+
+  #deliver(group: ModelReader, offset: number, consumer: string): void {
+    const member = this.consumers.get(consumer);
+    if (member === undefined) throw new Error("a member that is no consumer");
+    let count = offset >= group.deliveredFrom && offset < group.deliveredTo ? 1 : 0;
+    group.deliveredTo = Math.max(group.deliveredTo, offset + 1);
+    if (group.commit === "settled") {
+      const earlier = group.held.find((one) => one.offset === offset);
+      count = earlier?.count ?? count;
+      group.held = group.held.filter((one) => one !== earlier);
+      group.held.push({ offset, status: "pending", consumer, count: count + 1, dueMs: 0 });
+    }
+    member.credit--;
+    member.got.push(`${offset}/${count}`);
+    group.turn = (group.members.indexOf(consumer) + 1) % group.members.length;
   }
 
   #nextMember(group: ModelReader): string | null {
@@ -193,4 +290,27 @@ export class StreamModel implements BatchModel {
         return messages.find((one) => one.atMs >= position.epochMs)?.offset ?? next;
     }
   }
+}
+
+/** A group that knows nothing of what lies behind this position. */
+function standingAt(position: number) {
+  return {
+    committed: position,
+    cursor: position,
+    deliveredFrom: position,
+    deliveredTo: position,
+    doneBelow: position,
+    done: [] as number[],
+    held: [] as ModelHeld[],
+  };
+}
+
+function isDone(group: ModelReader, offset: number): boolean {
+  return group.commit === "settled" && (offset < group.doneBelow || group.done.includes(offset));
+}
+
+/** When something of the group is due by itself. */
+function nextDueMs(group: ModelReader): number {
+  const waiting = group.held.filter((one) => one.status === "waiting" && group.members.length > 0);
+  return Math.min(group.commitDueMs, ...waiting.map((one) => one.dueMs));
 }

@@ -8,7 +8,8 @@ import { Pending, PendingList } from "./pending.ts";
 import { FreshCursor } from "./priority-lanes.ts";
 import { ReadAhead } from "./queue-log.ts";
 import type { QueueMessage } from "./queue-message.ts";
-import type { SettleOutcome, SettleResult } from "./queue-port.ts";
+import type { CommitMode, SettleOutcome, SettleResult } from "./queue-port.ts";
+import { retryDelayMs } from "./queue-settings.ts";
 import { ReadyLine, WaitingLine } from "./returned-lines.ts";
 import { SettledPages } from "./settled-pages.ts";
 
@@ -25,7 +26,7 @@ export class WorkGroup implements Group {
   readonly id: string;
   readonly name: string;
   readonly filter: KeyFilter;
-  readonly commit: "auto" | "manual";
+  readonly commit: CommitMode;
   readonly lifetime: "lasting" | "members";
   readonly members: Members;
   readonly settled: SettledPages;
@@ -177,7 +178,7 @@ export class WorkGroup implements Group {
       case "nack":
         if (entry.state !== "pending") return "not-pending";
         statistics.nacked++;
-        this.#giveBack(entry, outcome.delayMs ?? this.#retryDelayMs(entry.count));
+        this.#giveBack(entry, outcome.delayMs ?? retryDelayMs(this.#host.settings, entry.count));
         this.pump();
         return "settled";
       case "reject": {
@@ -409,11 +410,6 @@ export class WorkGroup implements Group {
 
   #bury(message: QueueMessage, reason: "rejected" | "delivery-limit", count: number, detail: string): void {
     this.#host.bury(message, { reason, group: this.id, count, detail });
-  }
-
-  #retryDelayMs(deliveries: number): number {
-    const { delayMs, maxMs, multiplier } = this.#host.settings.retry;
-    return delayMs === 0 ? 0 : Math.min(maxMs, delayMs * multiplier ** (deliveries - 1));
   }
 
   #listCount(entry: Pending): void {

@@ -301,3 +301,22 @@ test("a stream's group goes on behind the last message before which all are ackn
   await client.ack("puback", c ?? 0);
   expect(committed()).toBe(3);
 });
+
+test("a stream's group commits nothing beyond what another client has in hand, and gives it to the others when that client is gone", async () => {
+  const scene = new Scene();
+  scene.hub.queues.declare({ name: "s", kind: "stream" });
+  const [a, b] = [await scene.client("a"), await scene.client("b")];
+  for (const client of [a, b]) await client.send(consume("$queue/s"));
+  for (const text of ["0", "1", "2"]) await a.publish("$queue/s", text);
+  const held = b.take("publish").map((packet) => textOf(packet.payload));
+  for (const packet of a.take("publish")) await a.ack("puback", packet.packetId ?? 0);
+  expect([held, queueNamed(scene, "s").groups[0]?.committed]).toEqual([["1"], 1]);
+  await b.drop();
+  const again = a.one("publish");
+  expect([textOf(again.payload), again.properties?.userProperties]).toEqual([
+    "1",
+    expect.arrayContaining([["delivery-count", "1"]]),
+  ]);
+  await a.ack("puback", again.packetId ?? 0);
+  expect(queueNamed(scene, "s").groups[0]?.committed).toBe(3);
+});

@@ -141,10 +141,6 @@ export class ConnectionQueues implements QueueLink {
     return false;
   }
 
-  commit(queue: string, group: string, offset: number): void {
-    this.#hub.queues.commit(queue, group, offset);
-  }
-
   onCancelled(consumer: MqttQueueConsumer): void {
     this.#consumers.delete(consumer);
   }
@@ -156,8 +152,8 @@ export class ConnectionQueues implements QueueLink {
       group: terms.group,
       filter,
       from,
-      // What a client has is committed when it says so, at PUBACK.
-      commit: "manual",
+      // A client cannot commit by itself; what it has is done when it says so, by PUBACK or by id.
+      commit: "settled",
     });
     consumer.start(subscription);
     this.#consumers.add(consumer);

@@ -1,5 +1,4 @@
 // Hot path: `credit`, `deliver` and `onDone` run per message. No closure, promise, spread, iterator or regex here.
-import { Deque } from "polymq/internal";
 import { OffsetTable } from "../../core/queues/offset-table.ts";
 import type { QueueConsumer, QueueDelivery, QueueSubscription, SettleOutcome } from "../../core/queues/queue-port.ts";
 import { QueuedDelivery } from "./queued-delivery.ts";
@@ -11,8 +10,6 @@ export interface QueueLink {
   readonly room: number;
   /** Writes a delivery under a packet id of its own; false when the client cannot take it at all. */
   send(item: QueuedDelivery, delivery: QueueDelivery): boolean;
-  /** Sets where a stream's group goes on after a restart. */
-  commit(queue: string, group: string, offset: number): void;
   /** The queue or group is gone, and the subscription with it. */
   onCancelled(consumer: MqttQueueConsumer): void;
 }
@@ -39,8 +36,6 @@ export class MqttQueueConsumer implements QueueConsumer {
   readonly #open = new OffsetTable<QueuedDelivery>();
   /** Deliveries that came back here before their PUBACK: the client holds them as well as the newer ones. */
   #superseded = 0;
-  /** Of a stream: deliveries in their order, from the first that is not done. */
-  readonly #inOrder = new Deque<QueuedDelivery>();
   /** True when it was asked for credit and had none: it has to say when it has again. */
   #isStarved = false;
 
@@ -79,11 +74,10 @@ export class MqttQueueConsumer implements QueueConsumer {
     const item = new QueuedDelivery(this, delivery.offset, this.terms.qos);
     const isStream = this.#subscription?.mode === "stream";
     if (item.qos === 1) this.#open.add(item.offset, item);
-    if (isStream) this.#inOrder.push(item);
     if (!this.#link.send(item, delivery)) {
       // A stream goes on without it; of a queue somebody else may take it, until it has been tried often enough: where there is no limit, now and then.
       this.#close(item);
-      if (isStream) this.#commitDone();
+      if (isStream) this.#subscription?.settle(item.offset, ACK);
       else this.#subscription?.settle(item.offset, delivery.deliveryCount < PROMPT_TRIES ? NACK : NACK_LATER);
     } else if (item.qos === 0) this.onDone(item, 0);
   }
@@ -93,16 +87,13 @@ export class MqttQueueConsumer implements QueueConsumer {
     if (item.isSuperseded) this.#superseded--;
     if (!item.isOpen) return;
     this.#close(item);
-    if (this.#subscription?.mode === "stream") this.#commitDone();
-    else this.#subscription?.settle(item.offset, reasonCode < 0x80 ? ACK : refused(reasonCode));
+    this.#subscription?.settle(item.offset, reasonCode < 0x80 ? ACK : refused(reasonCode));
   }
 
   /** Somebody on this connection settles the message by its id: its PUBACK says nothing any more. */
   settledById(offset: number): void {
     const item = this.#open.get(offset);
-    if (item === undefined) return;
-    this.#close(item);
-    if (this.#subscription?.mode === "stream") this.#commitDone();
+    if (item !== undefined) this.#close(item);
   }
 
   /** There may be credit again. */
@@ -133,16 +124,6 @@ export class MqttQueueConsumer implements QueueConsumer {
   #close(item: QueuedDelivery): void {
     item.isOpen = false;
     this.#open.remove(item.offset);
-  }
-
-  /** A stream's group goes on behind the last message before which all are done. */
-  #commitDone(): void {
-    let next = -1;
-    for (let first = this.#inOrder.peek(); first !== undefined && !first.isOpen; first = this.#inOrder.peek()) {
-      next = first.offset + 1;
-      this.#inOrder.shift();
-    }
-    if (next >= 0) this.#link.commit(this.queue, this.groupId, next);
   }
 }
 

@@ -89,11 +89,12 @@ test("a delivery carries what is left of its lifetime, and the subscription's id
   expect(decodePublishProperties(TEXT, written)).toMatchObject(expected);
 });
 
-test("a stream's delivery says where it is and what the primary group has settled, and no count", () => {
+test("a stream's delivery says where it is and what the primary group has settled", () => {
   const stream = { timestampMs: 9, work: { group: "w", committed: 8 } };
   const written = new QueueBlockWriter(TEXT).write(delivery(message([["delivery-count", "4"]]), { stream }), 0, 0);
   expect(decodePublishProperties(TEXT, written)?.userProperties).toEqual([
     ...OWN,
+    ["delivery-count", "2"],
     ["x-stream-offset", "7"],
     ["x-stream-timestamp", "9"],
     ["x-work-committed-offset", "8"],

@@ -90,8 +90,8 @@ export class QueueBlockWriter {
     this.#add("queue", queue);
     this.#add("offset", digits);
     this.#add("x-source-topic", message.topic);
-    if (delivery.stream === null) this.#add("delivery-count", String(delivery.deliveryCount));
-    else this.#addStream(delivery.stream, digits, offset);
+    this.#add("delivery-count", String(delivery.deliveryCount));
+    if (delivery.stream !== null) this.#addStream(delivery.stream, digits, offset);
     if (message.publisherId !== "") this.#add("client_id", message.publisherId);
     if (message.origin !== "") this.#add("protocol", message.origin);
     if (message.externalId !== "") this.#add("external_id", message.externalId);
