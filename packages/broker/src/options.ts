@@ -171,6 +171,10 @@ export interface QueueLimitOptions {
   readonly countMax?: number;
   /** Groups of one queue. Default 1,000. */
   readonly groupsMax?: number;
+  /** Groups of all queues together. Default 100,000. */
+  readonly groupsInAllMax?: number;
+  /** Characters of a group's filter, 16,384 at most. Default 1,024. */
+  readonly filterLengthMax?: number;
   /** Consumers in one group. Default 10,000. */
   readonly consumersMax?: number;
   /** Bytes of messages that are kept in memory although the store has them. Default 67,108,864. */

@@ -6,6 +6,9 @@ import { OptionReader } from "./option-reader.ts";
 const BYTES_MAX = Number.MAX_SAFE_INTEGER;
 const U32_MAX = 4_294_967_295;
 
+/** With a longer filter a group's id would be too long for a record, or for a property of a delivery. */
+const FILTER_LENGTH_MAX = 16_384;
+
 /** Checks the option `queues`. @throws {MessagingError} ERR_INVALID_OPTIONS */
 export function queueDefinitions(reader: OptionReader): readonly QueueSettings[] {
   const list = (reader.list("queues") ?? []).map((item, index) => definition(item, `queues[${index}]`));
@@ -22,6 +25,8 @@ export function queueLimits(reader: OptionReader): Required<QueueLimits> {
   const limits = {
     queuesMax: reader.integer("countMax", { least: 0, most: U32_MAX, otherwise: 10_000 }),
     groupsPerQueueMax: reader.integer("groupsMax", { least: 1, most: U32_MAX, otherwise: 1_000 }),
+    groupsMax: reader.integer("groupsInAllMax", { least: 1, most: U32_MAX, otherwise: 100_000 }),
+    filterLengthMax: reader.integer("filterLengthMax", { least: 1, most: FILTER_LENGTH_MAX, otherwise: 1_024 }),
     membersPerGroupMax: reader.integer("consumersMax", { least: 1, most: U32_MAX, otherwise: 10_000 }),
     cacheBytesMax: reader.integer("cacheBytesMax", { least: 0, most: BYTES_MAX, otherwise: 67_108_864 }),
     memoryBytesMax: reader.integer("memoryBytesMax", { least: 0, most: BYTES_MAX, otherwise: 268_435_456 }),

@@ -114,6 +114,39 @@ describe("a dead letter", () => {
     expect(scene.deadLetters("q")).toMatchObject([{ firstDeathMs, offset: 1, count: 1, isReplayed: false }]);
   });
 
+  test("stays although its queue was small, and whatever becomes of its deliveries, until somebody settles it", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "q", maxDepth: 2, ttlMs: 1_000 });
+    const { subscription } = scene.consume("q");
+    for (let offset = 0; offset < 5; offset++) {
+      scene.publish("q", `${offset}`);
+      subscription.settle(offset, { is: "reject" });
+    }
+    scene.run();
+    const undertaker = scene.consume("$dlq/q", "u", { credit: 1 });
+    for (let i = 0; i < 20; i++) {
+      undertaker.subscription.settle(0, { is: "nack" });
+      scene.clock.advanceSync(400_000);
+      undertaker.take(1);
+    }
+    expect(undertaker.consumer.counted).toContain("0/20");
+    scene.clock.advanceSync(10 * 604_800_000);
+    scene.hub.queues.sweep(scene.clock.epochMs());
+    expect(scene.deadLetters("q")).toHaveLength(5);
+    expect(scene.hub.queues.get("$dlq/q")?.statistics).toMatchObject({ dropped: 0, overflowed: 0, expired: 0 });
+  });
+
+  test("is taken by a queue that is full, for it is never refused", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "$dlq/q", maxDepth: 1 });
+    const { subscription } = scene.consume("q");
+    for (const text of ["a", "b"]) scene.publish("q", text);
+    for (const offset of [0, 1]) subscription.settle(offset, { is: "reject" });
+    scene.run();
+    expect(scene.deadLetters("q")).toHaveLength(2);
+    expect(scene.publish("$dlq/q", "c")?.code).toBe("ERR_QUEUE_FULL");
+  });
+
   test("of one group does not concern the others", () => {
     const scene = new QueueScene();
     const [x, y] = [scene.consume("q", "g"), scene.consume("q", "h")];

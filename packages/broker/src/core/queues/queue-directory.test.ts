@@ -223,6 +223,27 @@ describe("groups", () => {
     expect(codeOf(() => scene.consume("q", "g"))).toBe("ERR_QUEUE_LIMIT");
   });
 
+  test("of all queues together are limited, and those that go make room", () => {
+    const scene = new QueueScene({ queueLimits: { groupsMax: 2 } });
+    const temporary = scene.consume("q", "g", { lifetime: "members" });
+    scene.consume("r", "g");
+    expect(codeOf(() => scene.consume("r", "h"))).toBe("ERR_QUEUE_LIMIT");
+    temporary.subscription.close();
+    scene.consume("r", "h");
+    expect(codeOf(() => scene.consume("q", "g"))).toBe("ERR_QUEUE_LIMIT");
+    scene.hub.queues.delete("r");
+    for (const group of ["g", "h"]) scene.consume("q", group);
+    scene.restart();
+    expect(codeOf(() => scene.consume("q", "i"))).toBe("ERR_QUEUE_LIMIT");
+  });
+
+  test("have filters of limited length, so that their ids fit wherever they stand", () => {
+    const scene = new QueueScene();
+    scene.consume("q", "g", { filter: "x".repeat(1_024) });
+    expect(codeOf(() => scene.consume("q", "g", { filter: "x".repeat(1_025) }))).toBe("ERR_INVALID_TOPIC");
+    expect(scene.hub.queues.get("q")?.groups).toHaveLength(1);
+  });
+
   test("with a filter that is none are refused, and leave nothing behind", () => {
     const scene = new QueueScene();
     expect(codeOf(() => scene.consume("q", "g", { filter: "a#" }))).toBe("ERR_INVALID_TOPIC");

@@ -26,6 +26,10 @@ export interface QueueLimits {
   readonly queuesMax?: number;
   /** Groups of one queue; 1,000 by default. */
   readonly groupsPerQueueMax?: number;
+  /** Groups of all queues together; 100,000 by default. */
+  readonly groupsMax?: number;
+  /** Characters of a group's filter; 1,024 by default. */
+  readonly filterLengthMax?: number;
   /** Consumers in one group; 10,000 by default. */
   readonly membersPerGroupMax?: number;
   /** Bytes of bodies that are kept in memory although the store has them; 64 MiB by default. */
@@ -43,6 +47,9 @@ export interface QueueDirectoryOptions {
   readonly autoCreate: AutoCreate;
   readonly limits: Required<QueueLimits>;
 }
+
+/** How long a dead letter that was returned waits in a queue that was made for it; more with each further delivery. */
+const DEAD_LETTER_RETRY_MS = 1_000;
 
 /** A group to find or to make. */
 export interface GroupRequest {
@@ -75,6 +82,8 @@ export class QueueDirectory implements QueueRestorer {
   observer: QueueObserver | null = null;
   readonly #queues = new Map<string, Queue>();
   #nextNumber = 1;
+  /** Groups of all queues. */
+  #groups = 0;
 
   constructor(options: QueueDirectoryOptions) {
     this.#context = options.context;
@@ -113,16 +122,19 @@ export class QueueDirectory implements QueueRestorer {
     return this.#create(queueSettings({ name, lifetime: this.#autoCreate }));
   }
 
-  /** The queue for the dead letters of another; one that is made takes after it, and loses its oldest when it is full. Null when there can be no further one. */
+  /**
+   * The queue for the dead letters of another. One that is made takes what the other takes, and keeps it until somebody has settled it: it has no
+   * limit of depth, time or deliveries, and delays what is returned. Null when there can be no further one.
+   */
   findDeadLetters(name: string, source: Queue): Queue | null {
     const existing = this.#queues.get(name);
     if (existing !== undefined) return existing;
     const countMax = 2 * this.limits.queuesMax; // or a queue made as the last one would lose its dead letters
     if (this.#queues.size >= countMax) return null;
-    const { lifetime, maxDepth, maxMessageBytes, priorityMax } = source.settings;
-    const deadLetter = { enabled: false };
-    const definition = { name, lifetime, maxDepth, maxMessageBytes, priorityMax, deadLetter, ttlMs: 0 };
-    return this.#create(queueSettings({ ...definition, overflow: "drop-head" }), countMax);
+    const { lifetime, maxMessageBytes, priorityMax } = source.settings;
+    const unlimited = { maxDepth: 0, ttlMs: 0, deliveryLimit: 0, retry: { delayMs: DEAD_LETTER_RETRY_MS } };
+    const definition = { name, lifetime, maxMessageBytes, priorityMax, deadLetter: { enabled: false }, ...unlimited };
+    return this.#create(queueSettings(definition), countMax);
   }
 
   /**
@@ -150,6 +162,7 @@ export class QueueDirectory implements QueueRestorer {
   delete(queue: Queue): void {
     if (this.#queues.get(queue.name) !== queue) return;
     this.#queues.delete(queue.name);
+    this.#groups -= queue.groups.size;
     this.#router.uncapture(queue, filtersOf(queue.settings));
     queue.close("queue-deleted");
     this.#persistence.dropQueue(queue);
@@ -195,9 +208,7 @@ export class QueueDirectory implements QueueRestorer {
     if (mode === "stream" && queue.settings.kind !== "stream") {
       throw new MessagingError("ERR_QUEUE_MODE_MISMATCH", `queue ${queue.name} is no stream`);
     }
-    if (queue.groups.size >= this.limits.groupsPerQueueMax) {
-      throw new MessagingError("ERR_QUEUE_LIMIT", `queue ${queue.name} has ${queue.groups.size} groups`);
-    }
+    this.#checkRoom(queue, request.filter);
     const filter = new KeyFilter(request.filter);
     const facts = { number: queue.nextGroupNumber++, id, name, filter, commit, lifetime };
     const group = this.#addGroup(queue, mode, facts);
@@ -212,6 +223,7 @@ export class QueueDirectory implements QueueRestorer {
   /** Deletes a group; its members are told. */
   deleteGroup(queue: Queue, group: Group): void {
     queue.groups.delete(group.id);
+    this.#groups--;
     queue.onReturned(queue.log.first);
     const members = group.members.list.slice();
     group.close();
@@ -281,10 +293,26 @@ export class QueueDirectory implements QueueRestorer {
     return queue;
   }
 
+  /** @throws {MessagingError} ERR_QUEUE_LIMIT, ERR_INVALID_TOPIC when there can be no group with this filter */
+  #checkRoom(queue: Queue, filter: string): void {
+    const { groupsPerQueueMax, groupsMax, filterLengthMax } = this.limits;
+    if (filter.length > filterLengthMax) {
+      const text = `a group's filter of ${filter.length} characters, the limit is ${filterLengthMax}`;
+      throw new MessagingError("ERR_INVALID_TOPIC", text);
+    }
+    if (queue.groups.size >= groupsPerQueueMax) {
+      throw new MessagingError("ERR_QUEUE_LIMIT", `queue ${queue.name} has ${queue.groups.size} groups`);
+    }
+    if (this.#groups >= groupsMax) {
+      throw new MessagingError("ERR_QUEUE_LIMIT", `all queues together have ${this.#groups} groups`);
+    }
+  }
+
   #addGroup(queue: Queue, mode: GroupMode, facts: GroupFacts): Group {
     const { first } = queue.log;
     const group = mode === "stream" ? new StreamGroup(queue, facts, first) : new WorkGroup(queue, facts, first);
     queue.groups.set(facts.id, group);
+    this.#groups++;
     queue.onReturned(first); // what others have settled is new to it
     return group;
   }

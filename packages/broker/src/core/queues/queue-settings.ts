@@ -21,15 +21,15 @@ export interface QueueDefinition {
   readonly topics?: readonly string[];
   /** Payload bytes of one message. Default 10,485,760. */
   readonly maxMessageBytes?: number;
-  /** Messages that are not settled by every group. Default 100,000, in streams 0: no limit. */
+  /** Messages that are not settled by every group. Default 100,000, in streams and dead-letter queues 0: no limit. Dead letters are never refused. */
   readonly maxDepth?: number;
   /** Payload bytes of messages that nobody works on. Default 0: no limit. */
   readonly maxBytes?: number;
   /** What happens at `maxDepth` or `maxBytes`: publishers are refused, or the oldest message that nobody works on goes to the dead letters. Default `reject`. */
   readonly overflow?: "reject" | "drop-head";
-  /** How long a message is worth delivering; the publisher's own expiry counts when it is earlier. Default 604,800,000 (7 days), in streams 0: for ever. */
+  /** How long a message is worth delivering; the publisher's own expiry counts when it is earlier. Default 604,800,000 (7 days), in streams and dead-letter queues 0: for ever. */
   readonly ttlMs?: number;
-  /** Deliveries of one message to one group before it is dead-lettered. Default 5; 0: no limit. */
+  /** Deliveries of one message to one group before it is dead-lettered. Default 5, in dead-letter queues 0: no limit. */
   readonly deliveryLimit?: number;
   /** Time to settle a delivery before it is made again. Default 30,000; 0: none. */
   readonly visibilityTimeoutMs?: number;
@@ -104,11 +104,11 @@ export function queueSettings(definition: QueueDefinition): QueueSettings {
     lifetime: oneOf("lifetime", lifetime, ["durable", "ephemeral"]),
     topics: topics(definition.topics ?? [], name),
     maxMessageBytes: whole("maxMessageBytes", definition.maxMessageBytes ?? 10_485_760, 1),
-    maxDepth: whole("maxDepth", definition.maxDepth ?? (isClassic ? 100_000 : 0)),
+    maxDepth: whole("maxDepth", definition.maxDepth ?? (isClassic && !isDeadLetters ? 100_000 : 0)),
     maxBytes: whole("maxBytes", definition.maxBytes ?? 0),
     overflow: oneOf("overflow", definition.overflow ?? "reject", ["reject", "drop-head"]),
     ttlMs: whole("ttlMs", definition.ttlMs ?? (isClassic && !isDeadLetters ? WEEK_MS : 0)),
-    deliveryLimit: whole("deliveryLimit", definition.deliveryLimit ?? 5),
+    deliveryLimit: whole("deliveryLimit", definition.deliveryLimit ?? (isDeadLetters ? 0 : 5)),
     visibilityTimeoutMs: whole("visibilityTimeoutMs", definition.visibilityTimeoutMs ?? 30_000),
     retry: {
       delayMs: whole("retry.delayMs", retry.delayMs ?? 0),

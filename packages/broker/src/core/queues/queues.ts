@@ -276,6 +276,8 @@ function fullLimits(limits: QueueLimits): Required<QueueLimits> {
   return {
     queuesMax: limits.queuesMax ?? 10_000,
     groupsPerQueueMax: limits.groupsPerQueueMax ?? 1_000,
+    groupsMax: limits.groupsMax ?? 100_000,
+    filterLengthMax: limits.filterLengthMax ?? 1_024,
     membersPerGroupMax: limits.membersPerGroupMax ?? 10_000,
     cacheBytesMax: limits.cacheBytesMax ?? 64 * 1024 * 1024,
     memoryBytesMax: limits.memoryBytesMax ?? 256 * 1024 * 1024,

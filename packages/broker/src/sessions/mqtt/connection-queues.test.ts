@@ -320,3 +320,18 @@ test("a stream's group commits nothing beyond what another client has in hand, a
   await a.ack("puback", again.packetId ?? 0);
   expect(queueNamed(scene, "s").groups[0]?.committed).toBe(3);
 });
+
+test("a subscription beyond a limit of queues is refused with 0x97, one with too long a filter with 0x8F, with MQTT 3.1.1 both with 0x80", async () => {
+  const scene = new Scene({ queueLimits: { groupsInAllMax: 1, filterLengthMax: 8 } });
+  const client = await scene.client("a");
+  const old = await scene.client("b", { level: 4 });
+  await client.send(consume("$queue/q", "g"));
+  const codes = client.take("suback").map((packet) => packet.reasonCodes[0]);
+  for (const filter of ["$queue/q/longfilter", "$queue/r"]) {
+    await client.send(consume(filter, "h"));
+    codes.push(client.one("suback").reasonCodes[0]);
+    await old.send(subscribePacket([{ filter, qos: 1 }]));
+    codes.push(old.one("suback").reasonCodes[0]);
+  }
+  expect(codes).toEqual([1, 0x8f, 0x80, 0x97, 0x80]);
+});

@@ -242,6 +242,7 @@ export class Scene {
       clock: this.clock,
       store: parts.store ?? null,
       limits: settings.hub,
+      queueLimits: settings.queueLimits,
       restoreSession: (restored, hub) =>
         MqttSession.restore(restored, { hub, limits, inflightBytesMax, metrics, text }),
       onStoreFailed: () => this.storeFailures++,

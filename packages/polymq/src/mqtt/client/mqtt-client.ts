@@ -23,6 +23,7 @@ import {
   type SettleVerb,
 } from "./queues/queue-message.ts";
 import {
+  checkOptions,
   checkPublish,
   checkQueue,
   type QueuePublishOptions,
@@ -231,7 +232,7 @@ export class MqttClientBase implements AsyncDisposable {
   /**
    * Publishes into a queue (`orders`, or `orders/eu` with a routing key): a PUBLISH to `$queue/<queue>[/<routing key>]`. Resolves when the server
    * has stored the message.
-   * @throws {MessagingError} as `publish`; ERR_INVALID_TOPIC for a name that is none; ERR_PUBLISH_REJECTED with 0x97 when the queue is full
+   * @throws {MessagingError} as `publish`; ERR_INVALID_ARGUMENT for options; ERR_INVALID_TOPIC for a name that is none; ERR_PUBLISH_REJECTED with 0x97 when the queue is full
    */
   async publishToQueue(queue: string, payload: Payload, options: QueuePublishOptions = {}): Promise<PublishResult> {
     const { topic, publish } = checkPublish(queue, options);
@@ -241,7 +242,7 @@ export class MqttClientBase implements AsyncDisposable {
   /**
    * Joins a consumer group of a queue (`orders`, or `orders/eu/#` with a filter) and resolves when the server has granted it. Members of a group share
    * its messages, each group gets all of them. Asked for again after every reconnect. With MQTT 3.1.1 the server chooses the group.
-   * @throws {MessagingError} as `subscribe`
+   * @throws {MessagingError} as `subscribe`; ERR_INVALID_ARGUMENT when `options` is no object
    */
   subscribeToQueue(
     queue: string,
@@ -253,10 +254,10 @@ export class MqttClientBase implements AsyncDisposable {
 
   /**
    * Reads a stream; the group's place moves with what is acknowledged. Else as `subscribeToQueue`.
-   * @throws {MessagingError} as `subscribe`; ERR_UNSUPPORTED for `from` on a server that cannot be told
+   * @throws {MessagingError} as `subscribeToQueue`; ERR_UNSUPPORTED for `from` on a server that cannot be told
    */
   subscribeToStream(stream: string, options: StreamSubscribeOptions = {}): Promise<MqttSubscription<MqttQueueMessage>> {
-    return this.#consume(stream, options.group ?? "", options, options);
+    return this.#consume(stream, options?.group ?? "", options, options);
   }
 
   /**
@@ -268,6 +269,7 @@ export class MqttClientBase implements AsyncDisposable {
     queue: string,
     options: { readonly group?: string; readonly filter?: string } = {},
   ): Promise<void> {
+    checkOptions(options);
     this.#checkUsable(undefined);
     await this.#queues.unsubscribeFrom(queue, options.group, options.filter);
   }
@@ -287,7 +289,7 @@ export class MqttClientBase implements AsyncDisposable {
     messageId: string | number,
     options: SettleByIdOptions & QueueNackOptions = {},
   ): Promise<void> {
-    await this.#settle("nack", queue, messageId, options, nackProperties(options.delayMs));
+    await this.#settle("nack", queue, messageId, options, nackProperties(options?.delayMs));
   }
 
   /** As `ack`, for a message that cannot be handled; see `MqttQueueMessage.reject`. */
@@ -296,7 +298,7 @@ export class MqttClientBase implements AsyncDisposable {
     messageId: string | number,
     options: SettleByIdOptions & { readonly reason?: string } = {},
   ): Promise<void> {
-    return this.#settle("reject", queue, messageId, options, rejectProperties(options.reason));
+    return this.#settle("reject", queue, messageId, options, rejectProperties(options?.reason));
   }
 
   /**
@@ -418,9 +420,11 @@ export class MqttClientBase implements AsyncDisposable {
     verb: SettleVerb,
     queue: string,
     messageId: string | number,
-    { group, signal }: SettleByIdOptions,
+    options: SettleByIdOptions,
     extra: UserProperties,
   ): Promise<void> {
+    checkOptions(options);
+    const { group, signal } = options;
     this.#checkUsable(signal);
     await this.#queues.settle(verb, queue, messageId, { group, extra, signal });
   }

@@ -92,10 +92,16 @@ export function isPolymq(server: ServerCapabilities): boolean {
   return server.userProperties.some(([name, value]) => name === "server" && value.startsWith("polymq/"));
 }
 
+/** Refuses what is no options, such as the name of a group in their place: it would count as none given. @throws {MessagingError} ERR_INVALID_ARGUMENT */
+export function checkOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
+  throw new MessagingError("ERR_INVALID_ARGUMENT", "options must be an object");
+}
+
 /**
  * Checks a call.
  * @param stream its options, or null for a work queue
- * @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_SUBSCRIBE_OPTION
+ * @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_SUBSCRIBE_OPTION, ERR_INVALID_ARGUMENT
  */
 export function checkQueue(
   queue: unknown,
@@ -103,6 +109,7 @@ export function checkQueue(
   options: QueueConsumeOptions,
   stream: StreamSubscribeOptions | null,
 ): CheckedQueue {
+  checkOptions(options);
   const address = queueAddress(queue, options.filter, "filter");
   const { handler } = options;
   if (typeof group !== "string" || group.includes("@")) throw invalid("a group is a string without @");
@@ -149,6 +156,7 @@ export interface CheckedQueuePublish {
 
 /** Checks a call of `publishToQueue`. @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_ARGUMENT, ERR_INVALID_MESSAGE */
 export function checkPublish(queue: unknown, options: QueuePublishOptions): CheckedQueuePublish {
+  checkOptions(options);
   const { qos = 1, contentType, messageExpirySeconds, signal } = options;
   const { priority, deliverAfterMs } = numbersOf(
     { code: "ERR_INVALID_ARGUMENT", options },

@@ -3,6 +3,34 @@ import type { MqttMessage } from "../message.ts";
 import { consumer, deliver, lab, said } from "./queue-lab.test-support.ts";
 import type { MqttQueueMessage } from "./queue-message.ts";
 
+describe("a call from plain JavaScript", () => {
+  test("with something else in the place of the options is ERR_INVALID_ARGUMENT, and sends nothing", async () => {
+    const stage = await lab("polymq");
+    const client = stage.client as unknown as Readonly<Record<string, (...args: unknown[]) => Promise<unknown>>>;
+    const handler = (): void => undefined;
+    const calls: [string, ...unknown[]][] = [
+      ["subscribeToStream", "s", "group", { handler }],
+      ["subscribeToStream", "s", null],
+      ["subscribeToStream", "s", handler],
+      ["subscribeToQueue", "q", "group", handler],
+      ["subscribeToQueue", "q", "group", null, { handler }],
+      ["subscribeToQueue", "q", "group", [{ handler }]],
+      ["publishToQueue", "q", "text", "key"],
+      ["unsubscribeFromQueue", "q", "group"],
+      ["ack", "q", "q:1", "group"],
+      ["nack", "q", "q:1", 500],
+      ["reject", "q", "q:1", "reason"],
+      ["reject", "q", "q:1", null],
+    ];
+    for (const [name, ...args] of calls) {
+      const failed = stage.now(Promise.resolve(client[name]?.apply(stage.client, args)));
+      await expect(failed, name).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+    }
+    expect(stage.link.take("subscribe")).toEqual([]);
+    await stage.finish();
+  });
+});
+
 describe("subscribeToQueue", () => {
   test("sends one SUBSCRIBE at QoS 1 with the filter and the consumer group", async () => {
     const stage = await lab("fluxmq");
