@@ -26,11 +26,14 @@ export function capturedTopic(queue: string): string {
   return `captured/${queue}/x`;
 }
 
+/** How a group of a stream commits. */
+export type StreamCommit = "auto" | "manual" | "settled";
+
 /** A stream and the groups that read it. */
 export interface StreamPlan {
   readonly options: readonly QueueDefinition[];
   readonly name: string;
-  readonly groups: readonly { readonly group: string; readonly commit: "auto" | "manual"; readonly workers: number }[];
+  readonly groups: readonly { readonly group: string; readonly commit: StreamCommit; readonly workers: number }[];
 }
 
 /** Draws a stream. */
@@ -38,10 +41,15 @@ export function drawStream(chance: Chance): StreamPlan {
   const name = "stream0";
   const groups = Array.from({ length: chance.integer(1, 3) }, (_, i) => ({
     group: `s${i}`,
-    commit: chance.pick(["auto", "manual"] as const),
-    workers: chance.integer(1, 2),
+    commit: chance.pick(["auto", "manual", "settled"] as const),
+    workers: chance.integer(1, 3),
   }));
-  const options = { name, kind: "stream", autoCommitIntervalMs: chance.pick([0, 100, 5_000]) } as const;
+  const options = {
+    name,
+    kind: "stream",
+    autoCommitIntervalMs: chance.pick([0, 100, 5_000]),
+    deliveryLimit: 0,
+  } as const;
   return { options: [options], name, groups };
 }
 

@@ -8,7 +8,7 @@ function queued(...ids: string[]): Queued[] {
 
 describe("the ledger of a stream", () => {
   test("has nothing to say of a group that reads on, and goes back to what it has committed", () => {
-    const ledger = new StreamLedger("s", "g");
+    const ledger = new StreamLedger("s", "g", "manual");
     ledger.delivered(0, "m0");
     ledger.delivered(1, "m1");
     ledger.durable(ledger.commitFor(0));
@@ -54,17 +54,30 @@ describe("the ledger of a stream", () => {
       ],
     ],
   ])("finds %s", (_, found, deliveries) => {
-    const ledger = new StreamLedger("s", "g");
+    const ledger = new StreamLedger("s", "g", "manual");
     for (const [offset, id] of deliveries) ledger.delivered(offset, id);
     expect(ledger.check(queued("m0", "m1")).join("\n")).toContain(found);
   });
 
   test("finds a way back behind what was committed", () => {
-    const ledger = new StreamLedger("s", "g");
+    const ledger = new StreamLedger("s", "g", "manual");
     ledger.delivered(0, "m0");
     ledger.durable(1);
     ledger.mayGoBack();
     ledger.delivered(0, "m0");
     expect(ledger.check([]).join()).toContain("had committed 1");
+  });
+
+  test("of a group that commits what is settled finds what came again after its acknowledgement, and what never had one", () => {
+    const ledger = new StreamLedger("s", "g", "settled");
+    for (const offset of [0, 1, 0, 2]) ledger.delivered(offset, `m${offset}`);
+    for (const offset of [0, 2]) ledger.acked(offset);
+    expect(ledger.check(queued("m0", "m1", "m2"))).toEqual(["s/g never acknowledged m1 at 1"]);
+    ledger.delivered(2, "m2");
+    ledger.acked(1);
+    expect(ledger.check([])).toEqual(["s/g got offset 2 again, which it had acknowledged"]);
+    ledger.mayGoBack();
+    ledger.delivered(2, "m2");
+    expect(ledger.check([])).toHaveLength(1);
   });
 });

@@ -24,14 +24,13 @@ export class StreamWorkload implements Workload {
     this.#stage = stage;
     this.#plan = plan;
     this.#publisher = new CorePublisher(stage, this.#messages);
-    this.#groups = plan.groups.map(({ group }) => new StreamLedger(plan.name, group));
-    this.#workers = plan.groups.flatMap(({ group, workers, commit }, i) => {
-      const ledger = this.#groups[i] ?? new StreamLedger(plan.name, group);
-      return Array.from(
-        { length: workers },
-        (_, number) => new StreamWorker(`reader ${group} ${number}`, stage, { ledger, commit }),
-      );
-    });
+    this.#groups = plan.groups.map(({ group, commit }) => new StreamLedger(plan.name, group, commit));
+    this.#workers = this.#groups.flatMap((ledger, i) =>
+      Array.from(
+        { length: plan.groups[i]?.workers ?? 0 },
+        (_, number) => new StreamWorker(`reader ${ledger.group} ${number}`, stage, ledger),
+      ),
+    );
     stage.host.onStarted((broker) => this.#onStarted(broker));
   }
 
@@ -46,8 +45,12 @@ export class StreamWorkload implements Workload {
     if (this.#state === "working") return ["the stream's publisher is at work"];
     if (queue === null) return [`there is no stream ${this.#plan.name}`];
     const delayed = queue.delayed > 0 ? [`${queue.delayed} delayed messages in ${queue.name}`] : [];
-    const behind = queue.groups.filter((group) => (group.cursor ?? 0) < queue.next);
-    return [...delayed, ...behind.map(({ id, cursor }) => `${queue.name}/${id} is at ${cursor} of ${queue.next}`)];
+    const places = this.#groups.map(({ group, commit }) => {
+      const found = queue.groups.find(({ id }) => id === group);
+      return { group, at: (commit === "settled" ? found?.committed : found?.cursor) ?? 0 };
+    });
+    const behind = places.filter(({ at }) => at < queue.next);
+    return [...delayed, ...behind.map(({ group, at }) => `${queue.name}/${group} is at ${at} of ${queue.next}`)];
   }
 
   check(): Promise<string[]> {

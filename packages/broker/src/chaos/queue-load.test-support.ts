@@ -22,6 +22,8 @@ export interface QueueVerdict {
   readonly lost: readonly string[];
   /** Offsets under which different messages were seen. */
   readonly reused: readonly string[];
+  /** Offsets below the highest one that nobody saw, for every group is given every message. */
+  readonly missing: readonly string[];
   /** Messages of QoS 2 with more than one offset. */
   readonly twice: readonly string[];
   /** Delivered to a group by a broker whose predecessor had confirmed that group's acknowledgement. */
@@ -36,6 +38,8 @@ export class QueueLoad {
   readonly #consumers: { readonly client: MqttClient; readonly group: (typeof GROUPS)[number] }[];
   readonly #confirmed = new Set<string>();
   readonly #seen = new Map<string, Set<string>>(GROUPS.map((group) => [group, new Set()]));
+  /** Offsets by group. */
+  readonly #seenAt = new Map<string, Set<number>>(GROUPS.map((group) => [group, new Set()]));
   readonly #acked = new Map<string, Set<number>>(GROUPS.map((group) => [group, new Set()]));
   /** Of them, those of brokers that are gone. */
   readonly #settled = new Map<string, ReadonlySet<number>>();
@@ -46,6 +50,8 @@ export class QueueLoad {
   readonly #refused: string[] = [];
   readonly #onProgress: (delivered: number) => void;
   #delivered = 0;
+  /** The highest offset that anybody saw, and one more. */
+  #next = 0;
   #published = 0;
   #stopping = false;
   #lastAtMs = performance.now();
@@ -105,6 +111,7 @@ export class QueueLoad {
         [...this.#confirmed].filter((name) => !seen.has(name)).map((name) => `${group} ${name}`),
       ),
       reused: [...this.#reused],
+      missing: groups.flatMap(([group]) => this.#missingOf(group)),
       twice: [...this.#offsets].filter(([name, offsets]) => isQoS2(name) && offsets.size > 1).map(([name]) => name),
       afterAck: this.#afterAck,
       refused: this.#refused,
@@ -174,6 +181,8 @@ export class QueueLoad {
     if (offsets === undefined) this.#offsets.set(name, new Set([offset]));
     else offsets.add(offset);
     this.#seen.get(group)?.add(name);
+    this.#seenAt.get(group)?.add(offset);
+    this.#next = Math.max(this.#next, offset + 1);
     this.#delivered++;
     this.#lastAtMs = performance.now();
     this.#onProgress(this.#delivered);
@@ -187,11 +196,12 @@ export class QueueLoad {
     }
   }
 
-  /** Everything published is confirmed, and seen by every group. */
+  /** Everything published is confirmed, and everything in the queue seen by every group. */
   async #whenEven(): Promise<void> {
     const isEven = (): boolean =>
       this.#confirmed.size + this.#refused.length === this.#published &&
-      [...this.#seen.values()].every((seen) => seen.size >= this.#confirmed.size);
+      [...this.#seen.values()].every((seen) => seen.size >= this.#confirmed.size) &&
+      [...this.#seenAt.values()].every((offsets) => offsets.size === this.#next);
     while (!isEven()) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -199,9 +209,18 @@ export class QueueLoad {
     }
   }
 
+  #missingOf(group: string): string[] {
+    const offsets = this.#seenAt.get(group) ?? new Set();
+    const missing: string[] = [];
+    for (let offset = 0; offset < this.#next; offset++) if (!offsets.has(offset)) missing.push(`${group} ${offset}`);
+    return missing;
+  }
+
   #standing(): string {
     const seen = [...this.#seen].map(([group, names]) => `${group} ${names.size}`).join(", ");
-    return `${this.#published} published, ${this.#confirmed.size} confirmed, seen: ${seen}`;
+    const missing = GROUPS.flatMap((group) => this.#missingOf(group));
+    const gaps = `${missing.length} offsets not seen: ${missing.slice(0, 10).join(", ")}`;
+    return `${this.#published} published, ${this.#confirmed.size} confirmed, seen: ${seen}, ${gaps}`;
   }
 }
 

@@ -1,5 +1,6 @@
-import { ByteReader, ByteWriter, isMessagingError, MessagingError, type TextCodec } from "polymq/internal";
+import { type ByteReader, ByteWriter, MessagingError, type TextCodec } from "polymq/internal";
 import { type Guarantee, Message } from "./message.ts";
+import { RecordDecoder } from "./record-decoder.ts";
 import type { SubscriptionTerms } from "./subscription.ts";
 
 /*
@@ -85,13 +86,11 @@ export interface DelayedRecord {
 /** Writes and reads the values of records. */
 export class RecordCodec {
   readonly #writer: RecordWriter;
-  readonly #reader: ByteReader;
-  readonly #text: TextCodec;
+  readonly #decoder: RecordDecoder;
 
   constructor(text: TextCodec) {
-    this.#text = text;
     this.#writer = new RecordWriter(text, 1024);
-    this.#reader = new ByteReader(text);
+    this.#decoder = new RecordDecoder(text);
   }
 
   encodeMessage(message: Message): Uint8Array {
@@ -119,15 +118,15 @@ export class RecordCodec {
 
   /** @throws {MessagingError} ERR_STORE_CORRUPT */
   decodeMessage(sequence: number, value: Uint8Array): Message {
-    return this.#decode(value, (r) => {
+    return this.#decoder.decode(value, (r) => {
       const flags = r.u8();
       const encoding = r.u32();
       const createdAtMs = time(r);
       const expiresAtMs = time(r);
-      const topic = this.#text32(r);
-      const publisherId = this.#text32(r);
-      const origin = (flags & NAMED) === 0 ? "" : this.#text32(r);
-      const externalId = (flags & NAMED) === 0 ? "" : this.#text32(r);
+      const topic = this.#decoder.text(r, r.u32());
+      const publisherId = this.#decoder.text(r, r.u32());
+      const origin = (flags & NAMED) === 0 ? "" : this.#decoder.text(r, r.u32());
+      const externalId = (flags & NAMED) === 0 ? "" : this.#decoder.text(r, r.u32());
       const properties = (flags & PROPERTIES) === 0 ? null : r.view(r.u32());
       const parts = {
         topic,
@@ -158,10 +157,10 @@ export class RecordCodec {
 
   /** @throws {MessagingError} ERR_STORE_CORRUPT */
   decodeSession(value: Uint8Array): SessionRecord {
-    return this.#decode(value, (r) => {
+    return this.#decoder.decode(value, (r) => {
       const expiryMs = time(r);
       const endsAtMs = time(r);
-      return { expiryMs, endsAtMs, id: this.#text32(r), state: r.view(r.u32()) };
+      return { expiryMs, endsAtMs, id: this.#decoder.text(r, r.u32()), state: r.view(r.u32()) };
     });
   }
 
@@ -178,11 +177,11 @@ export class RecordCodec {
 
   /** @throws {MessagingError} ERR_STORE_CORRUPT */
   decodeSubscription(value: Uint8Array): Required<SubscriptionTerms> {
-    return this.#decode(value, (r) => {
+    return this.#decoder.decode(value, (r) => {
       const flags = r.u8();
       const identifier = r.u32();
-      const filter = this.#text32(r);
-      const group = (flags & GROUP) === 0 ? null : this.#text32(r);
+      const filter = this.#decoder.text(r, r.u32());
+      const group = (flags & GROUP) === 0 ? null : this.#decoder.text(r, r.u32());
       const noLocal = (flags & NO_LOCAL) !== 0;
       const retainAsPublished = (flags & AS_PUBLISHED) !== 0;
       return { filter, group, identifier, noLocal, retainAsPublished, guaranteeMax: guarantee(flags) };
@@ -214,30 +213,16 @@ export class RecordCodec {
 
   /** @throws {MessagingError} ERR_STORE_CORRUPT */
   decodeDelayed(value: Uint8Array): DelayedRecord {
-    return this.#decode(value, (r) => ({ dueAtMs: time(r), sequence: time(r), owner: this.#text32(r) }));
+    return this.#decoder.decode(value, (r) => ({
+      dueAtMs: time(r),
+      sequence: time(r),
+      owner: this.#decoder.text(r, r.u32()),
+    }));
   }
 
   #start(): RecordWriter {
     this.#writer.at = 0;
     return this.#writer;
-  }
-
-  #text32(r: ByteReader): string {
-    const length = r.u32();
-    const start = r.at;
-    r.view(length);
-    return this.#text.utf8(r.buffer, start, start + length);
-  }
-
-  /** A value that was stored whole but does not read back is damage as well. */
-  #decode<T>(value: Uint8Array, read: (r: ByteReader) => T): T {
-    this.#reader.reset(value, 0, value.length);
-    try {
-      return read(this.#reader);
-    } catch (cause) {
-      if (isMessagingError(cause) && cause.code === "ERR_STORE_CORRUPT") throw cause;
-      throw new MessagingError("ERR_STORE_CORRUPT", "a stored record cannot be read", { cause });
-    }
   }
 }
 

@@ -7,7 +7,7 @@ import { nodePlatform } from "polymq/transport";
 import { afterEach, describe, expect, test } from "vitest";
 import type { StoreBatch, StoreOp } from "../../storage/batch.ts";
 import { LmdbStore } from "../../storage/lmdb-store.ts";
-import { MemoryStore } from "../../storage/memory-store.ts";
+import { MemoryMedium, MemoryStore } from "../../storage/memory-store.ts";
 import type { EntryVisitor, Store } from "../../storage/store.ts";
 import { Hub } from "../hub.ts";
 import { bytesOf } from "../session.test-support.ts";
@@ -35,7 +35,8 @@ class SlowStore extends MemoryStore {
 
 function slowScene() {
   const clock = new VirtualClock();
-  const store = new SlowStore();
+  const medium = new MemoryMedium();
+  const store = new SlowStore(medium);
   const hub = Hub.open({ clock, store });
   const publish = (text: string): void => {
     const view = hub.transientMessage();
@@ -46,7 +47,7 @@ function slowScene() {
     store.finish();
     await clock.settle();
   };
-  return { clock, store, hub, publish, finish };
+  return { clock, medium, store, hub, publish, finish };
 }
 
 describe("what is delivered", () => {
@@ -186,5 +187,71 @@ describe("over a store on disk", () => {
     second.queues.subscribe("q", { consumer: again, group: "g" }).wake();
     const expected = Array.from({ length: 200 }, (_, i) => i).filter((i) => i >= 150 || i % 3 === 0);
     expect(again.counted).toEqual(expected.map((i) => `${i}/${i < 150 ? 1 : 0}`));
+  });
+});
+
+describe("a commit of a stream's position", () => {
+  function committing(commit: "manual" | "settled") {
+    const scene = slowScene();
+    scene.hub.queues.declare({ name: "q", kind: "stream" });
+    const consumer = new TestConsumer("c", 9);
+    const subscription = scene.hub.queues.subscribe("q", { consumer, group: "g", commit });
+    subscription.wake();
+    scene.publish("a");
+    const told: string[] = [];
+    const whenDurable = (): void =>
+      scene.hub.committer.whenDurable({ onDurable: () => told.push("durable"), onCommitFailed: () => undefined }, 0);
+    return { ...scene, consumer, subscription, told, whenDurable };
+  }
+
+  test.each(["manual", "settled"] as const)(
+    "is told of when the batch with it is synced, and not before: %s",
+    async (commit) => {
+      const { clock, hub, consumer, subscription, told, whenDurable, finish } = committing(commit);
+      await clock.settle();
+      await finish();
+      expect(consumer.offsets).toEqual([0]);
+      // A batch is under way already when the position is committed.
+      hub.queues.declare({ name: "other" });
+      await clock.settle();
+      if (commit === "manual") expect(hub.queues.commit("q", "g", 1)).toBe("committed");
+      else expect(subscription.settle(0, { is: "ack" })).toBe("settled");
+      whenDurable();
+      await clock.settle();
+      expect(told).toEqual([]);
+      await finish();
+      expect(told).toEqual([]);
+      await finish();
+      expect(told).toEqual(["durable"]);
+    },
+  );
+
+  test("that was said before is not told of again before the first is synced", async () => {
+    const { clock, hub, told, whenDurable, finish } = committing("manual");
+    await clock.settle();
+    await finish();
+    hub.queues.commit("q", "g", 1);
+    await clock.settle();
+    hub.queues.commit("q", "g", 1);
+    whenDurable();
+    await clock.settle();
+    expect(told).toEqual([]);
+    await finish();
+    await finish();
+    expect(told).toEqual(["durable"]);
+  });
+
+  test("that was told of is where the group goes on after a crash", async () => {
+    const { clock, medium, hub, told, whenDurable, finish } = committing("manual");
+    await clock.settle();
+    await finish();
+    hub.queues.commit("q", "g", 1);
+    whenDurable();
+    await clock.settle();
+    await finish();
+    expect(told).toEqual(["durable"]);
+    const next = Hub.open({ clock, store: new MemoryStore(medium) });
+    expect(next.queues.get("q")?.groups[0]?.committed).toBe(1);
+    void next.close();
   });
 });

@@ -39,7 +39,7 @@ export interface QueueDefinition {
   readonly retention?: RetentionDefinition;
   /** Highest priority, 0 to 255. Default 0: none. Fixed at the first declaration. */
   readonly priorityMax?: number;
-  /** Name of the work group whose progress stream deliveries tell. Default "": none. */
+  /** Name of the group whose progress deliveries to groups in stream mode tell. Default "": none. */
   readonly primaryGroup?: string;
   /** How often stream groups commit by themselves what was delivered. Default 5,000; 0: with every delivery. */
   readonly autoCommitIntervalMs?: number;

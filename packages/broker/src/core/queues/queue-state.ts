@@ -1,4 +1,5 @@
-import { ByteReader, ByteWriter, isMessagingError, MessagingError, type TextCodec } from "polymq/internal";
+import { type ByteReader, ByteWriter, MessagingError, type TextCodec } from "polymq/internal";
+import { RecordDecoder } from "../record-decoder.ts";
 import { corrupt } from "../records.ts";
 import type { CommitMode, GroupMode } from "./queue-port.ts";
 import { type QueueSettings, queueSettings } from "./queue-settings.ts";
@@ -17,13 +18,13 @@ export interface GroupRecord {
 /** Writes and reads what is stored of queues besides their messages. */
 export class QueueStateCodec {
   readonly #writer: ByteWriter;
-  readonly #reader: ByteReader;
+  readonly #decoder: RecordDecoder;
   readonly #text: TextCodec;
 
   constructor(text: TextCodec) {
     this.#text = text;
     this.#writer = new ByteWriter(text, 512);
-    this.#reader = new ByteReader(text);
+    this.#decoder = new RecordDecoder(text);
   }
 
   encodeSettings(settings: QueueSettings): Uint8Array {
@@ -59,12 +60,12 @@ export class QueueStateCodec {
 
   /** @throws {MessagingError} ERR_STORE_CORRUPT */
   decodeGroup(value: Uint8Array): GroupRecord {
-    return this.#decode(value, (r) => {
+    return this.#decoder.decode(value, (r) => {
       const flags = r.u8();
       const committed = takeNumber(r);
       const positions = Array.from({ length: r.u16() }, () => takeNumber(r));
-      const name = this.#takeText(r);
-      const filter = this.#takeText(r);
+      const name = this.#decoder.text(r, r.u16());
+      const filter = this.#decoder.text(r, r.u16());
       const mode = (flags & STREAM) === 0 ? "work" : "stream";
       const commit = (flags & SETTLED) !== 0 ? "settled" : (flags & MANUAL) !== 0 ? "manual" : "auto";
       return { mode, commit, name, filter, committed, positions };
@@ -80,7 +81,7 @@ export class QueueStateCodec {
 
   /** @throws {MessagingError} ERR_STORE_CORRUPT */
   decodeCount(value: Uint8Array): number {
-    return this.#decode(value, (r) => r.u32());
+    return this.#decoder.decode(value, (r) => r.u32());
   }
 
   /** A delayed message: when it is due, then its record. */
@@ -95,24 +96,7 @@ export class QueueStateCodec {
 
   /** @throws {MessagingError} ERR_STORE_CORRUPT */
   decodeDelayed(value: Uint8Array): { readonly dueAtMs: number; readonly record: Uint8Array } {
-    return this.#decode(value, (r) => ({ dueAtMs: takeNumber(r), record: r.view(r.left) }));
-  }
-
-  #takeText(r: ByteReader): string {
-    const length = r.u16();
-    const start = r.at;
-    r.view(length);
-    return this.#text.utf8(r.buffer, start, start + length);
-  }
-
-  #decode<T>(value: Uint8Array, read: (r: ByteReader) => T): T {
-    this.#reader.reset(value, 0, value.length);
-    try {
-      return read(this.#reader);
-    } catch (cause) {
-      if (isMessagingError(cause) && cause.code === "ERR_STORE_CORRUPT") throw cause;
-      throw new MessagingError("ERR_STORE_CORRUPT", "a stored record of a queue cannot be read", { cause });
-    }
+    return this.#decoder.decode(value, (r) => ({ dueAtMs: takeNumber(r), record: r.view(r.left) }));
   }
 }
 

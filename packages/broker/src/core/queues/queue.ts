@@ -256,7 +256,7 @@ export class Queue implements GroupHost {
     const { primaryGroup } = this.settings;
     if (primaryGroup === "") return null;
     const group = this.groups.get(groupIdOf(primaryGroup, filter));
-    return group === undefined || group.mode !== "work" ? null : { group: primaryGroup, committed: group.committed };
+    return group === undefined ? null : { group: primaryGroup, committed: group.committed };
   }
 
   /** True when a member of any group works on the message. */

@@ -39,6 +39,31 @@ describe("a stream", () => {
     ]);
   });
 
+  test("tells how far a primary group is that reads the stream as well", () => {
+    const scene = stream(["a", "b", "c"], { primaryGroup: "w" });
+    const work = scene.consume("s", "w", { commit: "settled" });
+    work.subscription.settle(0, { is: "ack" });
+    const { consumer } = scene.consume("s", "r");
+    expect(consumer.got.map((one) => one.stream?.work?.committed)).toEqual([1, 1, 1]);
+  });
+
+  test("tells how far the primary group with the reader's own filter is", () => {
+    const scene = stream([], { primaryGroup: "w" });
+    for (const key of ["s/a", "s/b", "s/a"]) scene.publish(key, key);
+    const work = scene.consume("s", "w", { mode: "work", filter: "a" });
+    work.subscription.settle(0, { is: "ack" });
+    const of = (filter: string) =>
+      scene.consume("s", "r", { filter }).consumer.got.map((one) => one.stream?.work ?? null);
+    expect([of("a"), of("b"), of("")]).toEqual([
+      [
+        { group: "w", committed: 2 },
+        { group: "w", committed: 2 },
+      ],
+      [null],
+      [null, null, null],
+    ]);
+  });
+
   test("does not tell of a primary group that does not exist", () => {
     const scene = stream(["a"], { primaryGroup: "w" });
     expect(scene.consume("s").consumer.got[0]?.stream?.work).toBeNull();
@@ -277,6 +302,22 @@ describe("a group that commits what is settled", () => {
       { reason: "rejected", queue: "s", group: "g", offset: 1, count: 1, detail: "no" },
     ]);
     expect(scene.hub.queues.get("s")).toMatchObject({ first: 0, next: 2 });
+  });
+
+  test("lets go for a while of a consumer that returns every message inside its delivery", () => {
+    const scene = stream([], { deliveryLimit: 0 });
+    const { consumer, subscription } = scene.consume("s", "g", { credit: 0, ...settled });
+    scene.publish("s", "a");
+    consumer.onDelivery = ({ offset }) => {
+      consumer.credit++;
+      if (consumer.got.length < 10_000) subscription.settle(offset, { is: "nack" });
+    };
+    consumer.credit = 1;
+    subscription.wake();
+    expect(consumer.got).toHaveLength(4_096);
+    scene.run();
+    expect(consumer.got).toHaveLength(10_000);
+    expect(scene.errors).toEqual([]);
   });
 
   test("settles each delivery once, and nothing that was not delivered", () => {

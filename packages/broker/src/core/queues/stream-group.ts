@@ -116,15 +116,17 @@ export class StreamGroup implements Group {
       return;
     }
     if (this.members.list.length === 0) return;
+    let left = RUN_MAX;
     do {
       this.#pumping = "yes";
       try {
         this.#deliveries?.takeDue(this.#host.clock.nowMs());
-        this.#run(this.#host.clock.epochMs());
+        left = this.#run(this.#host.clock.epochMs(), left);
       } catch (error) {
         this.#host.onError(error);
       }
-    } while ((this.#pumping as string) === "again");
+      // Without `left`, a consumer that returns every message inside its delivery would never let go.
+    } while ((this.#pumping as string) === "again" && left > 0);
     this.#pumping = "no";
   }
 
@@ -185,18 +187,20 @@ export class StreamGroup implements Group {
     if (this.commit === "settled") this.#deliveries = new StreamDeliveries(at);
   }
 
-  #run(epochMs: number): void {
+  /** Reads up to `max` messages and returns how many more it may; at 0 the rest has its turn later. */
+  #run(epochMs: number, max: number): number {
     const { members } = this;
-    for (let read = 0; read < RUN_MAX; read++) {
+    for (let left = max; left > 0; left--) {
       const member = members.next();
-      if (member === null) return;
+      if (member === null) return left;
       const offset = this.#next();
-      if (offset < 0) return;
+      if (offset < 0) return left;
       const message = this.#wanted(offset, epochMs);
       if (message !== null) this.#deliver(message, member);
       else this.#pass(offset);
     }
     this.#host.schedule.after(0, () => this.pump());
+    return 0;
   }
 
   /** The offset to deliver next: of what was given back, else the next one of the log; -1 when there is none. */

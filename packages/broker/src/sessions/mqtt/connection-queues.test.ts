@@ -1,6 +1,7 @@
 import type { UserProperties } from "polymq/mqtt/codec";
 import { describe, expect, test } from "vitest";
 import type { BrokerOptions } from "../../options.ts";
+import { MemoryMedium, MemoryStore } from "../../storage/memory-store.ts";
 import { HeldStore, publishPacket, type RawClient, Scene, subscribePacket, textOf } from "./scene.test-support.ts";
 
 /** A SUBSCRIBE of one queue filter. */
@@ -334,4 +335,36 @@ test("a subscription beyond a limit of queues is refused with 0x97, one with too
     codes.push(old.one("suback").reasonCodes[0]);
   }
   expect(codes).toEqual([1, 0x8f, 0x80, 0x97, 0x80]);
+});
+
+describe.each(["classic", "stream"] as const)("an unsettled message of a %s queue", (kind) => {
+  test("is delivered with its count to a client that subscribes again after a lost connection, a takeover or a restart", async () => {
+    const medium = new MemoryMedium();
+    let scene = new Scene(DURABLE, { store: new MemoryStore(medium) });
+    scene.hub.queues.declare({ name: "q", kind });
+    const first = await scene.client("a");
+    await first.send(consume("$queue/q"));
+    await first.publish("$queue/q", "x");
+    const counts = deliveries(first);
+    await first.drop();
+    for (let i = 0; i < 2; i++) {
+      // The second one takes the client identifier over from the first, whose connection stands.
+      const next = await scene.client("a");
+      await next.send(consume("$queue/q"));
+      counts.push(...deliveries(next));
+    }
+    void scene.hub.close();
+    await scene.clock.settle();
+    scene = new Scene(DURABLE, { store: new MemoryStore(medium), clock: scene.clock });
+    const last = await scene.client("a");
+    await last.send(consume("$queue/q"));
+    counts.push(...deliveries(last));
+    expect(counts).toEqual([
+      ["x", "0"],
+      ["x", "1"],
+      ["x", "2"],
+      // Of a stream's group only its position is stored.
+      ["x", kind === "classic" ? "3" : "0"],
+    ]);
+  });
 });
