@@ -147,6 +147,17 @@ describe("a dead letter", () => {
     expect(scene.publish("$dlq/q", "c")?.code).toBe("ERR_QUEUE_FULL");
   });
 
+  test("has a queue to go to however long the name of its own is", () => {
+    const scene = new QueueScene();
+    const name = "n".repeat(255);
+    expect(scene.publish(name, "a")).toBeNull();
+    scene.consume(name).subscription.settle(0, { is: "reject" });
+    scene.run();
+    expect(scene.deadLetters(name)).toHaveLength(1);
+    expect(scene.consume(`$dlq/${name}`).consumer.texts).toEqual(["a"]);
+    expect(scene.publish(`${name}n`, "a")?.code).toBe("ERR_INVALID_TOPIC");
+  });
+
   test("of one group does not concern the others", () => {
     const scene = new QueueScene();
     const [x, y] = [scene.consume("q", "g"), scene.consume("q", "h")];

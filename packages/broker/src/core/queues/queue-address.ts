@@ -21,7 +21,7 @@ export const QUEUE_PREFIX = "$queue/";
 /** In front of the names of dead-letter queues; the only names with a "/". */
 export const DEAD_LETTER_PREFIX = "$dlq/";
 
-/** Characters that a queue's or group's name may have. */
+/** Characters that a queue's or group's name may have; of a dead-letter queue's, without the prefix. */
 export const QUEUE_NAME_MAX = 255;
 
 /** Takes a topic apart; null when it does not lie below `$queue/`. */
@@ -90,7 +90,7 @@ export function groupIdOf(group: string, filter: string): string {
 /** What is wrong with a queue's name, or null. */
 export function queueNameFault(name: string): string | null {
   const plain = name.startsWith(DEAD_LETTER_PREFIX) ? name.slice(DEAD_LETTER_PREFIX.length) : name;
-  if (plain === "" || name.length > QUEUE_NAME_MAX) return `a queue's name has 1 to ${QUEUE_NAME_MAX} characters`;
+  if (plain === "" || plain.length > QUEUE_NAME_MAX) return `a queue's name has 1 to ${QUEUE_NAME_MAX} characters`;
   if (plain.startsWith("$")) return "names that begin with $ are reserved";
   for (let i = 0; i < plain.length; i++) {
     const unit = plain.charCodeAt(i);
