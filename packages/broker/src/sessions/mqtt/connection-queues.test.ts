@@ -337,6 +337,19 @@ test("a subscription beyond a limit of queues is refused with 0x97, one with too
   expect(codes).toEqual([1, 0x8f, 0x80, 0x97, 0x80]);
 });
 
+test("a SUBSCRIBE of many filters that queues refuse is refused without a look at all of them, and the next one is looked at", async () => {
+  const scene = new Scene({ queueLimits: { groupsMax: 1 } });
+  const client = await scene.client("a");
+  const userProperties = [["consumer-group", "g"]] as const;
+  const filters = Array.from({ length: 150 }, (_, i) => ({ filter: `$queue/q/${i}`, qos: 1 as const }));
+  await client.send(subscribePacket([...filters, { filter: "$queue/r", qos: 1 }], { properties: { userProperties } }));
+  const { reasonCodes } = client.one("suback");
+  expect([reasonCodes[0], new Set(reasonCodes.slice(1, 150)), reasonCodes[150]]).toEqual([1, new Set([0x97]), 0x97]);
+  expect(scene.hub.queues.has("r")).toBe(false);
+  await client.send(consume("$queue/r"));
+  expect(client.one("suback").reasonCodes).toEqual([1]);
+});
+
 describe.each(["classic", "stream"] as const)("an unsettled message of a %s queue", (kind) => {
   test("is delivered with its count to a client that subscribes again after a lost connection, a takeover or a restart", async () => {
     const medium = new MemoryMedium();

@@ -24,6 +24,9 @@ export interface QueuePort {
 /** Subscriptions to queues that one connection may have. */
 const SUBSCRIPTIONS_MAX = 1_000;
 
+/** Filters of one SUBSCRIBE that queues refuse; what follows them is refused unseen, for thousands of errors would keep everybody else waiting. */
+const REFUSALS_MAX = 100;
+
 /** Most unsettled deliveries that a client can ask for; there are no more packet identifiers. */
 const PREFETCH_MAX = 65_535;
 
@@ -37,6 +40,8 @@ export class ConnectionQueues implements QueueLink {
   readonly #consumers = new Set<MqttQueueConsumer>();
   /** Those whose SUBACK is not written yet. */
   #fresh: MqttQueueConsumer[] = [];
+  /** Of the SUBSCRIBE that is being carried out. */
+  #refusals = 0;
 
   constructor(hub: Hub, session: MqttSession, level: 4 | 5, port: QueuePort) {
     this.clientId = session.id;
@@ -83,18 +88,20 @@ export class ConnectionQueues implements QueueLink {
     // Subscribed to again, it goes on as it is, unless it is to go on elsewhere.
     if (existing !== null && from.at === "resume" && existing.terms.qos === terms.qos) return terms.qos;
     if (existing !== null) this.#remove(existing);
-    if (this.#consumers.size >= SUBSCRIPTIONS_MAX) return ReasonCode.QuotaExceeded;
+    if (this.#consumers.size >= SUBSCRIPTIONS_MAX || this.#refusals >= REFUSALS_MAX) return ReasonCode.QuotaExceeded;
     try {
       this.#join(asked.queue, asked.filter, terms, from);
       return terms.qos;
     } catch (error) {
       if (!isMessagingError(error)) throw error;
+      this.#refusals++;
       return subscribeCode(error);
     }
   }
 
   /** SUBACK is written: deliveries may follow it. */
   openFresh(): void {
+    this.#refusals = 0;
     const fresh = this.#fresh;
     this.#fresh = [];
     for (const consumer of fresh) consumer.open();
