@@ -18,6 +18,12 @@ export type DeadLetterRoute = (
   facts: DeadLetterFacts,
 ) => "taken" | "dropped" | "pass";
 
+interface Dead {
+  readonly queue: Queue;
+  readonly message: QueueMessage;
+  readonly death: Death;
+}
+
 /**
  * Moves messages that died to the dead-letter queue of theirs, in the same batch in which they leave. A dead letter that dies again goes
  * nowhere: there are no circles.
@@ -25,6 +31,7 @@ export type DeadLetterRoute = (
 export class DeadLetters {
   /** Asked first. */
   route: DeadLetterRoute = passAll;
+  #waiting: Dead[] = [];
   readonly #find: DeadLetterQueue;
   readonly #epochMs: () => number;
 
@@ -33,7 +40,18 @@ export class DeadLetters {
     this.#epochMs = epochMs;
   }
 
+  /** A queue that has no room for a dead letter makes another one; they are buried one after the other, however many that are. */
   bury(queue: Queue, message: QueueMessage, death: Death): void {
+    this.#waiting.push({ queue, message, death });
+    if (this.#waiting.length > 1) return;
+    try {
+      for (let i = 0; i < this.#waiting.length; i++) this.#bury(this.#waiting[i] as Dead);
+    } finally {
+      this.#waiting = [];
+    }
+  }
+
+  #bury({ queue, message, death }: Dead): void {
     const facts = this.#factsOf(queue, message, death);
     // Who has died so often goes round and round; with each death on its way the next would be found within this one.
     const way = facts.deaths.length > DEATHS_MAX ? "dropped" : this.route(queue, message, facts);

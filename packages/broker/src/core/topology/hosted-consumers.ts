@@ -2,6 +2,7 @@
 import { isMessagingError } from "polymq/internal";
 import type { GroupSubscription } from "../queues/group-subscription.ts";
 import { Member } from "../queues/members.ts";
+import { checkGroupName } from "../queues/queue-address.ts";
 import type { QueueDirectory } from "../queues/queue-directory.ts";
 import type {
   CancelReason,
@@ -41,6 +42,7 @@ export class HostedConsumers {
     const automatic = request.acknowledge === "automatic" ? new AutomaticConsumer(request.consumer) : null;
     const consumer = automatic ?? request.consumer;
     try {
+      if (request.group !== undefined && request.group !== SHARED_GROUP) checkGroupName(request.group);
       const joined = this.#directory.join(queue, { ...this.#groupFor(hosted, request, owner), consumer });
       const subscription = new HostedMember(joined, hosted, isAlone);
       automatic?.start(subscription);
