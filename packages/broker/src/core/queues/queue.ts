@@ -307,7 +307,8 @@ export class Queue implements GroupHost {
   /** Expired messages at the head go, and what retention does not hold any more. */
   sweep(epochMs: number): void {
     this.#raiseRetention(this.settings.retention);
-    if (this.settings.kind === "classic") this.removeTogether(() => this.#sweepExpired(epochMs, SWEPT_MAX));
+    if (this.#headExpiry !== null) this.#headExpiry.look();
+    else if (this.settings.kind === "classic") this.removeTogether(() => this.#sweepExpired(epochMs, SWEPT_MAX));
     if (this.#head() > this.log.first) this.touch("soon");
   }
 

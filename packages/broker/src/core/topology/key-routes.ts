@@ -36,6 +36,9 @@ export interface RoutingGraph {
 /** Routes kept for reuse; a cache that is full is emptied. */
 const ROUTES_MAX = 8192;
 
+/** Longest key whose route is kept, in UTF-16 units: with the number of routes it bounds the memory. */
+const KEPT_UNITS_MAX = 512;
+
 /** What a walk through exchanges has found. */
 interface Found {
   readonly exchanges: Set<Exchange>;
@@ -117,6 +120,7 @@ export class KeyRoutes {
   }
 
   #keep(exchange: string, key: string, route: KeyRoute): KeyRoute {
+    if (key.length > KEPT_UNITS_MAX) return route;
     if (this.#count >= ROUTES_MAX) {
       this.#kept.clear();
       this.#count = 0;
