@@ -47,7 +47,15 @@ export type {
 } from "./client/options.ts";
 export type { ErrorDetails, Outcome } from "./client/outcomes.ts";
 export type { AmqpPeer } from "./client/peer.ts";
+export { type AmqpDeadLetterFacts, AmqpQueueMessage } from "./client/queues/queue-message.ts";
+export type {
+  AmqpQueueCursor,
+  AmqpQueuePublishOptions,
+  AmqpQueueSubscribeOptions,
+} from "./client/queues/queue-options.ts";
+export { AmqpQueueSubscription } from "./client/queues/queue-subscription.ts";
 export { AmqpReceiver } from "./client/receiver.ts";
+export { AmqpRelay, type RelayOptions } from "./client/relay.ts";
 export {
   type SaslContext,
   type SaslExchange,

@@ -1,6 +1,6 @@
 import { MessagingError } from "../../base/errors.ts";
 import type { Composite } from "../codec/tables.ts";
-import { type AmqpMap, type AmqpValue, plain } from "../codec/values.ts";
+import { type AmqpMap, type AmqpValue, type MapInput, plain } from "../codec/values.ts";
 import type { End } from "../engine/end.ts";
 import type { AnyLink } from "../engine/handler.ts";
 import type { AttachFields } from "../engine/link.ts";
@@ -12,6 +12,16 @@ import { type ErrorDetails, errorInput } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
 import type { AmqpSession } from "./session.ts";
 
+/** What a link does for the sake of a server that departs from the specification. */
+export interface LinkQuirks {
+  /** A sender takes credit back with each outcome, from a server that gives some once and never again. */
+  readonly ownCredit?: boolean;
+  /** A receiver takes deliveries beyond its credit, from a server that counts it wrongly. */
+  readonly lenient?: boolean;
+  /** Properties of the attach after a reconnect, where they differ from those of the first one. */
+  readonly propertiesAgain?: MapInput;
+}
+
 /** What a sender and a receiver have in common. */
 export abstract class ClientLink {
   /** For the session and the connection. */
@@ -22,13 +32,15 @@ export abstract class ClientLink {
   readonly session: AmqpSession;
   /** As it was asked for. */
   protected readonly askedAddress: string | null;
+  protected readonly quirks: LinkQuirks;
   readonly #onProperties: ((properties: AmqpMap) => void) | undefined;
   #remote: Composite<"attach"> | null = null;
   /** Why we do not want what the server agreed to. */
   #refusal: MessagingError | null = null;
 
-  constructor(session: AmqpSession, address: string | null, options: LinkOptions) {
+  constructor(session: AmqpSession, address: string | null, options: LinkOptions, quirks: LinkQuirks) {
     this.session = session;
+    this.quirks = quirks;
     this.askedAddress = address;
     this.name = options.name ?? `polymq-${randomName(session.core.platform)}`;
     this.#onProperties = options.onFlowProperties;
@@ -150,7 +162,7 @@ export abstract class ClientLink {
   protected attachFields(options: LinkOptions): AttachFields {
     return {
       name: this.name,
-      properties: options.properties ?? null,
+      properties: (this.#remote === null ? undefined : this.quirks.propertiesAgain) ?? options.properties ?? null,
       desiredCapabilities: options.desiredCapabilities ?? [],
       offeredCapabilities: options.offeredCapabilities ?? [],
     };

@@ -39,7 +39,7 @@ export class ConnectionCore implements WireOwner {
     this.platform = settings.platform;
     this.clock = settings.platform.clock;
     this.text = settings.platform.text;
-    this.events = new Emitter((error, event) => this.#warn(`a listener of ${event.type} failed`, error));
+    this.events = new Emitter((error, event) => this.warn(`a listener of ${event.type} failed`, error));
     this.#supervisor = this.#makeSupervisor();
   }
 
@@ -106,7 +106,7 @@ export class ConnectionCore implements WireOwner {
     try {
       call();
     } catch (error) {
-      this.#warn(`${what} failed`, error);
+      this.warn(`${what} failed`, error);
     }
   }
 
@@ -226,7 +226,8 @@ export class ConnectionCore implements WireOwner {
     this.events.end();
   }
 
-  #warn(message: string, error: unknown): void {
+  /** Tells diagnostics of what concerns nobody who waits. */
+  warn(message: string, error: unknown): void {
     const channel = this.#diagnostics.warning;
     if (channel.hasSubscribers) channel.publish({ component: "amqp 1.0 client", message, error });
   }

@@ -6,6 +6,10 @@ import type { LifeState } from "./lifetime.ts";
 import type { SessionOptions } from "./options.ts";
 import { type ErrorDetails, errorInput } from "./outcomes.ts";
 import type { AmqpPeer } from "./peer.ts";
+import type { AmqpQueueMessage } from "./queues/queue-message.ts";
+import type { AmqpQueuePublishOptions, AmqpQueueSubscribeOptions } from "./queues/queue-options.ts";
+import type { AmqpQueueSubscription } from "./queues/queue-subscription.ts";
+import { Queues } from "./queues/queues.ts";
 import { type AmqpSession, sessionSettings } from "./session.ts";
 
 /**
@@ -14,10 +18,12 @@ import { type AmqpSession, sessionSettings } from "./session.ts";
  */
 export class AmqpConnection {
   readonly #core: ConnectionCore;
+  readonly #queues: Queues;
 
   /** For `connect`. */
   constructor(core: ConnectionCore) {
     this.#core = core;
+    this.#queues = new Queues(core);
   }
 
   /** `reconnecting` from the loss of the connection until it is back, its sessions and links included. */
@@ -56,6 +62,43 @@ export class AmqpConnection {
    */
   createSession(options: SessionOptions = {}): Promise<AmqpSession> {
     return this.#core.createSession(() => sessionSettings(options), options.signal);
+  }
+
+  /**
+   * Puts a message into a queue (`orders`, or `orders/eu` with a routing key); resolves when the server has accepted it. Text is sent as UTF-8. While the
+   * connection is being made again the message waits, and one without an outcome is sent again.
+   * @throws {MessagingError} ERR_PUBLISH_REJECTED and the other errors of `AmqpSender.send`, ERR_TIMEOUT when no outcome comes within `ackTimeoutMs`
+   *   after it has left, ERR_INVALID_TOPIC, ERR_INVALID_ARGUMENT
+   */
+  async publishToQueue(
+    queue: string,
+    payload: string | Uint8Array,
+    options: AmqpQueuePublishOptions = {},
+  ): Promise<void> {
+    await this.#queues.publish(queue, payload, options);
+  }
+
+  /**
+   * Joins a consumer group of a queue (`orders`, or `orders/eu/#` with a filter) and resolves when the server has attached. Members of a group share its
+   * messages, each group gets all of them. Comes back after a reconnect. With `""` the server chooses the group.
+   * @throws {MessagingError} ERR_LINK_DETACHED with the server's reason, ERR_INVALID_TOPIC, ERR_INVALID_SUBSCRIBE_OPTION, ERR_UNSUPPORTED for a second
+   *   subscription to a queue of FluxMQ, ERR_NOT_CONNECTED, ERR_ABORTED
+   */
+  async subscribeToQueue(
+    queue: string,
+    group: string,
+    options: AmqpQueueSubscribeOptions | ((message: AmqpQueueMessage) => unknown) = {},
+  ): Promise<AmqpQueueSubscription> {
+    const chosen = typeof options === "function" ? { handler: options } : options;
+    return await this.#queues.subscribe(queue, group, chosen);
+  }
+
+  /** Ends this connection's subscriptions to a queue, or only those of a group or filter; see `AmqpQueueSubscription.unsubscribe`. */
+  async unsubscribeFromQueue(
+    queue: string,
+    options: { readonly group?: string; readonly filter?: string } = {},
+  ): Promise<void> {
+    await this.#queues.unsubscribe(queue, options.group, options.filter);
   }
 
   /**

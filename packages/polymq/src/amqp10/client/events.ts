@@ -15,5 +15,7 @@ export type AmqpConnectionEvent =
   | { readonly type: "reconnecting"; readonly attempt: number; readonly server: string }
   /** The connection is back with its sessions and links; those that the server refused were told before. */
   | { readonly type: "reconnected"; readonly server: string }
+  /** The handler of a subscription to a queue threw or rejected. */
+  | { readonly type: "handlerError"; readonly error: unknown; readonly queue: string; readonly group: string }
   /** A link to a dynamic node came back to another one: whoever was told the old address must be told the new one. */
   | { readonly type: "addressChanged"; readonly link: AmqpSender | AmqpReceiver; readonly address: string | null };

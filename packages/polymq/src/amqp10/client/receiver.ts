@@ -9,7 +9,7 @@ import type { AmqpMap } from "../codec/values.ts";
 import type { ReceivedDelivery } from "../engine/deliveries.ts";
 import type { ReceiverLink } from "../engine/receiver-link.ts";
 import type { Session } from "../engine/session.ts";
-import { addressText, ClientLink, modeRefused } from "./client-link.ts";
+import { addressText, ClientLink, type LinkQuirks, modeRefused } from "./client-link.ts";
 import { AmqpDelivery, type ModifyOptions } from "./delivery.ts";
 import type { ReceiverOptions } from "./options.ts";
 import type { ErrorDetails, Outcome } from "./outcomes.ts";
@@ -35,10 +35,11 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
   #drained: Deferred<void> | null = null;
   /** Manual credit to be given when the connection is back. */
   #creditOwed = 0;
+  #stopped = false;
 
   /** For the session. @throws {MessagingError} ERR_INVALID_OPTIONS */
-  constructor(session: AmqpSession, address: string | null, options: ReceiverOptions) {
-    super(session, address, options);
+  constructor(session: AmqpSession, address: string | null, options: ReceiverOptions, quirks: LinkQuirks = {}) {
+    super(session, address, options, quirks);
     this.#options = options;
     const { credit = CREDIT } = options;
     this.#window =
@@ -175,7 +176,7 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
   /** For the session. */
   override attach(session: Session<ClientOwners>): void {
     const options = this.#options;
-    this.#link = session.attachReceiver(
+    const link = session.attachReceiver(
       {
         ...this.attachFields(options),
         sndSettleMode: SenderSettleMode[options.senderSettlementMode ?? "mixed"],
@@ -186,6 +187,17 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
       },
       this,
     );
+    link.lenient = this.quirks.lenient ?? false;
+    this.#link = link;
+  }
+
+  /** For subscriptions: asks for no more; what is on its way still comes. */
+  stop(): void {
+    this.#stopped = true;
+    const link = this.#link;
+    if (link === null || this.life.state !== "open") return;
+    link.lenient = true;
+    link.setCredit(0);
   }
 
   /** For deliveries. */
@@ -258,7 +270,7 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
   protected override opened(): void {
     const credit = this.#window > 0 ? this.#window - this.#buffer.length : this.#creditOwed;
     this.#creditOwed = 0;
-    if (credit > 0) this.engineLink.setCredit(credit);
+    if (credit > 0 && !this.#stopped) this.engineLink.setCredit(credit);
   }
 
   /** The server delivers again what is unsettled: what nobody has taken leaves the buffer, and what is in hand cannot be settled any more. */
@@ -299,7 +311,7 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
   /** Asks for more once half of the window is taken. */
   #refill(): void {
     const link = this.#link;
-    if (this.#window === 0 || link === null || this.life.state !== "open") return;
+    if (this.#window === 0 || link === null || this.#stopped || this.life.state !== "open") return;
     const ours = link.credit + this.#buffer.length;
     if (ours <= this.#window >> 1) link.setCredit(this.#window - this.#buffer.length);
   }

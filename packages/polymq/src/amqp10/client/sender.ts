@@ -10,7 +10,7 @@ import type { SentDelivery } from "../engine/deliveries.ts";
 import type { SendOptions as EngineSendOptions, SenderLink } from "../engine/sender-link.ts";
 import type { Session } from "../engine/session.ts";
 import { Backlog } from "./backlog.ts";
-import { addressText, ClientLink, modeRefused } from "./client-link.ts";
+import { addressText, ClientLink, type LinkQuirks, modeRefused } from "./client-link.ts";
 import type { SenderOptions } from "./options.ts";
 import { isTerminal, type Outcome, outcomeError } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
@@ -64,8 +64,8 @@ export class AmqpSender extends ClientLink {
   #nextReceiptTag = 0;
 
   /** For the session. @throws {MessagingError} ERR_INVALID_OPTIONS */
-  constructor(session: AmqpSession, address: string | null, options: SenderOptions) {
-    super(session, address, options);
+  constructor(session: AmqpSession, address: string | null, options: SenderOptions, quirks: LinkQuirks = {}) {
+    super(session, address, options, quirks);
     this.#options = options;
     const count = { from: 0, to: Number.MAX_SAFE_INTEGER };
     this.#waitingMessagesMax = wholeNumber("waitingMessagesMax", options.waitingMessagesMax, {
@@ -178,6 +178,7 @@ export class AmqpSender extends ClientLink {
       if (!isTerminal(state)) return;
       delivery.link.settle(delivery);
     }
+    if (this.quirks.ownCredit === true) delivery.link.grant(1);
     this.#finish(pending, isTerminal(state) ? (state as Outcome) : this.#unsaid());
   }
 

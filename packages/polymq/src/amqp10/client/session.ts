@@ -9,6 +9,7 @@ import type { ReceiverOptions, SenderOptions, SessionOptions } from "./options.t
 import { type ErrorDetails, errorInput } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
 import { AmqpReceiver } from "./receiver.ts";
+import { AmqpRelay, type RelayOptions } from "./relay.ts";
 import { AmqpSender } from "./sender.ts";
 import { wholeNumber } from "./settings.ts";
 import type { Wire } from "./wire.ts";
@@ -85,26 +86,25 @@ export class AmqpSession {
    *   ERR_INVALID_OPTIONS, ERR_UNSUPPORTED when there may be no more links, ERR_NOT_SUPPORTED_BY_SERVER for a mode that it does not agree to,
    *   ERR_NOT_CONNECTED while the connection is being made again, ERR_ABORTED, and the error of a session or connection that is over
    */
-  async createSender(address: string | null, options: SenderOptions = {}): Promise<AmqpSender> {
-    const session = this.#open();
-    const sender = new AmqpSender(this, address, options);
-    sender.attach(session);
-    this.#links.add(sender);
-    await sender.life.whenOpen(options.signal, () => sender.giveUp());
-    return sender;
+  createSender(address: string | null, options: SenderOptions = {}): Promise<AmqpSender> {
+    return this.open(options.signal, () => new AmqpSender(this, address, options));
   }
 
   /**
    * Attaches a link to receive from `address`; null with a dynamic source. Resolves when the server has attached too; messages may come from then on.
    * @throws {MessagingError} as {@link AmqpSession.createSender}; ERR_NOT_SUPPORTED_BY_SERVER also for filters that it ignores, when asked to
    */
-  async createReceiver(address: string | null, options: ReceiverOptions = {}): Promise<AmqpReceiver> {
-    const session = this.#open();
-    const receiver = new AmqpReceiver(this, address, options);
-    receiver.attach(session);
-    this.#links.add(receiver);
-    await receiver.life.whenOpen(options.signal, () => receiver.giveUp());
-    return receiver;
+  createReceiver(address: string | null, options: ReceiverOptions = {}): Promise<AmqpReceiver> {
+    return this.open(options.signal, () => new AmqpReceiver(this, address, options));
+  }
+
+  /**
+   * Makes a relay: a sender whose messages go each to an address of its own, over the anonymous terminus where the server has one, else over a link
+   * for each address. @throws {MessagingError} as {@link AmqpSession.createSender}
+   */
+  async createRelay(options: RelayOptions = {}): Promise<AmqpRelay> {
+    this.#open();
+    return await new AmqpRelay(this, options).open();
   }
 
   /**
@@ -124,6 +124,16 @@ export class AmqpSession {
   /** Ends the session, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** For parts of the client: attaches the link that `make` gives, and waits for the server. */
+  async open<L extends AmqpSender | AmqpReceiver>(signal: AbortSignal | undefined, make: () => L): Promise<L> {
+    const session = this.#open();
+    const link = make();
+    link.attach(session);
+    this.#links.add(link);
+    await link.life.whenOpen(signal, () => link.giveUp());
+    return link;
   }
 
   /** For the connection. */
@@ -169,11 +179,6 @@ export class AmqpSession {
   /** For the connection: a link of this session is over. */
   forget(link: AmqpSender | AmqpReceiver): void {
     this.#links.delete(link);
-  }
-
-  /** For parts of the client: the engine's session. @throws {MessagingError} as {@link AmqpSession.createSender} */
-  get inner(): Session<ClientOwners> {
-    return this.#open();
   }
 
   async #restoreLink(link: AmqpSender | AmqpReceiver): Promise<void> {

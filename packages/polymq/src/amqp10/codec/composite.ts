@@ -15,18 +15,8 @@ import {
 } from "./tables.ts";
 import type { ValueReader } from "./value-reader.ts";
 import { AmqpArray, type AmqpInput, type AmqpMap, type AmqpValue, Described, Typed, type TypeName } from "./values.ts";
-import {
-  beginCompound,
-  endCompound,
-  invalid,
-  writeBinary,
-  writeMap,
-  writeString,
-  writeSymbol,
-  writeTyped,
-  writeUint,
-  writeValue,
-} from "./write-value.ts";
+import { invalid, writeBinary, writeString, writeSymbol, writeTyped, writeUint } from "./write-scalar.ts";
+import { beginCompound, endCompound, writeMap, writeValue } from "./write-value.ts";
 
 interface Plan {
   readonly name: CompositeName;

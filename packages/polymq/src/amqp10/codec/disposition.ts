@@ -6,7 +6,7 @@ import { beginFrame, endFrame, FRAME_HEADER_BYTES, FrameType } from "./frame.ts"
 import type { DeliveryState, DeliveryStateInput } from "./tables.ts";
 import type { ValueReader } from "./value-reader.ts";
 import type { Described } from "./values.ts";
-import { writeUint } from "./write-value.ts";
+import { writeUint } from "./write-scalar.ts";
 
 /*
  * disposition (§2.7.6), by hand what the tables say: role (true: receiver), first, last, settled, state, batchable.

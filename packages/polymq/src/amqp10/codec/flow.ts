@@ -6,7 +6,7 @@ import { beginFrame, endFrame, FRAME_HEADER_BYTES, FrameType } from "./frame.ts"
 import { ABSENT } from "./transfer.ts";
 import type { ValueReader } from "./value-reader.ts";
 import type { AmqpMap, MapInput } from "./values.ts";
-import { writeUint } from "./write-value.ts";
+import { writeUint } from "./write-scalar.ts";
 
 /*
  * flow (§2.7.4), by hand what the tables say: next-incoming-id, incoming-window, next-outgoing-id, outgoing-window, handle,

@@ -5,7 +5,8 @@ import { writeComposite, writeNamed } from "./composite.ts";
 import { Code } from "./format-codes.ts";
 import type { CompositeInput } from "./tables.ts";
 import type { AmqpInput, MapInput } from "./values.ts";
-import { invalid, valueBytesMax, writeBinary, writeMap, writeValue } from "./write-value.ts";
+import { invalid, writeBinary } from "./write-scalar.ts";
+import { valueBytesMax, writeMap, writeValue } from "./write-value.ts";
 
 /*
  * A message (§3.2): header, delivery-annotations, message-annotations, properties, application-properties, the body (data

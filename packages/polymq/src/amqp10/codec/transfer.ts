@@ -6,7 +6,7 @@ import { beginFrame, FRAME_HEADER_BYTES, FrameType } from "./frame.ts";
 import type { DeliveryState, DeliveryStateInput } from "./tables.ts";
 import type { ValueReader } from "./value-reader.ts";
 import type { Described } from "./values.ts";
-import { invalid } from "./write-value.ts";
+import { invalid } from "./write-scalar.ts";
 
 /*
  * transfer (§2.7.5), by hand what the tables say: handle, delivery-id, delivery-tag, message-format, settled, more and,

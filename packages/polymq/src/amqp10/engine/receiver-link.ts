@@ -30,6 +30,8 @@ export class ReceiverLink<O extends Owners> extends Link<O> {
   /** Messages that the sender said it has (§2.6.7), or null. */
   available: number | null = null;
   #settlesSecond = false;
+  /** Whether deliveries beyond the credit are taken, for peers that count it wrongly. Default false: they end the link. */
+  lenient = false;
 
   /** True from `drain` until everything has come. */
   get draining(): boolean {
@@ -90,7 +92,10 @@ export class ReceiverLink<O extends Owners> extends Link<O> {
     if (head.tagEnd - head.tagStart > DELIVERY_TAG_BYTES_MAX) {
       return this.violated(LINK_CONDITIONS.field, `a delivery tag of more than ${DELIVERY_TAG_BYTES_MAX} bytes`);
     }
-    if (this.linkCredit <= 0) return this.violated(LINK_CONDITIONS.limit, "a delivery without credit");
+    if (this.linkCredit <= 0) {
+      if (!this.lenient) return this.violated(LINK_CONDITIONS.limit, "a delivery without credit");
+      this.linkCredit = 1;
+    }
     if (this.session.incoming.get(head.deliveryId) !== undefined) {
       return this.violated(LINK_CONDITIONS.field, `delivery-id ${head.deliveryId} is unsettled`);
     }

@@ -157,6 +157,13 @@ export class SenderLink<O extends Owners> extends Link<O> {
     return true;
   }
 
+  /** Adds credit that the peer did not give, for peers that take messages without giving any. */
+  grant(credit: number): void {
+    if (!this.attached) return;
+    this.linkCredit += credit;
+    this.session.ready(this);
+  }
+
   onFlow(flow: FlowFields, properties: AmqpMap | null): void {
     if (!this.attached) return;
     const before = this.linkCredit;

@@ -1,0 +1,160 @@
+import { MessagingError } from "../../base/errors.ts";
+import type { MessageInput } from "../codec/message.ts";
+import type { LinkQuirks } from "./client-link.ts";
+import type { SenderOptions } from "./options.ts";
+import type { Outcome } from "./outcomes.ts";
+import type { SendReceipt } from "./send-receipt.ts";
+import { AmqpSender, type SendableMessage, type SendOptions } from "./sender.ts";
+import type { AmqpSession } from "./session.ts";
+import { wholeNumber } from "./settings.ts";
+
+/** The capability of servers that have an anonymous terminus. */
+const ANONYMOUS_RELAY = "ANONYMOUS-RELAY";
+
+/** Settings of a relay. */
+export interface RelayOptions
+  extends Pick<SenderOptions, "whenConnectionLost" | "waitingMessagesMax" | "waitingBytesMax"> {
+  /**
+   * `auto`: one link to the anonymous terminus where the server offers `ANONYMOUS-RELAY`, else a link for each address. `anonymous` and `perAddress`
+   * say which. Default `auto`.
+   */
+  readonly mode?: "auto" | "anonymous" | "perAddress";
+  /** Links at one time with a link for each address; the one that was idle for longest is closed for another. Default 64. */
+  readonly sendersMax?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Sends each message to an address of its own, made by `AmqpSession.createRelay`. */
+export class AmqpRelay {
+  readonly #session: AmqpSession;
+  readonly #options: RelayOptions;
+  readonly #sendersMax: number;
+  #anonymous: AmqpSender | null = null;
+  /** By address, the one that was used last at the end. */
+  readonly #senders = new Map<string, Promise<AmqpSender>>();
+  #closed = false;
+
+  /** For the session. @throws {MessagingError} ERR_INVALID_OPTIONS */
+  constructor(session: AmqpSession, options: RelayOptions) {
+    this.#session = session;
+    this.#options = options;
+    this.#sendersMax = wholeNumber("sendersMax", options.sendersMax, { from: 1, to: 65_536, otherwise: 64 });
+  }
+
+  /** Whether one link serves all addresses. */
+  get anonymous(): boolean {
+    return this.#anonymous !== null;
+  }
+
+  /** For the session: attaches to the anonymous terminus where there is one. */
+  async open(quirks: LinkQuirks = {}): Promise<this> {
+    const { mode = "auto", signal } = this.#options;
+    const offered = this.#session.core.peer.offeredCapabilities.includes(ANONYMOUS_RELAY);
+    if (mode === "perAddress" || (mode === "auto" && !offered)) return this;
+    this.#anonymous = await this.#session.open(
+      signal,
+      () => new AmqpSender(this.#session, null, this.#senderOptions(), quirks),
+    );
+    return this;
+  }
+
+  /**
+   * Sends a message to `address`; its property `to` says so. Settles as `AmqpSender.send` does.
+   * @throws {MessagingError} as `AmqpSender.send` and, with a link for each address, `AmqpSession.createSender`; ERR_INVALID_ARGUMENT for a message that
+   *   is encoded already, ERR_OUTBOUND_BACKPRESSURE when every link is in use and there may be no more, ERR_CLIENT_CLOSED after `close`
+   */
+  async send(address: string, message: SendableMessage, options: SendOptions = {}): Promise<Outcome | null> {
+    const sender = await this.#senderFor(address, options);
+    return await sender.send(addressedTo(address, message), options);
+  }
+
+  /**
+   * Sends a message unsettled to `address` and resolves when it has left, with a receipt whose `wait` gives the outcome.
+   * @throws {MessagingError} as {@link AmqpRelay.send}, as far as it concerns messages that did not leave
+   */
+  async sendWithReceipt(
+    address: string,
+    message: SendableMessage,
+    options: Omit<SendOptions, "settled"> = {},
+  ): Promise<SendReceipt> {
+    const sender = await this.#senderFor(address, options);
+    return await sender.sendWithReceipt(addressedTo(address, message), options);
+  }
+
+  /** Closes its links; resolves when the server has too. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const senders = await Promise.allSettled(this.#senders.values());
+    const open = senders.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    await Promise.all([...open, ...(this.#anonymous === null ? [] : [this.#anonymous])].map((each) => each.close()));
+  }
+
+  /** Closes the relay, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #senderFor(address: string, options: SendOptions): Promise<AmqpSender> {
+    if (this.#closed) throw new MessagingError("ERR_CLIENT_CLOSED", "the relay is closed");
+    if (options.encoded === true) {
+      throw new MessagingError(
+        "ERR_INVALID_ARGUMENT",
+        "a relay writes the address into the message: give its sections",
+      );
+    }
+    return this.#anonymous ?? (await this.#senderOf(address));
+  }
+
+  #senderOptions(): SenderOptions {
+    const { whenConnectionLost, waitingMessagesMax, waitingBytesMax } = this.#options;
+    return {
+      ...(whenConnectionLost === undefined ? {} : { whenConnectionLost }),
+      ...(waitingMessagesMax === undefined ? {} : { waitingMessagesMax }),
+      ...(waitingBytesMax === undefined ? {} : { waitingBytesMax }),
+    };
+  }
+
+  async #senderOf(address: string): Promise<AmqpSender> {
+    const known = this.#senders.get(address);
+    this.#senders.delete(address);
+    const sender = known ?? this.#attach(address);
+    this.#senders.set(address, sender);
+    try {
+      const made = await sender;
+      if (made.life.reason === null) return made;
+    } catch (error) {
+      this.#forget(address, sender);
+      throw error;
+    }
+    // It ended since: the next one is attached anew.
+    this.#forget(address, sender);
+    return await this.#senderOf(address);
+  }
+
+  async #attach(address: string): Promise<AmqpSender> {
+    if (this.#senders.size >= this.#sendersMax) await this.#makeRoom();
+    return await this.#session.createSender(address, this.#senderOptions());
+  }
+
+  #forget(address: string, sender: Promise<AmqpSender>): void {
+    if (this.#senders.get(address) === sender) this.#senders.delete(address);
+  }
+
+  async #makeRoom(): Promise<void> {
+    // What is being made stands at the end.
+    for (const [address, making] of [...this.#senders].slice(0, this.#sendersMax)) {
+      const sender = await making.catch(() => null);
+      if (sender !== null && sender.pendingMessages > 0) continue;
+      this.#forget(address, making);
+      await sender?.close();
+      return;
+    }
+    throw new MessagingError("ERR_OUTBOUND_BACKPRESSURE", `${this.#senders.size} addresses are being sent to`);
+  }
+}
+
+function addressedTo(address: string, message: SendableMessage): MessageInput {
+  if (message instanceof Uint8Array) return { properties: { to: address }, body: { type: "data", data: message } };
+  if (typeof message === "string") return { properties: { to: address }, body: { type: "value", value: message } };
+  return { ...message, properties: { ...message.properties, to: address } };
+}
