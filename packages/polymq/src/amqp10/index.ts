@@ -5,8 +5,8 @@ import type { AmqpConnection } from "./client/connection.ts";
 import type { ConnectOptions } from "./client/options.ts";
 
 /**
- * Connects to `amqp://[user:password@]host[:5672]`, `amqps://...[:5671]`, a bare `host:port`, or `unix:/path`, or as one options object says;
- * resolves when the server has opened.
+ * Connects to `amqp://[user:password@]host[:5672]`, `amqps://...[:5671]`, `ws://...[:80]/path`, `wss://...[:443]/path`, a bare `host:port`, or
+ * `unix:/path`, or as one options object says; resolves when the server has opened.
  * @throws {MessagingError} ERR_INVALID_OPTIONS, ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_AUTH_FAILED, ERR_PROTOCOL_VIOLATION for a server of
  *   another protocol, ERR_SERVER_DISCONNECT with the server's reason, ERR_CONNECTION_LOST, ERR_ABORTED
  */
@@ -24,10 +24,10 @@ export {
   MessagingError,
   type PeerReason,
 } from "../base/errors.ts";
-export type { DialHook, TlsMaterial, TlsOptions } from "../transport/platform.ts";
+export type { DialHook, TlsMaterial, TlsOptions, WebSocketDialOptions, WebSocketLike } from "../transport/platform.ts";
 export type { ConnectTarget } from "./client/connect.ts";
 export { AmqpConnection } from "./client/connection.ts";
-export { AmqpDelivery, type ModifyOptions } from "./client/delivery.ts";
+export { AmqpDelivery, type ModifyOptions, type SettleOptions } from "./client/delivery.ts";
 export { isConnectionError, isLinkError, isSessionError } from "./client/error-scope.ts";
 export type { AmqpConnectionEvent } from "./client/events.ts";
 export { type LinkFilter, linkFilter, noLocalFilter, selectorFilter } from "./client/filters.ts";
@@ -56,6 +56,8 @@ export type {
 export { AmqpQueueSubscription } from "./client/queues/queue-subscription.ts";
 export { AmqpReceiver } from "./client/receiver.ts";
 export { AmqpRelay, type RelayOptions } from "./client/relay.ts";
+export { AmqpRequester, type RequesterOptions } from "./client/requests/requester.ts";
+export { AmqpResponder, type RequestHandler, type ResponderOptions } from "./client/requests/responder.ts";
 export {
   type SaslContext,
   type SaslExchange,
@@ -71,6 +73,8 @@ export {
 export { SendReceipt } from "./client/send-receipt.ts";
 export { AmqpSender, type SendableMessage, type SendOptions } from "./client/sender.ts";
 export { AmqpSession } from "./client/session.ts";
+export { AmqpCoordinator, type CoordinatorOptions } from "./client/transactions/coordinator.ts";
+export { AmqpTransaction, type TransactionState } from "./client/transactions/transaction.ts";
 export { Condition } from "./codec/conditions.ts";
 export { type BodyInput, encodeMessage, type MessageInput } from "./codec/message.ts";
 export { type Body, MessageView } from "./codec/message-view.ts";

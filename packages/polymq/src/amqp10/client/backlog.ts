@@ -48,21 +48,21 @@ export class Backlog {
 
   /**
    * Takes over what a link had when its connection was lost, before all that waits already: what was on its way under its tags, then what had not
-   * left. `again` says for each message that was on its way whether it is to be sent again.
+   * left. `again` says for each whether it is to be sent.
    */
-  takeOver(link: SenderLink<ClientOwners>, again: (pending: PendingSend) => boolean): void {
+  takeOver(link: SenderLink<ClientOwners>, again: (pending: PendingSend, was: "sent" | "waiting") => boolean): void {
     const waiting: BacklogEntry[] = [];
     for (let entry = this.shift(); entry !== undefined; entry = this.shift()) waiting.push(entry);
     const { unsettled, unsent } = link.left;
     for (const delivery of unsettled) {
       const { item, payload, tag } = delivery;
-      if (again(item) && payload !== null) {
+      if (again(item, "sent") && payload !== null) {
         item.how = { ...item.how, tag: copyOf(tag) };
         this.push(item, copyOf(payload));
       }
       delivery.forget();
     }
-    for (const { item, payload } of unsent) this.push(item, payload);
+    for (const { item, payload } of unsent) if (again(item, "waiting")) this.push(item, payload);
     unsettled.length = 0;
     unsent.length = 0;
     for (const { pending, payload } of waiting) this.push(pending, payload);

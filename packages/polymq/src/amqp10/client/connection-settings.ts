@@ -34,8 +34,25 @@ export interface ConnectionSettings {
   readonly dial: DialOptions;
 }
 
-const PORTS: Readonly<Record<string, number>> = { amqp: 5672, amqps: 5671, "amqp+ssl": 5671, unix: 0 };
-const KINDS: Readonly<Record<string, DialKind>> = { amqp: "tcp", amqps: "tls", "amqp+ssl": "tls", unix: "unix" };
+const PORTS: Readonly<Record<string, number>> = {
+  amqp: 5672,
+  amqps: 5671,
+  "amqp+ssl": 5671,
+  unix: 0,
+  ws: 80,
+  wss: 443,
+};
+const KINDS: Readonly<Record<string, DialKind>> = {
+  amqp: "tcp",
+  amqps: "tls",
+  "amqp+ssl": "tls",
+  unix: "unix",
+  ws: "ws",
+  wss: "wss",
+};
+
+/** The subprotocol of AMQP over WebSocket (AMQP WebSocket Binding 1.0, §2.1). */
+const SUBPROTOCOL = "amqp";
 
 /** @throws {MessagingError} ERR_NO_SERVERS, ERR_INVALID_OPTIONS */
 export function clientSettings(
@@ -84,6 +101,7 @@ function connectionSettings(
       kind: KINDS[endpoint.scheme] ?? "tcp",
       connectTimeoutMs,
       tls: options.tls,
+      webSocket: { ...options.webSocket, protocols: options.webSocket?.protocols ?? [SUBPROTOCOL] },
       dial: options.dial,
     },
   };

@@ -8,9 +8,16 @@ import type { ReceivedDelivery } from "../engine/deliveries.ts";
 import { type ErrorDetails, errorInput } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
 import type { AmqpReceiver } from "./receiver.ts";
+import type { AmqpTransaction } from "./transactions/transaction.ts";
+
+/** How a message is settled. */
+export interface SettleOptions {
+  /** Settles it in a transaction of this connection: the outcome holds once that is committed (§4.4.2). */
+  readonly transaction?: AmqpTransaction;
+}
 
 /** What `modify` says of a message (§3.4.5). */
-export interface ModifyOptions {
+export interface ModifyOptions extends SettleOptions {
   /** Counts the delivery as a failed one. Default false. */
   readonly deliveryFailed?: boolean;
   /** Do not send it to this link again. Default false. */
@@ -61,30 +68,28 @@ export class AmqpDelivery {
 
   /**
    * The message is dealt with. Resolves at once, with mode `second` when the server has settled.
-   * @throws {MessagingError} ERR_ALREADY_SETTLED, ERR_STALE_DELIVERY when its link is over: the server may deliver it again
+   * @throws {MessagingError} ERR_ALREADY_SETTLED, ERR_STALE_DELIVERY when its link is over: the server may deliver it again;
+   *   ERR_ALREADY_SETTLED and ERR_PUBLISH_REJECTED for a transaction that is over
    */
-  accept(): Promise<void> {
-    return this.receiver.settle(this, ACCEPTED);
+  accept(options: SettleOptions = NO_OPTIONS): Promise<void> {
+    return this.receiver.settle(this, ACCEPTED, options.transaction);
   }
 
   /** The message is wrong, for good (§3.4.3). Otherwise as {@link AmqpDelivery.accept}. */
-  reject(error: ErrorDetails | null = null): Promise<void> {
-    return this.receiver.settle(this, { type: "rejected", error: errorInput(error) });
+  reject(error: ErrorDetails | null = null, options: SettleOptions = NO_OPTIONS): Promise<void> {
+    return this.receiver.settle(this, { type: "rejected", error: errorInput(error) }, options.transaction);
   }
 
   /** The message was not dealt with and may go to anybody (§3.4.4). Otherwise as {@link AmqpDelivery.accept}. */
-  release(): Promise<void> {
-    return this.receiver.settle(this, RELEASED);
+  release(options: SettleOptions = NO_OPTIONS): Promise<void> {
+    return this.receiver.settle(this, RELEASED, options.transaction);
   }
 
   /** The message was not dealt with, and is to be changed before it goes to somebody (§3.4.5). Otherwise as {@link AmqpDelivery.accept}. */
   modify(options: ModifyOptions = {}): Promise<void> {
-    return this.receiver.settle(this, {
-      type: "modified",
-      deliveryFailed: options.deliveryFailed ?? false,
-      undeliverableHere: options.undeliverableHere ?? false,
-      messageAnnotations: options.messageAnnotations ?? null,
-    });
+    const { deliveryFailed = false, undeliverableHere = false, messageAnnotations = null, transaction } = options;
+    const state = { type: "modified", deliveryFailed, undeliverableHere, messageAnnotations } as const;
+    return this.receiver.settle(this, state, transaction);
   }
 
   /** For the receiver: says the outcome; true when that is all, false when the server has to settle first. */
@@ -106,5 +111,6 @@ export class AmqpDelivery {
   }
 }
 
+const NO_OPTIONS: SettleOptions = Object.freeze({});
 const ACCEPTED: DeliveryStateInput = Object.freeze({ type: "accepted" });
 const RELEASED: DeliveryStateInput = Object.freeze({ type: "released" });

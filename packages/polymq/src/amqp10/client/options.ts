@@ -1,5 +1,5 @@
 import type { MessagingError } from "../../base/errors.ts";
-import type { DialHook, TlsOptions } from "../../transport/platform.ts";
+import type { DialHook, TlsOptions, WebSocketDialOptions } from "../../transport/platform.ts";
 import type { CompositeInput } from "../codec/tables.ts";
 import type { AmqpMap, MapInput } from "../codec/values.ts";
 import type { LinkFilter } from "./filters.ts";
@@ -52,8 +52,10 @@ export interface ConnectOptions {
   readonly sasl?: SaslOptions;
   /** Lets mechanisms that show the secret to whoever listens be used without TLS to another machine. Default false. */
   readonly allowSecretsInClear?: boolean;
-  /** For `amqps`. */
+  /** For `amqps` and `wss` (in a browser that is its own affair). */
   readonly tls?: TlsOptions;
+  /** Headers, agent, subprotocols and URL hook for `ws` and `wss`. Default subprotocol `amqp`; older Azure services want `AMQPWSB10`. */
+  readonly webSocket?: Partial<WebSocketDialOptions>;
   /** Time for TCP, TLS, SASL and open together; 0 for no limit. Default 30,000. */
   readonly connectTimeoutMs?: number;
   /** The connection ends when the server takes no bytes for so long; 0 for never. Default 30,000. */

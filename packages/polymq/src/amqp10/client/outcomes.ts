@@ -18,6 +18,11 @@ export function isTerminal(state: Outcome | null): boolean {
   return state !== null && !("type" in state && state.type === "received");
 }
 
+/** The outcome that holds once the transaction is committed (§4.4.1); null while there is none. */
+export function withoutTransaction(state: Outcome | null): Outcome | null {
+  return state !== null && "type" in state && state.type === "transactionalState" ? state.outcome : state;
+}
+
 /** What the peer said with an error, as data. */
 export function peerReason(error: AmqpError | null): PeerReason | undefined {
   if (error === null) return undefined;

@@ -16,6 +16,8 @@ export class PendingSend {
   how: SendOptions = PLAIN;
   /** Whether outcomes other than accepted are errors. */
   throws = true;
+  /** Whether it belongs to a transaction, which does not outlive its connection. */
+  transactional = false;
   /** False for one that the caller still holds after it is settled. */
   reusable = true;
   /** True when the promise is settled already, while the peer has not said what became of the message. */

@@ -10,7 +10,7 @@ import type { ReceivedDelivery } from "../engine/deliveries.ts";
 import type { ReceiverLink } from "../engine/receiver-link.ts";
 import type { Session } from "../engine/session.ts";
 import { addressText, ClientLink, type LinkQuirks, modeRefused } from "./client-link.ts";
-import { AmqpDelivery, type ModifyOptions } from "./delivery.ts";
+import { AmqpDelivery, type ModifyOptions, type SettleOptions } from "./delivery.ts";
 import type { ReceiverOptions } from "./options.ts";
 import type { ErrorDetails, Outcome } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
@@ -18,6 +18,7 @@ import { BatchWaiter, OneWaiter, type ReceiveWaiter } from "./receive-waiter.ts"
 import type { AmqpSession } from "./session.ts";
 import { TIME_MAX_MS, wholeNumber } from "./settings.ts";
 import { sourceOf, targetOf } from "./termini.ts";
+import type { AmqpTransaction } from "./transactions/transaction.ts";
 
 /** Credit of a receiver where nothing else was said. */
 const CREDIT = 256;
@@ -122,18 +123,18 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
   }
 
   /** See {@link AmqpDelivery.accept}. */
-  accept(delivery: AmqpDelivery): Promise<void> {
-    return delivery.accept();
+  accept(delivery: AmqpDelivery, options: SettleOptions = {}): Promise<void> {
+    return delivery.accept(options);
   }
 
   /** See {@link AmqpDelivery.reject}. */
-  reject(delivery: AmqpDelivery, error: ErrorDetails | null = null): Promise<void> {
-    return delivery.reject(error);
+  reject(delivery: AmqpDelivery, error: ErrorDetails | null = null, options: SettleOptions = {}): Promise<void> {
+    return delivery.reject(error, options);
   }
 
   /** See {@link AmqpDelivery.release}. */
-  release(delivery: AmqpDelivery): Promise<void> {
-    return delivery.release();
+  release(delivery: AmqpDelivery, options: SettleOptions = {}): Promise<void> {
+    return delivery.release(options);
   }
 
   /** See {@link AmqpDelivery.modify}. */
@@ -200,10 +201,16 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
     link.setCredit(0);
   }
 
+  /** For transactions: what was settled leaves before whatever is sent next. */
+  flushSettlements(): void {
+    if (this.life.state === "open") this.engineLink.session.flushLink();
+  }
+
   /** For deliveries. */
-  settle(delivery: AmqpDelivery, state: DeliveryStateInput): Promise<void> {
+  settle(delivery: AmqpDelivery, outcome: DeliveryStateInput, transaction?: AmqpTransaction): Promise<void> {
     try {
-      if (delivery.say(state)) return DONE;
+      transaction?.check();
+      if (delivery.say(transaction === undefined ? outcome : transaction.stateOf(this, outcome))) return DONE;
     } catch (error) {
       return Promise.reject(error as Error);
     }

@@ -5,20 +5,21 @@ import { noop } from "../../base/noop.ts";
 import { copyOf } from "../../bytes/copy.ts";
 import { ReceiverSettleMode, SenderSettleMode } from "../codec/conditions.ts";
 import { encodeMessage, type MessageInput } from "../codec/message.ts";
-import type { Composite, Source } from "../codec/tables.ts";
+import type { Composite, CoordinatorInput, Source, TargetInput } from "../codec/tables.ts";
 import type { SentDelivery } from "../engine/deliveries.ts";
 import type { SendOptions as EngineSendOptions, SenderLink } from "../engine/sender-link.ts";
 import type { Session } from "../engine/session.ts";
 import { Backlog } from "./backlog.ts";
 import { addressText, ClientLink, type LinkQuirks, modeRefused } from "./client-link.ts";
 import type { SenderOptions } from "./options.ts";
-import { isTerminal, type Outcome, outcomeError } from "./outcomes.ts";
+import { isTerminal, type Outcome, outcomeError, withoutTransaction } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
 import { PendingSend, PLAIN } from "./pending-send.ts";
 import { SendReceipt } from "./send-receipt.ts";
 import type { AmqpSession } from "./session.ts";
 import { wholeNumber } from "./settings.ts";
 import { sourceOf, targetOf } from "./termini.ts";
+import type { AmqpTransaction } from "./transactions/transaction.ts";
 
 /** A message to send: its sections, bytes (one data section), or text (a string as the value). */
 export type SendableMessage = MessageInput | Uint8Array | string;
@@ -35,6 +36,8 @@ export interface SendOptions {
   readonly messageFormat?: number;
   /** Says that bytes are a whole message, encoded already, in the message's format. Default false: they are its data. */
   readonly encoded?: boolean;
+  /** Sends it in a transaction of this connection, unsettled; the outcome then holds once the transaction is committed (§4.4.1). */
+  readonly transaction?: AmqpTransaction;
   /** Whether rejected, released and modified are errors, or outcomes like accepted. Default `throw`. */
   readonly unaccepted?: "throw" | "return";
 }
@@ -115,6 +118,8 @@ export class AmqpSender extends ClientLink {
   send(message: SendableMessage, options: SendOptions = NO_OPTIONS): Promise<Outcome | null> {
     const refusal = this.#refusal();
     if (refusal !== null) return Promise.reject(refusal);
+    const { transaction } = options;
+    if (transaction !== undefined) return this.#sendIn(transaction, message, options);
     const promise = new Promise(this.#capture);
     this.#send(message, this.#take(options), options);
     return promise;
@@ -132,11 +137,13 @@ export class AmqpSender extends ClientLink {
   async sendWithReceipt(message: SendableMessage, options: Omit<SendOptions, "settled"> = {}): Promise<SendReceipt> {
     const refusal = this.#refusal();
     if (refusal !== null) throw refusal;
+    options.transaction?.check();
     const deliveryTag = options.deliveryTag ?? this.#receiptTag();
     const how = { ...options, settled: false, deliveryTag };
     const outcome = new Promise(this.#capture) as Promise<Outcome>;
     const pending = this.#take(how);
     pending.reusable = false;
+    options.transaction?.sending(outcome);
     const receipt = new SendReceipt(deliveryTag, outcome);
     const sent = new Promise<void>((resolve) => {
       pending.onSent = resolve;
@@ -156,7 +163,7 @@ export class AmqpSender extends ClientLink {
         sndSettleMode: SenderSettleMode[options.settlementMode ?? "mixed"],
         rcvSettleMode: ReceiverSettleMode[options.receiverSettlementMode ?? "first"],
         source: sourceOf(null, options.source),
-        target: targetOf(this.askedAddress, options.target),
+        target: this.target,
       },
       this,
     );
@@ -167,8 +174,9 @@ export class AmqpSender extends ClientLink {
   }
 
   /** For the connection: the server said something of a message. */
-  onOutcome(delivery: SentDelivery<ClientOwners>, state: Outcome | null, settled: boolean): void {
+  onOutcome(delivery: SentDelivery<ClientOwners>, said: Outcome | null, settled: boolean): void {
     const pending = delivery.item;
+    const state = pending.transactional ? withoutTransaction(said) : said;
     if (!settled) {
       const { onDeliveryState } = this.#options;
       if (state !== null && onDeliveryState !== undefined) {
@@ -198,6 +206,11 @@ export class AmqpSender extends ClientLink {
     return null;
   }
 
+  /** What is attached to. */
+  protected get target(): TargetInput | CoordinatorInput {
+    return targetOf(this.askedAddress, this.#options.target);
+  }
+
   protected override get self(): AmqpSender {
     return this;
   }
@@ -210,13 +223,20 @@ export class AmqpSender extends ClientLink {
 
   protected override suspended(reason: MessagingError): void {
     const fails = this.#options.whenConnectionLost === "fail";
-    this.#backlog.takeOver(this.engineLink, (pending) => {
+    this.#backlog.takeOver(this.engineLink, (pending, was) => {
       // A call that was aborted waits for nothing.
       if (pending.abandoned) this.#open.delete(pending);
-      else if (fails) this.#drop(pending, reason);
+      else if (pending.transactional || (fails && was === "sent")) this.#drop(pending, reason);
       else return this.#open.has(pending);
       return false;
     });
+  }
+
+  /** Nothing that waits is to be sent any more. */
+  protected dropWaiting(reason: MessagingError): void {
+    for (let entry = this.#backlog.shift(); entry !== undefined; entry = this.#backlog.shift()) {
+      this.#drop(entry.pending, reason);
+    }
   }
 
   protected override over(reason: MessagingError): void {
@@ -252,9 +272,18 @@ export class AmqpSender extends ClientLink {
     pending.throws = options.unaccepted !== "return";
     pending.settled = options.settled ?? this.#link?.settleMode === SenderSettleMode.settled;
     pending.how = engineOptions(options);
+    pending.transactional = options.transaction !== undefined;
     pending.abandoned = false;
     pending.onSent = null;
     return pending;
+  }
+
+  async #sendIn(transaction: AmqpTransaction, message: SendableMessage, options: SendOptions): Promise<Outcome | null> {
+    transaction.check();
+    const promise = new Promise(this.#capture);
+    transaction.sending(promise);
+    this.#send(message, this.#take({ ...options, settled: false }), options);
+    return await promise;
   }
 
   #send(message: SendableMessage, pending: PendingSend, options: SendOptions): void {
@@ -350,9 +379,12 @@ const NO_OPTIONS: SendOptions = Object.freeze({});
 
 /** The engine's part of the options; one shared object for the common case. */
 function engineOptions(options: SendOptions): EngineSendOptions {
-  const { settled, deliveryTag, messageFormat } = options;
-  if (settled === undefined && deliveryTag === undefined && messageFormat === undefined) return PLAIN;
+  const { settled, deliveryTag, messageFormat, transaction } = options;
+  if (transaction === undefined && settled === undefined && deliveryTag === undefined && messageFormat === undefined) {
+    return PLAIN;
+  }
   return {
+    ...(transaction === undefined ? {} : { rare: transaction.rare }),
     ...(settled === undefined ? {} : { settled }),
     ...(deliveryTag === undefined ? {} : { tag: deliveryTag }),
     ...(messageFormat === undefined ? {} : { messageFormat }),

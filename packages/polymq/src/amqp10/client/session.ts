@@ -10,8 +10,11 @@ import { type ErrorDetails, errorInput } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
 import { AmqpReceiver } from "./receiver.ts";
 import { AmqpRelay, type RelayOptions } from "./relay.ts";
+import { AmqpRequester, type RequesterOptions } from "./requests/requester.ts";
+import { AmqpResponder, type RequestHandler, type ResponderOptions } from "./requests/responder.ts";
 import { AmqpSender } from "./sender.ts";
 import { wholeNumber } from "./settings.ts";
+import { AmqpCoordinator, type CoordinatorOptions } from "./transactions/coordinator.ts";
 import type { Wire } from "./wire.ts";
 
 /** The options of a session, checked. */
@@ -96,6 +99,33 @@ export class AmqpSession {
    */
   createReceiver(address: string | null, options: ReceiverOptions = {}): Promise<AmqpReceiver> {
     return this.open(options.signal, () => new AmqpReceiver(this, address, options));
+  }
+
+  /**
+   * Makes a requester: requests go to `address`, answers come to a dynamic node of its own. @throws {MessagingError} as {@link AmqpSession.createSender}
+   */
+  async createRequester(address: string | null, options: RequesterOptions = {}): Promise<AmqpRequester> {
+    return await new AmqpRequester(this, options).open(address);
+  }
+
+  /**
+   * Answers requests that come to `address`: `handler` makes the answer, which goes to the request's `reply-to`. A request is accepted when its answer is
+   * sent, and rejected when the handler fails. @throws {MessagingError} as {@link AmqpSession.createReceiver}
+   */
+  createResponder(
+    address: string | null,
+    handler: RequestHandler,
+    options: ResponderOptions = {},
+  ): Promise<AmqpResponder> {
+    return AmqpResponder.attach(this, address, handler, options);
+  }
+
+  /**
+   * Attaches to the server's coordinator of transactions (§4.2).
+   * @throws {MessagingError} as {@link AmqpSession.createSender}; ERR_LINK_DETACHED from a server without transactions
+   */
+  async createCoordinator(options: CoordinatorOptions = {}): Promise<AmqpCoordinator> {
+    return await AmqpCoordinator.attach(this, options);
   }
 
   /**
