@@ -52,7 +52,7 @@ export class DelayedMessages {
     const createdAtMs = this.#context.clock.epochMs();
     const { expiresAtMs } = message;
     const place = { offset: 0, startBytes: 0, keyStart, priority, createdAtMs, expiresAtMs, deadLetter: null };
-    const { record } = this.#context.codec.encode(message, place);
+    const record = this.#context.codec.encode(message, place);
     const delayed: Delayed = { number: this.#next++, dueAtMs, record, state: "waiting", isStored: false };
     this.#heap.push(delayed);
     this.changes.push(delayed);

@@ -1,10 +1,10 @@
 // Hot path: `append` and `read` run per message. No closure, promise, spread, iterator or regex on their usual way.
-import { Deque } from "polymq/internal";
 import type { StoreBatch } from "../../storage/batch.ts";
 import type { Store } from "../../storage/store.ts";
 import type { CachedBodies, QueueCache } from "./queue-cache.ts";
 import type { QueueMessage } from "./queue-message.ts";
-import type { QueueRecordCodec } from "./queue-record.ts";
+import type { Enqueued, Placement, QueueRecordCodec } from "./queue-record.ts";
+import { QueueTail } from "./queue-tail.ts";
 
 /** Messages read ahead at a time for a reader that lags behind the cache, and their bytes. */
 const READ_AHEAD_MESSAGES = 64;
@@ -40,8 +40,7 @@ export class QueueLog implements CachedBodies {
   readonly #codec: QueueRecordCodec;
   readonly #cache: QueueCache;
   /** The newest messages, without a gap. */
-  readonly #tail = new Deque<QueueMessage>();
-  #tailBytes = 0;
+  readonly #tail = new QueueTail();
   #first = 0;
   #next = 0;
   /** What the store has been told of: entries up to here, and the head. */
@@ -97,7 +96,7 @@ export class QueueLog implements CachedBodies {
   }
 
   get evictableBytes(): number {
-    return this.#store === null || this.#next - this.#tail.length >= this.#durableNext ? 0 : this.#tailBytes;
+    return this.#store === null || this.#next - this.#tail.length >= this.#durableNext ? 0 : this.#tail.bytes;
   }
 
   /** Takes up what the store has. @throws {MessagingError} ERR_STORE_CORRUPT */
@@ -114,14 +113,14 @@ export class QueueLog implements CachedBodies {
     this.#lastAtMs = last?.createdAtMs ?? 0;
   }
 
-  /** Adds a message that was made for `next` and `endBytes`. */
-  append(message: QueueMessage): void {
-    this.#next = message.offset + 1;
-    this.#endBytes = message.endBytes;
-    this.#lastAtMs = message.createdAtMs;
-    this.#tail.push(message);
-    const { bytes } = message;
-    this.#tailBytes += bytes;
+  /** Adds a message at a place that was made for `next` and `endBytes`. @throws {MessagingError} ERR_INVALID_ARGUMENT for a text above 65,535 bytes */
+  append(message: Enqueued, place: Placement): void {
+    const codec = this.#codec;
+    const length = codec.write(message, place);
+    this.#next = place.offset + 1;
+    this.#endBytes = place.startBytes + length;
+    this.#lastAtMs = place.createdAtMs;
+    const bytes = this.#tail.push(codec.slab, codec.start, length);
     if (this.#store === null) this.#cache.addMemory(bytes);
     else this.#cache.add(bytes);
   }
@@ -130,7 +129,10 @@ export class QueueLog implements CachedBodies {
   read(offset: number, ahead: ReadAhead | null = null): QueueMessage | null {
     if (offset < this.#first || offset >= this.#next) return null;
     const tailFirst = this.#next - this.#tail.length;
-    if (offset >= tailFirst) return this.#tail.at(offset - tailFirst) ?? null;
+    if (offset >= tailFirst) {
+      const record = this.#tail.read(offset - tailFirst);
+      return record === null ? null : this.#codec.decode(offset, record);
+    }
     if (ahead === null) return this.#load(offset);
     const known = ahead.messages[offset - ahead.first];
     if (known !== undefined) return known;
@@ -166,9 +168,8 @@ export class QueueLog implements CachedBodies {
     if (this.#store !== null) {
       const tailFirst = this.#next - this.#tail.length;
       for (let offset = this.#writtenNext; offset < this.#next; offset++) {
-        const message = this.#tail.at(offset - tailFirst);
         // One that was appended and removed within the batch: offsets have no gap, so its place is taken by nothing.
-        batch.append(this.number, offset, message === undefined ? NOTHING : message.record);
+        batch.append(this.number, offset, this.#tail.read(offset - tailFirst) ?? NOTHING);
       }
       if (this.#first > this.#writtenFirst) batch.truncate(this.number, this.#first);
     }
@@ -201,8 +202,7 @@ export class QueueLog implements CachedBodies {
   }
 
   #shift(): number {
-    const bytes = this.#tail.shift()?.bytes ?? 0;
-    this.#tailBytes -= bytes;
+    const bytes = this.#tail.shift();
     if (this.#store === null) this.#cache.addMemory(-bytes);
     else this.#cache.remove(bytes);
     return bytes;

@@ -1,5 +1,6 @@
 // Hot path: `encode` runs per queued message. No closure, promise, spread, iterator or regex here.
 import { ByteReader, ByteWriter, isMessagingError, MessagingError, type TextCodec } from "polymq/internal";
+import { putU32, putU64 } from "../../storage/layout.ts";
 import type { MessageView } from "../message.ts";
 import { corrupt } from "../records.ts";
 import { type DeadLetterFacts, type DeadLetterReason, type DeathCount, QueueMessage } from "./queue-message.ts";
@@ -41,11 +42,15 @@ export type Enqueued = Pick<
 
 /** Writes and reads the records of queues' logs. */
 export class QueueRecordCodec {
+  /** Where the record that was written last lies: from `start` on in `slab`. Nothing is written there again. */
+  slab: Uint8Array = new Uint8Array(SLAB_BYTES);
+  start = 0;
+  #slabAt = 0;
   readonly #writer: ByteWriter;
   readonly #reader: ByteReader;
   readonly #text: TextCodec;
-  #slab: Uint8Array = new Uint8Array(SLAB_BYTES);
-  #slabAt = 0;
+  readonly #lastWritten: Texts = new Texts();
+  readonly #lastRead: Texts = new Texts();
 
   constructor(text: TextCodec) {
     this.#text = text;
@@ -53,40 +58,50 @@ export class QueueRecordCodec {
     this.#reader = new ByteReader(text);
   }
 
-  /** The message as it stands in a queue, its bytes copied once. */
-  encode(message: Enqueued, place: Placement): QueueMessage {
+  /**
+   * Writes a message as it stands in a queue, its bytes copied once, to {@link slab} at {@link start}, and returns how many bytes that are.
+   * @throws {MessagingError} ERR_INVALID_ARGUMENT for a text above 65,535 bytes
+   */
+  write(message: Enqueued, place: Placement): number {
     const { payload, properties } = message;
-    this.#writeHead(message, place);
-    const writer = this.#writer;
-    const propertiesStart = writer.at;
+    const { deadLetter, expiresAtMs } = place;
+    if (!this.#lastWritten.isOf(message)) this.#writeTexts(message);
+    const texts = this.#lastWritten.bytes;
+    const deathBytes = deadLetter === null ? 0 : this.#writeDeadLetter(deadLetter);
+    const expires = expiresAtMs !== Number.POSITIVE_INFINITY;
+    const textsStart = expires ? HEAD_BYTES + 8 : HEAD_BYTES;
+    const deathStart = textsStart + texts.length;
+    const propertiesStart = deathStart + deathBytes + (properties === null ? 0 : 4);
     const payloadStart = propertiesStart + (properties === null ? 0 : properties.length);
-    const record = this.#allocate(payloadStart + payload.length);
-    // The count of bytes is known only now; it lies at a fixed place.
-    const endBytes = place.startBytes + record.length;
-    writer.at = END_BYTES_AT;
-    putTime(writer, endBytes);
-    copy(writer.buffer, propertiesStart, record);
-    if (properties !== null) record.set(properties, propertiesStart);
-    record.set(payload, payloadStart);
-    return new QueueMessage({
-      offset: place.offset,
-      topic: message.topic,
-      exchange: message.exchange,
-      routingKey: message.routingKey,
-      keyStart: place.keyStart,
-      priority: place.priority,
-      encoding: message.encoding,
-      publisherId: message.publisherId,
-      origin: message.origin,
-      externalId: message.externalId,
-      createdAtMs: place.createdAtMs,
-      expiresAtMs: place.expiresAtMs,
-      endBytes,
-      deadLetter: place.deadLetter,
-      record,
-      propertiesStart,
-      payloadStart,
-    });
+    const bytes = payloadStart + payload.length;
+    this.#allocate(bytes);
+    const { slab, start } = this;
+    slab[start] =
+      (properties === null ? 0 : PROPERTIES) |
+      (deadLetter === null ? 0 : DEAD | DEATHS) |
+      (expires ? EXPIRES : 0) |
+      (message.exchange === null ? 0 : ROUTED);
+    slab[start + 1] = place.priority;
+    slab[start + 2] = place.keyStart >>> 8;
+    slab[start + 3] = place.keyStart;
+    putU32(slab, start + 4, message.encoding);
+    putU64(slab, start + 8, place.createdAtMs);
+    putU64(slab, start + 16, place.startBytes + bytes);
+    if (expires) putU64(slab, start + HEAD_BYTES, expiresAtMs);
+    copy(texts, texts.length, slab, start + textsStart);
+    if (deathBytes > 0) copy(this.#writer.buffer, deathBytes, slab, start + deathStart);
+    if (properties !== null) {
+      putU32(slab, start + propertiesStart - 4, properties.length);
+      slab.set(properties, start + propertiesStart);
+    }
+    slab.set(payload, start + payloadStart);
+    return bytes;
+  }
+
+  /** The record of a message; it is not written again. @throws {MessagingError} ERR_INVALID_ARGUMENT for a text above 65,535 bytes */
+  encode(message: Enqueued, place: Placement): Uint8Array {
+    const bytes = this.write(message, place);
+    return this.slab.subarray(this.start, this.start + bytes);
   }
 
   /** @throws {MessagingError} ERR_STORE_CORRUPT */
@@ -101,40 +116,25 @@ export class QueueRecordCodec {
     }
   }
 
-  #writeHead(message: Enqueued, place: Placement): void {
+  /** Most messages have the texts of the one before. */
+  #writeTexts(message: Enqueued): void {
     const w = this.#writer;
-    const { properties, exchange } = message;
-    const { deadLetter, expiresAtMs } = place;
-    const expires = expiresAtMs !== Number.POSITIVE_INFINITY;
     w.at = 0;
-    w.reserve(64);
-    w.u8(
-      (properties === null ? 0 : PROPERTIES) |
-        (deadLetter === null ? 0 : DEAD | DEATHS) |
-        (expires ? EXPIRES : 0) |
-        (exchange === null ? 0 : ROUTED),
-    );
-    w.u8(place.priority);
-    w.u16(place.keyStart);
-    w.u32(message.encoding);
-    putTime(w, place.createdAtMs);
-    putTime(w, 0);
-    if (expires) putTime(w, expiresAtMs);
     this.#putText(message.topic);
     this.#putText(message.publisherId);
     this.#putText(message.origin);
     this.#putText(message.externalId);
-    if (exchange !== null) {
-      this.#putText(exchange);
+    if (message.exchange !== null) {
+      this.#putText(message.exchange);
       this.#putText(message.routingKey);
     }
-    if (deadLetter !== null) this.#writeDeadLetter(deadLetter);
-    w.reserve(4);
-    if (properties !== null) w.u32(properties.length);
+    this.#lastWritten.take(message, w.copyFrom(0));
   }
 
-  #writeDeadLetter(facts: DeadLetterFacts): void {
+  /** Writes to the scratch buffer and returns how much. */
+  #writeDeadLetter(facts: DeadLetterFacts): number {
     const w = this.#writer;
+    w.at = 0;
     w.reserve(24);
     w.u8(REASONS.indexOf(facts.reason));
     w.u8(facts.isReplayed ? 1 : 0);
@@ -147,6 +147,7 @@ export class QueueRecordCodec {
     w.reserve(1);
     w.u8(facts.deaths.length);
     for (const death of facts.deaths) this.#writeDeath(death);
+    return w.at;
   }
 
   #writeDeath(death: DeathCount): void {
@@ -170,31 +171,48 @@ export class QueueRecordCodec {
     const createdAtMs = time(r);
     const endBytes = time(r);
     const expiresAtMs = (flags & EXPIRES) === 0 ? Number.POSITIVE_INFINITY : time(r);
+    const texts = this.#readTexts(record, r, (flags & ROUTED) !== 0);
+    const deadLetter = (flags & DEAD) === 0 ? null : this.#readDeadLetter(r, (flags & DEATHS) !== 0);
+    const propertiesLength = (flags & PROPERTIES) === 0 ? 0 : r.u32();
+    const propertiesStart = r.at;
+    if (propertiesLength > 0) r.view(propertiesLength);
+    return new QueueMessage({
+      offset,
+      topic: texts.topic,
+      exchange: texts.exchange,
+      routingKey: texts.routingKey,
+      keyStart,
+      priority,
+      encoding,
+      publisherId: texts.publisherId,
+      origin: texts.origin,
+      externalId: texts.externalId,
+      createdAtMs,
+      expiresAtMs,
+      endBytes,
+      deadLetter,
+      record,
+      propertiesStart,
+      payloadStart: r.at,
+    });
+  }
+
+  /** Reads over the texts; where they are those of the message before, without making strings anew. */
+  #readTexts(record: Uint8Array, r: ByteReader, isRouted: boolean): Texts {
+    const last = this.#lastRead;
+    const start = r.at;
+    if (last.stand(record, start, isRouted)) {
+      r.at = start + last.bytes.length;
+      return last;
+    }
     const topic = this.#takeText(r);
     const publisherId = this.#takeText(r);
     const origin = this.#takeText(r);
     const externalId = this.#takeText(r);
-    const isRouted = (flags & ROUTED) !== 0;
     const exchange = isRouted ? this.#takeText(r) : null;
     const routingKey = isRouted ? this.#takeText(r) : "";
-    const deadLetter = (flags & DEAD) === 0 ? null : this.#readDeadLetter(r, (flags & DEATHS) !== 0);
-    const propertiesLength = (flags & PROPERTIES) === 0 ? 0 : r.u32();
-    const propertiesStart = r.at;
-    r.view(propertiesLength);
-    const parts = {
-      offset,
-      topic,
-      exchange,
-      routingKey,
-      keyStart,
-      priority,
-      encoding,
-      publisherId,
-      origin,
-      externalId,
-    };
-    const stamps = { createdAtMs, expiresAtMs, endBytes, deadLetter };
-    return new QueueMessage(Object.assign(parts, stamps, { record, propertiesStart, payloadStart: r.at }));
+    last.take({ topic, publisherId, origin, externalId, exchange, routingKey }, record.slice(start, r.at));
+    return last;
   }
 
   #readDeadLetter(r: ByteReader, hasDeaths: boolean): DeadLetterFacts {
@@ -235,17 +253,60 @@ export class QueueRecordCodec {
   }
 
   /** Small records share an allocation, which costs more than the bytes; one that stays alive keeps at most a slab. */
-  #allocate(bytes: number): Uint8Array {
-    if (bytes > SLAB_BYTES / 4) return new Uint8Array(bytes);
+  #allocate(bytes: number): void {
     if (this.#slabAt + bytes > SLAB_BYTES) {
-      this.#slab = new Uint8Array(SLAB_BYTES);
+      this.slab = new Uint8Array(bytes > SLAB_BYTES ? bytes : SLAB_BYTES);
       this.#slabAt = 0;
     }
-    const start = this.#slabAt;
-    this.#slabAt = start + bytes;
-    return this.#slab.subarray(start, start + bytes);
+    this.start = this.#slabAt;
+    this.#slabAt += bytes;
   }
 }
+
+/** The texts of a message, and as they stand in its record. */
+class Texts {
+  topic = "";
+  publisherId = "";
+  origin = "";
+  externalId = "";
+  exchange: string | null = null;
+  routingKey = "";
+  /** Empty before the first. */
+  bytes: Uint8Array = new Uint8Array(0);
+
+  isOf(message: Named): boolean {
+    return (
+      this.topic === message.topic &&
+      this.publisherId === message.publisherId &&
+      this.origin === message.origin &&
+      this.externalId === message.externalId &&
+      this.exchange === message.exchange &&
+      this.routingKey === message.routingKey &&
+      this.bytes.length > 0
+    );
+  }
+
+  /** Whether they stand at a place in a record. */
+  stand(record: Uint8Array, start: number, isRouted: boolean): boolean {
+    const { bytes } = this;
+    const { length } = bytes;
+    if (length === 0 || isRouted !== (this.exchange !== null) || start + length > record.length) return false;
+    for (let i = 0; i < length; i++) if (record[start + i] !== bytes[i]) return false;
+    return true;
+  }
+
+  take(of: Named, bytes: Uint8Array): void {
+    this.topic = of.topic;
+    this.publisherId = of.publisherId;
+    this.origin = of.origin;
+    this.externalId = of.externalId;
+    this.exchange = of.exchange;
+    this.routingKey = of.routingKey;
+    this.bytes = bytes;
+  }
+}
+
+type Named = Pick<Enqueued, "topic" | "publisherId" | "origin" | "externalId" | "exchange" | "routingKey">;
 
 function reasonOf(index: number): DeadLetterReason {
   const reason = REASONS[index];
@@ -253,8 +314,8 @@ function reasonOf(index: number): DeadLetterReason {
   return reason;
 }
 
-function copy(from: Uint8Array, length: number, into: Uint8Array): void {
-  for (let i = 0; i < length; i++) into[i] = from[i] as number;
+function copy(from: Uint8Array, length: number, into: Uint8Array, at: number): void {
+  for (let i = 0; i < length; i++) into[at + i] = from[i] as number;
 }
 
 function putTime(w: ByteWriter, value: number): void {
@@ -273,5 +334,7 @@ const DEAD = 2;
 const EXPIRES = 4;
 const ROUTED = 8;
 const DEATHS = 16;
-const END_BYTES_AT = 16;
+
+/** Bytes of what every record has in front of its texts. */
+const HEAD_BYTES = 24;
 const REASONS: readonly DeadLetterReason[] = ["rejected", "expired", "delivery-limit", "maxlen"];

@@ -177,9 +177,8 @@ export class Queue implements GroupHost {
     const endsAtMs = settings.ttlMs === 0 ? Number.POSITIVE_INFINITY : epochMs + settings.ttlMs;
     place.expiresAtMs = message.expiresAtMs < endsAtMs ? message.expiresAtMs : endsAtMs;
     place.deadLetter = deadLetter;
-    const queued = this.#context.codec.encode(message, place);
-    log.append(queued);
-    this.lanes?.add(queued.offset, priority);
+    log.append(message, place);
+    this.lanes?.add(place.offset, priority);
     this.statistics.appended++;
     if (place.expiresAtMs < Number.POSITIVE_INFINITY) this.#headExpiry?.expect(place.expiresAtMs);
     this.touch("soon");
