@@ -199,19 +199,19 @@ describe.each(targets)("AMQP 0-9-1 topics, queues and streams of $name", ({ name
       const [server, client] = [await connect(), await connect()];
       const queue = fresh();
       const channel = await server.channel();
-      if (name === "RabbitMQ") await channel.declareQueue(queue, { autoDelete: true, durable: false });
+      if (name !== "FluxMQ") await channel.declareQueue(queue, { autoDelete: true, durable: false });
       await server.respond(queue, async (request) => `echo ${request.text()}`, { concurrency: 10 });
       const bodies = Array.from({ length: 50 }, (_, i) => `${i}`);
       const answers = await Promise.all(bodies.map((body) => client.request(queue, body)));
       expect(answers.map((answer) => answer.text())).toEqual(bodies.map((body) => `echo ${body}`));
       await expect(client.request(fresh(), "x")).rejects.toMatchObject({ code: "ERR_UNROUTABLE", peer: { code: 312 } });
       const silent = fresh();
-      if (name === "RabbitMQ") await channel.declareQueue(silent, { autoDelete: true, durable: false });
+      if (name !== "FluxMQ") await channel.declareQueue(silent, { autoDelete: true, durable: false });
       await channel.consume(silent, { noAck: true, handler: () => undefined });
       await expect(client.request(silent, "x", { timeoutMs: 100 })).rejects.toMatchObject({ code: "ERR_TIMEOUT" });
     });
 
-    test.skipIf(name !== "FluxMQ")("a group commits offsets, and another client goes on behind them", async () => {
+    test.skipIf(name === "RabbitMQ")("a group commits offsets, and another client goes on behind them", async () => {
       const queue = fresh();
       const client = await connect();
       await client.declareStreamQueue({ name: queue });

@@ -1,4 +1,4 @@
-import { AmqpClient, type AmqpMessage } from "polymq/amqp091";
+import { type AmqpChannel, AmqpClient, type AmqpMessage, isMessagingError } from "polymq/amqp091";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { makeRabbitmqSite, type RabbitmqSite } from "../harness/rabbitmq-site.ts";
 import { requireOrSkip } from "../harness/require-or-skip.ts";
@@ -7,14 +7,16 @@ import { type Rabbitmq, startRabbitmq } from "../harness/start-rabbitmq.ts";
 /** RabbitMQ takes many seconds to start, stop and elect. */
 const SLOW_MS = 240_000;
 const WAIT = { timeout: 120_000, interval: 50 };
-const COUNT = 3_000;
+const COUNT = 2_000;
 
 const tools = requireOrSkip("rabbitmq-server", "rabbitmqctl");
 
-/** Publishes numbered messages with at most 100 unconfirmed, and consumes them: what was confirmed, and what came. */
+/**
+ * Publishes numbered messages with at most 100 unconfirmed, and consumes them: what was confirmed, and what came. A node that stops refuses messages for
+ * queues that it has stopped already (`basic.nack`): those are published again.
+ */
 class Ledger {
   readonly confirmed = new Set<string>();
-  readonly refused: unknown[] = [];
   readonly seen = new Map<string, number>();
   readonly #client: AmqpClient;
   readonly #queue: string;
@@ -29,15 +31,22 @@ class Ledger {
     const under: Promise<void>[] = [];
     for (let i = 0; i < count; i++) {
       const body = `m${i}`;
-      under.push(
-        channel.publish("", this.#queue, body).then(
-          () => void this.confirmed.add(body),
-          (error: unknown) => void this.refused.push(error),
-        ),
-      );
+      under.push(this.#publishUntilConfirmed(channel, body));
       if (under.length === 100) await Promise.all(under.splice(0));
     }
     await Promise.all(under);
+  }
+
+  async #publishUntilConfirmed(channel: AmqpChannel, body: string): Promise<void> {
+    for (;;) {
+      try {
+        await channel.publish("", this.#queue, body);
+        this.confirmed.add(body);
+        return;
+      } catch (error) {
+        if (!isMessagingError(error) || error.code !== "ERR_PUBLISH_REJECTED") throw error;
+      }
+    }
   }
 
   async consume(): Promise<void> {
@@ -67,8 +76,9 @@ describe.skipIf(tools.skip)(tools.title("AMQP 0-9-1 and a RabbitMQ node that goe
   });
 
   test.each([
-    ["classic", "stop"],
-    ["quorum", "kill"],
+    // Not the other way round: RabbitMQ 3.10 does not elect the leader of a quorum queue's only member after a kill.
+    ["classic", "kill"],
+    ["quorum", "stop"],
   ] as const)(
     "over a restart of the node everything confirmed is in the %s queue, and the consumer goes on (%s)",
     async (type, how) => {
@@ -86,7 +96,6 @@ describe.skipIf(tools.skip)(tools.title("AMQP 0-9-1 and a RabbitMQ node that goe
       await vi.waitUntil(() => ledger.confirmed.size > 300 && ledger.seen.size > 100, WAIT);
       await broker.restart(how);
       await publishing;
-      expect(ledger.refused).toEqual([]);
       expect(ledger.confirmed.size).toBe(COUNT);
       await vi.waitUntil(() => ledger.missing.length === 0, WAIT);
       expect(ledger.missing).toEqual([]);
@@ -130,8 +139,7 @@ describe.skipIf(tools.skip)(tools.title("AMQP 0-9-1 and three RabbitMQ nodes"), 
       await nodes.find((node) => first.endsWith(`:${node.ports.amqp}`))?.stop();
       await publishing;
       expect(client.server).not.toBe(first);
-      // A message may be refused while the queue has no leader; nothing that was confirmed may be missing.
-      expect(ledger.confirmed.size + ledger.refused.length).toBe(COUNT);
+      expect(ledger.confirmed.size).toBe(COUNT);
       await vi.waitUntil(() => ledger.missing.length === 0, WAIT);
       expect(ledger.missing).toEqual([]);
       const before = ledger.seen.size;

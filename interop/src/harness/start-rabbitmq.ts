@@ -41,7 +41,8 @@ export interface Rabbitmq {
   stop(): Promise<void>;
 }
 
-const READY_TIMEOUT_MS = 60_000;
+/** Some seconds on a machine at rest, a minute on one that has much else to do. */
+const READY_TIMEOUT_MS = 120_000;
 const STOP_GRACE_MS = 20_000;
 /** A failed start ends in a page of Erlang's crash reports; what went wrong stands before it. */
 const START_LOG_LINES = 150;

@@ -1,5 +1,5 @@
 import { onAbort } from "../../base/abort.ts";
-import type { Clock } from "../../base/clock.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
 import { Emitter } from "../../base/emitter.ts";
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
@@ -239,6 +239,7 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
     const { dialect } = this.settings;
     this.dialect = dialect === "auto" ? dialectOf(facts.serverProperties) : dialect;
     const release = onAbort(signal, () => connection.destroy(null));
+    const unwatch = this.#watchAnswers(connection);
     try {
       await restoreTopology(connection, this.topology, (what, error) =>
         this.emit({ type: "recoveryFailed", what, error }),
@@ -247,12 +248,29 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
       for (const channel of this.#channels) if (!channel.isOn(connection)) await channel.open(connection);
     } finally {
       release();
+      unwatch();
     }
     if (connection.ended) throw new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
     const reconnected = this.#hadConnection;
     this.#hadConnection = true;
     this.#enter("connected");
     this.emit({ type: "connect", server: this.#connector.display(index), reconnected });
+  }
+
+  /** Ends a connection whose server stops answering while it is asked to restore, as one does that waits for the leader of a queue. */
+  #watchAnswers(connection: Connection): () => void {
+    const { recoveryTimeoutMs } = this.settings;
+    let timer: Timer | null = null;
+    const watch = (): void => {
+      const before = connection.answers;
+      timer = this.clock.setTimer(recoveryTimeoutMs, () => {
+        if (connection.answers !== before) return watch();
+        const message = `no answer within ${recoveryTimeoutMs} ms while the topology was restored`;
+        connection.destroy(new MessagingError("ERR_CONNECT_TIMEOUT", message));
+      });
+    };
+    watch();
+    return () => timer?.cancel();
   }
 
   #makeSupervisor(): Supervisor {

@@ -64,6 +64,8 @@ export class Connection implements ClientHandler<Types> {
   readonly opened: Promise<ServerFacts>;
   /** The server asks for no publishes (`connection.blocked`). */
   blocked = false;
+  /** Answers to requests so far. */
+  answers = 0;
   readonly #opening: Deferred<ServerFacts> = deferred();
   readonly #clock: Clock;
   readonly #owner: ConnectionOwner;
@@ -222,6 +224,7 @@ export class Connection implements ClientHandler<Types> {
   }
 
   onReply(_link: Link, request: Reply, reply: Method): void {
+    this.answers++;
     request.answered(reply);
   }
 

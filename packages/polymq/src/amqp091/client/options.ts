@@ -65,6 +65,8 @@ export interface AmqpClientOptions {
   readonly dialect?: "auto" | AmqpDialect;
   /** Per server: TCP, TLS, WebSocket and the AMQP handshake. Default 10,000. */
   readonly connectTimeoutMs?: number;
+  /** Longest wait for each answer while exchanges, queues, bindings, channels and consumers are restored; then another connection is made. Default 30,000. */
+  readonly recoveryTimeoutMs?: number;
   /** Longest wait for the answer to `connection.close`. Default 5,000. */
   readonly closeTimeoutMs?: number;
   /** Largest body taken, in bytes; a larger one closes its channel with 311. Default 134,217,728. */
@@ -105,6 +107,7 @@ export interface Settings {
   readonly prefetch: number;
   readonly dialect: "auto" | AmqpDialect;
   readonly connectTimeoutMs: number;
+  readonly recoveryTimeoutMs: number;
   readonly closeTimeoutMs: number;
   readonly bodyBytesMax: number;
   readonly highWaterBytes: number;
@@ -126,6 +129,7 @@ const NUMBERS = {
   channelMax: [1, 65_535, 2_047],
   prefetch: [0, 65_535, 256],
   connectTimeoutMs: [1, TIMER_MAX_MS, 10_000],
+  recoveryTimeoutMs: [1, TIMER_MAX_MS, 30_000],
   closeTimeoutMs: [1, TIMER_MAX_MS, 5_000],
   bodyBytesMax: [1, U32_MAX, 134_217_728],
   highWaterBytes: [1, U32_MAX, 1_048_576],

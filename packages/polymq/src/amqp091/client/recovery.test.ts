@@ -23,6 +23,24 @@ describe("a connection that breaks while the topology is restored", () => {
   });
 });
 
+describe("a server that does not answer while the topology is restored", () => {
+  test("loses its connection after recoveryTimeoutMs to the next one", async () => {
+    const { broker, client } = await connected({ recoveryTimeoutMs: 500 });
+    const channel = await broker.now(client.channel());
+    await broker.now(channel.consume("q"));
+    broker.silent.add("basic.consume");
+    broker.link.pair.cut();
+    await broker.clock.advance(10);
+    expect([broker.links.length, client.state]).toEqual([2, "reconnecting"]);
+    broker.silent.clear();
+    await broker.clock.advance(5_000);
+    expect([broker.links.length, client.state]).toEqual([3, "connected"]);
+    expect(broker.link.methods.map((each) => each.method)).toContain("basic.consume");
+    await broker.now(client.close());
+    expect(broker.clock.pendingTimers).toBe(0);
+  });
+});
+
 describe("transactions", () => {
   test("select, commit and roll back on a channel without confirms, and are selected again after a reconnect", async () => {
     const { broker, client } = await connected();
