@@ -4,6 +4,7 @@ import { type Clock, nodePlatform, type Platform } from "polymq/transport";
 import { AccessControl } from "./auth/access-control.ts";
 import { Hub } from "./core/hub.ts";
 import type { HubInspection } from "./core/inspection.ts";
+import { hostResources } from "./host-resources.ts";
 import type { ListenerAddress } from "./listeners/listener-address.ts";
 import { type Listeners, type ListenersOptions, openListeners } from "./listeners/listeners.ts";
 import { mqttProtocol } from "./listeners/mqtt-protocol.ts";
@@ -96,6 +97,7 @@ export class RunningBroker implements Broker {
       clock: platform.clock,
       store,
       limits: settings.hub,
+      resources: { ...settings.resources, measure: () => hostResources(settings.dataDir) },
       queues: settings.queues,
       autoCreateQueues: settings.autoCreateQueues,
       queueLimits: settings.queueLimits,

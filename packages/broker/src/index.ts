@@ -40,6 +40,7 @@ export type {
   PermissionOptions,
   ProtocolName,
   QueueLimitOptions,
+  ResourceOptions,
   RetainedOptions,
   SessionOptions,
   UserOptions,

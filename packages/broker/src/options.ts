@@ -183,6 +183,14 @@ export interface QueueLimitOptions {
   readonly memoryBytesMax?: number;
 }
 
+/** When publishers are told to wait, by protocols that can tell them; looked at every second. */
+export interface ResourceOptions {
+  /** Bytes of memory of the whole process from which on it is short. Default 0: no limit. */
+  readonly memoryBytesMax?: number;
+  /** Bytes that are to stay free on the disk with `dataDir`. Default 52,428,800; 0: no limit. */
+  readonly diskFreeBytesMin?: number;
+}
+
 /** Options of `startBroker`. All have defaults; an unknown one is refused. */
 export interface BrokerOptions {
   /** Default 127.0.0.1: nobody but this machine. */
@@ -215,6 +223,7 @@ export interface BrokerOptions {
   /** What happens when somebody publishes to, or consumes from, a queue that does not exist. Default: `durable` with `dataDir`, else `ephemeral`. */
   readonly autoCreateQueues?: AutoCreate;
   readonly queueLimits?: QueueLimitOptions;
+  readonly resources?: ResourceOptions;
   /** How often statistics are published below `$SYS`. Default 10; 0 turns them off. */
   readonly sysIntervalSeconds?: number;
   /** Time that `close()` gives clients to take what is on its way to them. Default 5,000. */

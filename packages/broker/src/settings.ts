@@ -11,6 +11,7 @@ import type { MqttSettings, SessionSettings } from "./sessions/mqtt/mqtt-setting
 import { authSettings } from "./settings-auth.ts";
 import { listenerSettings } from "./settings-listeners.ts";
 import { queueDefinitions, queueLimits } from "./settings-queues.ts";
+import { type ResourceSettings, resourceSettings } from "./settings-resources.ts";
 import type { Durability } from "./storage/store.ts";
 
 /** {@link BrokerOptions} after the door: complete, checked, frozen. */
@@ -29,6 +30,7 @@ export interface BrokerSettings {
   readonly queues: readonly QueueSettings[];
   readonly autoCreateQueues: AutoCreate;
   readonly queueLimits: Required<QueueLimits>;
+  readonly resources: ResourceSettings;
   /** 0: no statistics. */
   readonly sysIntervalSeconds: number;
   readonly drainTimeoutMs: number;
@@ -69,6 +71,7 @@ export function brokerSettings(options: BrokerOptions = {}): BrokerSettings {
       storage.dataDir === null ? "ephemeral" : "durable",
     ),
     queueLimits: queueLimits(reader.nested("queueLimits")),
+    resources: resourceSettings(reader.nested("resources")),
     sysIntervalSeconds: reader.integer("sysIntervalSeconds", { least: 0, most: 86_400, otherwise: 10 }),
     drainTimeoutMs: reader.integer("drainTimeoutMs", { least: 0, most: TIMER_MS_MAX, otherwise: 5_000 }),
   };

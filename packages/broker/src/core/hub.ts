@@ -19,7 +19,7 @@ import { lower, type SharedGroup } from "./shared-group.ts";
 import { Statistics } from "./statistics.ts";
 import type { Subscription, SubscriptionTerms } from "./subscription.ts";
 import { Hosts } from "./topology/topology.ts";
-import type { Topology, TopologyOptions } from "./topology/topology-port.ts";
+import type { ResourceLimits, Topology, TopologyOptions } from "./topology/topology-port.ts";
 import { Turn } from "./turn.ts";
 
 /** Bounds of what a hub holds. */
@@ -49,6 +49,8 @@ export interface HubOptions {
   readonly queues?: readonly QueueDefinition[];
   /** Virtual hosts, and bounds of exchanges and bindings. */
   readonly topology?: TopologyOptions;
+  /** When memory or disk count as short. */
+  readonly resources?: ResourceLimits;
   /** Default: the one that every runtime has. */
   readonly text?: TextCodec;
   /** How often expired messages are looked for; a minute by default. None is ever delivered, swept or not. */
@@ -149,6 +151,7 @@ export class Hub implements MessageStamp {
       schedule: this.schedule,
       committer: this.committer,
       store: this.#store,
+      resources: options.resources ?? {},
       ...(options.text === undefined ? {} : { text: options.text }),
     });
     this.topology = this.#hosts;

@@ -4,20 +4,27 @@ import { RoutingModel } from "./routing-model.test-support.ts";
 import type { BindingDefinition, ExchangeDefinition } from "./topology-port.ts";
 import { TopologyScene } from "./topology-scene.test-support.ts";
 
-const exchangeNames = fc.constantFrom("a", "b", "c", "d", "amq.topic", "amq.direct", "amq.headers");
+const exchangeNames = fc.constantFrom("a", "b", "c", "d", "a", "b", "c", "amq.topic", "amq.headers");
 const queueNames = fc.constantFrom("q", "r", "s");
 const keys = fc.constantFrom("", "x", "y", "x.y", "x.y.z", "y.x");
 const patterns = fc.oneof(keys, fc.constantFrom("#", "*", "x.*", "x.#", "#.y", "*.#", "#.x.#"));
 const headers = fc.record({ h: fc.constantFrom(1, 2), i: fc.constantFrom("a", "b") }, { requiredKeys: [] });
 
-const definitions: fc.Arbitrary<ExchangeDefinition> = fc.record({
-  name: fc.constantFrom("a", "b", "c", "d"),
-  kind: fc.constantFrom("direct", "fanout", "topic", "headers"),
-  durable: fc.boolean(),
-  autoDelete: fc.boolean(),
-  internal: fc.constant(false),
-  alternate: fc.option(fc.constantFrom("a", "b", "c"), { nil: null }),
-});
+const OWN = ["a", "b", "c", "d"];
+
+function definitionsOf(names: fc.Arbitrary<string>): fc.Arbitrary<ExchangeDefinition> {
+  return fc.record({
+    name: names,
+    kind: fc.constantFrom("direct", "fanout", "topic", "headers"),
+    durable: fc.boolean(),
+    autoDelete: fc.boolean(),
+    internal: fc.constant(false),
+    alternate: fc.option(fc.constantFrom("a", "b", "c"), { nil: null }),
+  });
+}
+
+/** What there is to begin with: all exchanges. */
+const beginnings = fc.tuple(...OWN.map((name) => definitionsOf(fc.constant(name))));
 
 const bindings: fc.Arbitrary<BindingDefinition> = fc.record({
   source: exchangeNames,
@@ -35,7 +42,7 @@ type Step = (scene: TopologyScene, model: RoutingModel) => void;
 const steps: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
-    arbitrary: definitions.map(
+    arbitrary: definitionsOf(fc.constantFrom(...OWN)).map(
       (definition): Step =>
         (scene, model) =>
           declare(scene, model, definition),
@@ -135,9 +142,11 @@ function send(
 describe("routing", () => {
   test("is what the rules say, whatever is declared, bound and deleted, with cached routes and fresh ones", () => {
     fc.assert(
-      fc.property(fc.array(steps, { minLength: 10, maxLength: 60 }), (list) => {
+      fc.property(beginnings, fc.array(steps, { minLength: 20, maxLength: 60, size: "max" }), (definitions, list) => {
         const scene = new TopologyScene({ store: null });
         const model = new RoutingModel(scene.host.exchanges());
+        for (const definition of definitions) declare(scene, model, definition);
+        for (const name of ["q", "r", "s"]) declareQueue(scene, model, name);
         for (const step of list) step(scene, model);
         const expected = model.exchanges.map((one) => one.name).sort();
         expect(

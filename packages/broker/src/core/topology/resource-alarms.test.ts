@@ -16,7 +16,7 @@ function sceneWith(measure: ResourceMeasure): {
       return now.measure;
     },
   };
-  return { scene: new TopologyScene({ topology: { resources } }), now };
+  return { scene: new TopologyScene({ resources }), now };
 }
 
 describe("alarms", () => {
@@ -53,7 +53,7 @@ describe("alarms", () => {
   });
 
   test("are never raised without a measure", () => {
-    const scene = new TopologyScene({ topology: { resources: { memoryBytesMax: 0 } } });
+    const scene = new TopologyScene({ resources: { memoryBytesMax: 0 } });
     const stop = scene.hub.topology.alarms.listen({ onAlarm: () => expect.unreachable() });
     scene.clock.advanceSync(5000);
     expect(scene.hub.topology.alarms.reasons).toEqual([]);

@@ -398,7 +398,6 @@ export interface TopologyOptions {
   /** Virtual hosts besides "/". */
   readonly virtualHosts?: readonly string[];
   readonly limits?: TopologyLimits;
-  readonly resources?: ResourceLimits;
   /** Reads the headers of a dead letter in its publisher's encoding, for headers exchanges; by default it has none. */
   readonly headersOf?: (message: QueueMessage) => HeaderLookup | null;
   /** For names that are given out; the runtime's own random source by default. */

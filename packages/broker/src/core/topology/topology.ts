@@ -10,7 +10,7 @@ import type { TopologyShared } from "./exchange-registry.ts";
 import { HostedConsumers } from "./hosted-consumers.ts";
 import type { PlainTopics } from "./plain-topics.ts";
 import { MeasuredAlarms } from "./resource-alarms.ts";
-import type { ResourceAlarms, Topology, TopologyLimits, TopologyOptions } from "./topology-port.ts";
+import type { ResourceAlarms, ResourceLimits, Topology, TopologyLimits, TopologyOptions } from "./topology-port.ts";
 import { TopologyRecords } from "./topology-records.ts";
 import { restoreTopology } from "./topology-restore.ts";
 import { Host } from "./virtual-host.ts";
@@ -21,6 +21,7 @@ export interface HostsSurroundings {
   readonly schedule: Schedule;
   readonly committer: Committer;
   readonly store: Store | null;
+  readonly resources: ResourceLimits;
   readonly text?: TextCodec;
 }
 
@@ -51,7 +52,7 @@ export class Hosts implements Topology, TopologyShared {
     };
     this.records = new TopologyRecords(this.text, store === null ? null : () => committer.touch());
     committer.addSource(this.records);
-    this.alarms = new MeasuredAlarms(schedule, options.resources ?? {});
+    this.alarms = new MeasuredAlarms(schedule, surroundings.resources);
     this.#topics = topics;
     this.#schedule = schedule;
     this.#consumers = new HostedConsumers(topics.queues.directory);
