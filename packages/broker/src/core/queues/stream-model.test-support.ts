@@ -227,7 +227,6 @@ export class StreamModel implements BatchModel {
 
   /** The offset that is delivered next: the lowest that was given back, else the next one of the log; null when there is none. */
   #take(group: ModelReader): number | null {
-    for (const one of group.held) if (one.status === "waiting" && one.dueMs <= this.nowMs) one.status = "ready";
     const [ready] = group.held.filter((one) => one.status === "ready").sort((a, b) => a.offset - b.offset);
     if (ready !== undefined) return ready.offset;
     if (group.held.length >= this.settings.pendingMax || group.cursor >= this.#durableNext) return null;
@@ -237,6 +236,8 @@ export class StreamModel implements BatchModel {
   }
 
   #pump(group: ModelReader): void {
+    if (group.members.length === 0) return;
+    for (const one of group.held) if (one.status === "waiting" && one.dueMs <= this.nowMs) one.status = "ready";
     for (;;) {
       const consumer = this.#nextMember(group);
       if (consumer === null) return;
