@@ -24,7 +24,7 @@ test("no file and no function of the repository is too long, and what is only sh
       ratchet,
     ),
   ).toEqual([]);
-});
+}, 120_000);
 
 describe("file size", () => {
   test("the limit itself is allowed", () => {
