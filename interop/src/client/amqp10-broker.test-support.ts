@@ -1,5 +1,6 @@
 import { type AmqpConnection, type AmqpDelivery, type ConnectOptions, connect, symbol, typed } from "polymq/amqp10";
-import { expect, test } from "vitest";
+import { faultProxy } from "polymq/testing";
+import { expect, test, vi } from "vitest";
 
 /** What the scenarios need to know of a broker. */
 export interface Amqp10Target {
@@ -119,5 +120,39 @@ export function brokerScenarios(target: () => Amqp10Target): void {
       expect(rest).toHaveLength(3);
       for (const delivery of [...two, ...rest]) await delivery.accept();
     });
+  });
+
+  test("a connection that is cut again and again comes back, and loses no message that was accepted (S18)", async () => {
+    const { url, options, address } = target();
+    const place = new URL(url);
+    const proxy = await faultProxy({ target: { host: place.hostname, port: Number(place.port) } });
+    const through = new URL(url);
+    through.port = String(proxy.port);
+    const reconnect = { initialDelayMs: 10, maxDelayMs: 50 };
+    const connection = await connect(through.href.replace(/\/$/, ""), { ...options, reconnect });
+    const session = await connection.createSession();
+    const sender = await session.createSender(address("cut"));
+    const receiver = await session.createReceiver(address("cut"));
+    const seen = new Set<string>();
+    const reading = (async () => {
+      for await (const delivery of receiver) {
+        const { body } = delivery.message;
+        seen.add(String(body?.type === "value" ? body.value : ""));
+        await delivery.accept().catch(() => undefined);
+      }
+    })();
+    let cuts = 0;
+    connection.on("reconnected", () => cuts++);
+    for (let round = 0; round < 5; round++) {
+      const sends = Array.from({ length: 200 }, (_, i) => sender.send(`${round}-${i}`));
+      proxy.cut("rst");
+      await Promise.all(sends);
+    }
+    const all = Array.from({ length: 1_000 }, (_, i) => `${Math.floor(i / 200)}-${i % 200}`);
+    await vi.waitFor(() => expect(all.filter((each) => !seen.has(each))).toEqual([]), { timeout: WAIT_MS });
+    expect(cuts).toBeGreaterThanOrEqual(5);
+    await connection.close();
+    await reading;
+    await proxy.close();
   });
 }

@@ -54,4 +54,41 @@ describe.skipIf(tools.skip)(tools.title("the AMQP 1.0 client and Qpid Proton as 
     expect((await next(receiver)).message.body).toEqual({ type: "value", value: "answer" });
     await connection.close();
   });
+
+  test("requests are answered over a dynamic node", async () => {
+    const connection = await connect(broker.url);
+    const session = await connection.createSession();
+    await session.createResponder("doubling", (request) => {
+      const { body } = request;
+      return { body: { type: "value", value: body?.type === "value" ? Number(body.value) * 2 : null } };
+    });
+    const requester = await session.createRequester("doubling");
+    const answers = await Promise.all([1, 2, 3].map((value) => requester.request({ body: { type: "value", value } })));
+    expect(answers.map((answer) => answer.body)).toEqual([2, 4, 6].map((value) => ({ type: "value", value })));
+    await connection.close();
+  });
+
+  test("a transaction sends and settles when it is committed, and neither when it is rolled back", async () => {
+    const connection = await connect(broker.url);
+    const session = await connection.createSession();
+    const coordinator = await session.createCoordinator();
+    const [into, out] = [await session.createSender("tx-in"), await session.createReceiver("tx-in")];
+    await into.send("first");
+    const results = await session.createReceiver("tx-out");
+    const sender = await session.createSender("tx-out");
+    const rolledBack = await coordinator.begin();
+    const taken = await next(out);
+    expect(await sender.send("lost", { transaction: rolledBack })).toEqual({ type: "accepted" });
+    await taken.accept({ transaction: rolledBack });
+    await rolledBack.rollback();
+    const again = await next(out);
+    expect(again.message.body).toEqual({ type: "value", value: "first" });
+    await coordinator.run(async (transaction) => {
+      await sender.send("kept", { transaction });
+      await again.accept({ transaction });
+    });
+    expect((await next(results)).message.body).toEqual({ type: "value", value: "kept" });
+    expect(await out.receive({ max: 1, timeoutMs: 300 })).toEqual([]);
+    await connection.close();
+  });
 });

@@ -1,4 +1,3 @@
-import { Deque } from "../../base/deque.ts";
 import { copyOf } from "../../bytes/copy.ts";
 import type { SenderLink } from "../engine/sender-link.ts";
 import type { ClientOwners } from "./owners.ts";
@@ -12,33 +11,41 @@ export interface BacklogEntry {
 
 /** Messages of a sender that wait while its connection is being made again, in the order in which they leave. */
 export class Backlog {
-  readonly #entries = new Deque<BacklogEntry>();
+  readonly #entries = new Map<PendingSend, Uint8Array>();
   #bytes = 0;
 
   get length(): number {
-    return this.#entries.length;
+    return this.#entries.size;
   }
 
   get bytes(): number {
     return this.#bytes;
   }
 
+  /** Messages in their order. */
+  get messages(): Iterable<PendingSend> {
+    return this.#entries.keys();
+  }
+
   push(pending: PendingSend, payload: Uint8Array): void {
-    this.#entries.push({ pending, payload });
+    this.#entries.set(pending, payload);
     this.#bytes += payload.length;
   }
 
   shift(): BacklogEntry | undefined {
-    const entry = this.#entries.shift();
-    if (entry !== undefined) this.#bytes -= entry.payload.length;
-    return entry;
+    for (const [pending, payload] of this.#entries) {
+      this.#take(pending, payload);
+      return { pending, payload };
+    }
+    return undefined;
   }
 
   /** Takes a message out; false when it is not here. */
   remove(pending: PendingSend): boolean {
-    const entry = this.#entries.remove((each) => each.pending === pending);
-    if (entry !== undefined) this.#bytes -= entry.payload.length;
-    return entry !== undefined;
+    const payload = this.#entries.get(pending);
+    if (payload === undefined) return false;
+    this.#take(pending, payload);
+    return true;
   }
 
   clear(): void {
@@ -58,6 +65,7 @@ export class Backlog {
       const { item, payload, tag } = delivery;
       if (again(item, "sent") && payload !== null) {
         item.how = { ...item.how, tag: copyOf(tag) };
+        item.sent = true;
         this.push(item, copyOf(payload));
       }
       delivery.forget();
@@ -66,5 +74,10 @@ export class Backlog {
     unsettled.length = 0;
     unsent.length = 0;
     for (const { pending, payload } of waiting) this.push(pending, payload);
+  }
+
+  #take(pending: PendingSend, payload: Uint8Array): void {
+    this.#entries.delete(pending);
+    this.#bytes -= payload.length;
   }
 }

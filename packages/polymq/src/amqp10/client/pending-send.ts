@@ -16,6 +16,8 @@ export class PendingSend {
   how: SendOptions = PLAIN;
   /** Whether outcomes other than accepted are errors. */
   throws = true;
+  /** True for one that had left before its connection was lost, under the tag in `how`. */
+  sent = false;
   /** Whether it belongs to a transaction, which does not outlive its connection. */
   transactional = false;
   /** False for one that the caller still holds after it is settled. */

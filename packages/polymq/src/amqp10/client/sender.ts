@@ -6,15 +6,17 @@ import { copyOf } from "../../bytes/copy.ts";
 import { ReceiverSettleMode, SenderSettleMode } from "../codec/conditions.ts";
 import { encodeMessage, type MessageInput } from "../codec/message.ts";
 import type { Composite, CoordinatorInput, Source, TargetInput } from "../codec/tables.ts";
+import type { AmqpMap } from "../codec/values.ts";
 import type { SentDelivery } from "../engine/deliveries.ts";
 import type { SendOptions as EngineSendOptions, SenderLink } from "../engine/sender-link.ts";
 import type { Session } from "../engine/session.ts";
-import { Backlog } from "./backlog.ts";
+import { Backlog, type BacklogEntry } from "./backlog.ts";
 import { addressText, ClientLink, type LinkQuirks, modeRefused } from "./client-link.ts";
 import type { SenderOptions } from "./options.ts";
 import { isTerminal, type Outcome, outcomeError, withoutTransaction } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
 import { PendingSend, PLAIN } from "./pending-send.ts";
+import { resumptionOf, unsettledMap } from "./resumption.ts";
 import { SendReceipt } from "./send-receipt.ts";
 import type { AmqpSession } from "./session.ts";
 import { wholeNumber } from "./settings.ts";
@@ -164,6 +166,7 @@ export class AmqpSender extends ClientLink {
         rcvSettleMode: ReceiverSettleMode[options.receiverSettlementMode ?? "first"],
         source: sourceOf(null, options.source),
         target: this.target,
+        ...(before !== null && this.#resumes ? unsettledMap(this.#backlog.messages) : {}),
       },
       this,
     );
@@ -216,9 +219,32 @@ export class AmqpSender extends ClientLink {
   }
 
   protected override opened(): void {
+    const unsettled = this.#resumes ? this.remote.unsettled : null;
     for (let entry = this.#backlog.shift(); entry !== undefined; entry = this.#backlog.shift()) {
-      this.#hand(entry.payload, entry.pending);
+      if (unsettled === null || !entry.pending.sent) this.#hand(entry.payload, entry.pending);
+      else this.#resume(entry, unsettled);
     }
+  }
+
+  /** Whether both ends keep what is unsettled, so that deliveries can be resumed instead of being sent anew. */
+  get #resumes(): boolean {
+    return this.#options.target?.durability === "unsettledState";
+  }
+
+  /** A delivery goes on as the server's unsettled map says (§2.6.13). */
+  #resume({ pending, payload }: BacklogEntry, unsettled: AmqpMap): void {
+    const { how } = pending;
+    const then = resumptionOf(this.session.core.text, unsettled, how.tag as Uint8Array);
+    if (then === "new") return this.#hand(payload, pending);
+    if (then === "again") {
+      pending.how = { ...how, rare: { ...how.rare, resume: true } };
+      return this.#hand(payload, pending);
+    }
+    // The server has its outcome, and forgets the delivery when it is told that it is settled.
+    const settled = this.engineLink.settleMode !== SenderSettleMode.unsettled;
+    const rare = { resume: true, state: "type" in then ? then : null };
+    this.engineLink.send(EMPTY, new PendingSend(), { ...how, settled, rare });
+    this.#finish(pending, then);
   }
 
   protected override suspended(reason: MessagingError): void {
@@ -272,6 +298,7 @@ export class AmqpSender extends ClientLink {
     pending.throws = options.unaccepted !== "return";
     pending.settled = options.settled ?? this.#link?.settleMode === SenderSettleMode.settled;
     pending.how = engineOptions(options);
+    pending.sent = false;
     pending.transactional = options.transaction !== undefined;
     pending.abandoned = false;
     pending.onSent = null;

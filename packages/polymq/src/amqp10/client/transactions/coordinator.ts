@@ -23,7 +23,7 @@ class CoordinatorLink extends AmqpSender {
   readonly #lost: (reason: MessagingError) => void;
 
   constructor(session: AmqpSession, options: CoordinatorOptions, lost: (reason: MessagingError) => void) {
-    super(session, null, { whenConnectionLost: "fail", settlementMode: "unsettled", source: { outcomes: OUTCOMES } });
+    super(session, null, { whenConnectionLost: "fail", source: { outcomes: OUTCOMES } });
     this.#target = {
       type: "coordinator",
       capabilities: options.capabilities ?? ["amqp:local-transactions", "amqp:multi-txns-per-ssn"],
