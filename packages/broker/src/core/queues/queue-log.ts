@@ -6,8 +6,8 @@ import type { QueueMessage } from "./queue-message.ts";
 import type { Enqueued, Placement, QueueRecordCodec } from "./queue-record.ts";
 import { QueueTail } from "./queue-tail.ts";
 
-/** Messages read ahead at a time for a reader that lags behind the cache, and their bytes. */
-const READ_AHEAD_MESSAGES = 64;
+/** Messages read ahead at a time for a reader that lags behind the cache, and their bytes. Each read looks for its record and checks it anew. */
+const READ_AHEAD_MESSAGES = 256;
 const READ_AHEAD_BYTES = 262_144;
 
 /** What a queue's log works with. */
