@@ -69,6 +69,37 @@ describe("a stream over MQTT", () => {
     expect(await again.texts(2)).toEqual(["1", "2"]);
   });
 
+  test("tells its readers how far the primary group is", async () => {
+    const broker = await started({ queues: [{ name: "events", kind: "stream", primaryGroup: "billing" }] });
+    const from = await client(broker);
+    await publishAll(from, "events", ["0", "1", "2"]);
+    const [work, read] = [new Got(), new Got()];
+    await from.subscribeToStream("events", { group: "billing", ack: "manual", ...work });
+    for (const place of [0, 1]) await (await work.at(place)).ack();
+    await from.subscribeToStream("events", { group: "audit", ...read });
+    await read.texts(3);
+    const told = [await read.at(1), await read.at(2)].map(({ workGroup, workCommittedOffset, workAcked }) => {
+      return { workGroup, workCommittedOffset, workAcked };
+    });
+    expect(told).toEqual([
+      { workGroup: "billing", workCommittedOffset: 2, workAcked: true },
+      { workGroup: "billing", workCommittedOffset: 2, workAcked: false },
+    ]);
+  });
+
+  test("gives what one of several readers left unsettled to the others", async () => {
+    const broker = await started({ queues });
+    const [from, leaving] = [await client(broker), await client(broker)];
+    const [stays, leaves] = [new Got(), new Got()];
+    await from.subscribeToStream("events", { group: "g", ...stays });
+    await leaving.subscribeToStream("events", { group: "g", ack: "manual", ...leaves });
+    await publishAll(from, "events", ["0", "1", "2", "3"]);
+    await leaves.texts(2);
+    await leaving.destroy();
+    expect((await stays.texts(4)).sort()).toEqual(["0", "1", "2", "3"]);
+    expect(await stays.at(3)).toMatchObject({ deliveryCount: 1 });
+  });
+
   test("is not made out of a work queue: subscribeToStream to one is refused with 0x83", async () => {
     const broker = await started({ queues: [{ name: "orders" }] });
     const reader = await client(broker);
