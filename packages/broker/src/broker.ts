@@ -1,20 +1,23 @@
-import { ChunkPool, type MessagingError } from "polymq/internal";
+import { ChunkPool, lenientText, type MessagingError } from "polymq/internal";
 import { ReasonCode, TopicDecoder, TopicEncoder } from "polymq/mqtt/codec";
 import { type Clock, nodePlatform, type Platform } from "polymq/transport";
 import { AccessControl } from "./auth/access-control.ts";
 import { Hub } from "./core/hub.ts";
 import type { HubInspection } from "./core/inspection.ts";
 import { hostResources } from "./host-resources.ts";
+import { amqp091Protocol } from "./listeners/amqp091-protocol.ts";
 import type { ListenerAddress } from "./listeners/listener-address.ts";
 import { type Listeners, type ListenersOptions, openListeners } from "./listeners/listeners.ts";
 import { mqttProtocol } from "./listeners/mqtt-protocol.ts";
-import { reservedProtocol } from "./listeners/reserved-protocol.ts";
 import { BrokerMetrics, type MetricsSnapshot } from "./metrics/broker-metrics.ts";
 import type { BrokerOptions } from "./options.ts";
+import { type AmqpContext, amqpContext } from "./sessions/amqp091/amqp-context.ts";
+import { AmqpWire } from "./sessions/amqp091/amqp-wire.ts";
 import { MqttConnection } from "./sessions/mqtt/mqtt-connection.ts";
 import type { MqttContext } from "./sessions/mqtt/mqtt-context.ts";
 import { MqttSession } from "./sessions/mqtt/mqtt-session.ts";
 import { SysTopics } from "./sessions/mqtt/sys-topics.ts";
+import { PropertyTranslator } from "./sessions/translate/property-translator.ts";
 import { type BrokerSettings, brokerSettings } from "./settings.ts";
 import type { Store } from "./storage/store.ts";
 import { VERSION } from "./version.ts";
@@ -69,6 +72,7 @@ export class RunningBroker implements Broker {
   readonly #clock: Clock;
   readonly #openListeners: BrokerSurroundings["openListeners"];
   readonly #context: MqttContext;
+  readonly #amqp: AmqpContext;
   readonly #sys: SysTopics;
   #listeners: Listeners | null = null;
   #resolveClosed: (error: MessagingError | null) => void = () => undefined;
@@ -101,6 +105,10 @@ export class RunningBroker implements Broker {
       queues: settings.queues,
       autoCreateQueues: settings.autoCreateQueues,
       queueLimits: settings.queueLimits,
+      topology: {
+        virtualHosts: settings.virtualHosts,
+        randomBytes: (count) => platform.randomBytes(count),
+      },
       text,
       restoreSession: (restored, into) =>
         MqttSession.restore(restored, { hub: into, limits, inflightBytesMax, metrics, text }),
@@ -117,10 +125,25 @@ export class RunningBroker implements Broker {
       pool: new ChunkPool(64),
       topicDecoder: new TopicDecoder(text, 16_384),
       topicEncoder: new TopicEncoder(text, 16_384),
+      translator: new PropertyTranslator(lenientText(text)),
       serverName: `polymq/${VERSION}`,
       randomBytes: (count) => platform.randomBytes(count),
       connections: new Set(),
     };
+    this.#amqp = amqpContext({
+      hub,
+      topology: hub.topology,
+      metrics,
+      access,
+      settings: settings.amqp091,
+      sessions: settings.sessions,
+      autoCreateQueues: settings.autoCreateQueues,
+      text,
+      pool: this.#context.pool,
+      translator: this.#context.translator,
+      version: VERSION,
+      randomBytes: (count) => platform.randomBytes(count),
+    });
     this.#sys = new SysTopics(this.#context, settings.sysIntervalSeconds);
   }
 
@@ -179,7 +202,10 @@ export class RunningBroker implements Broker {
     this.#listeners = await this.#openListeners({
       listeners: this.#settings.listeners,
       limits: this.#settings.admission,
-      protocols: [mqttProtocol(() => new MqttConnection(this.#context)), reservedProtocol("amqp", "AMQP")],
+      protocols: [
+        mqttProtocol(() => new MqttConnection(this.#context)),
+        amqp091Protocol(() => new AmqpWire(this.#amqp)),
+      ],
       metrics,
       clock: this.#clock,
     });
@@ -196,6 +222,7 @@ export class RunningBroker implements Broker {
     await hub.committer.flush().catch(() => undefined); // a store that failed says so below
     for (const connection of [...connections])
       connection.end(ReasonCode.ServerShuttingDown, this.#settings.drainTimeoutMs);
+    for (const wire of [...this.#amqp.wires]) wire.shutDown(this.#settings.drainTimeoutMs);
     await this.#drain();
     await this.#listeners?.close();
     try {
@@ -208,10 +235,11 @@ export class RunningBroker implements Broker {
   /** Waits until all clients have taken what is on its way to them, within the deadline. */
   #drain(): Promise<void> {
     const { connections } = this.#context;
+    const { wires } = this.#amqp;
     const untilMs = this.#clock.nowMs() + this.#settings.drainTimeoutMs;
     return new Promise((resolve) => {
       const look = (): void => {
-        if (connections.size === 0 || this.#clock.nowMs() >= untilMs) resolve();
+        if ((connections.size === 0 && wires.size === 0) || this.#clock.nowMs() >= untilMs) resolve();
         else this.#clock.setTimer(DRAIN_LOOK_MS, look);
       };
       look();

@@ -5,7 +5,7 @@ import type { QueueDefinition } from "./core/queues/queue-settings.ts";
 import type { Durability } from "./storage/store.ts";
 
 /** Protocols by the names that options use. */
-export type ProtocolName = "mqtt";
+export type ProtocolName = "mqtt" | "amqp091";
 
 /** TLS of a listener: `cert` and `key`, or `pfx`, are required. */
 export interface BrokerTlsOptions {
@@ -35,7 +35,7 @@ export interface BrokerTlsOptions {
 
 /** WebSocket of a listener. */
 export interface WebSocketListenOptions {
-  /** Default `["/mqtt"]`. */
+  /** Default `["/mqtt", "/amqp"]`. The subprotocol, not the path, tells what is spoken: `mqtt` or `amqp`. */
   readonly paths?: readonly string[];
   /** Pages that browsers may connect from, such as `https://app.example.com`. Default: any. Programs that are no browsers are not concerned. */
   readonly origins?: readonly string[];
@@ -137,6 +137,28 @@ export interface MqttOptions {
   readonly responseInformation?: string;
 }
 
+/** AMQP 0-9-1 as the broker speaks it. What it proposes, clients may lower. */
+export interface Amqp091Options {
+  /** Highest channel number, 1 to 65,535. Default 2,047. */
+  readonly channelMax?: number;
+  /** Bytes of the largest frame, from 8,192. Default 131,072. */
+  readonly frameMax?: number;
+  /** Heartbeats that the broker proposes, 0 to 65,535; 0 for none. Default 60. */
+  readonly heartbeatSeconds?: number;
+  /** Largest body taken, in bytes; a larger one closes its channel with 311. Default 16,777,216. */
+  readonly maximumBodyBytes?: number;
+  /** Time from the first byte until the virtual host is open. Default 10,000. */
+  readonly handshakeTimeoutMs?: number;
+  /** Consumers of one connection. Default 10,000. */
+  readonly consumersMax?: number;
+  /** Deliveries that one channel may have unsettled, whatever its prefetch. Default 100,000. */
+  readonly unsettledMax?: number;
+  /** Publishes and settlements of one transaction. Default 10,000. */
+  readonly transactionMax?: number;
+  /** Bytes of the publishes of one transaction. Default 67,108,864. */
+  readonly transactionBytesMax?: number;
+}
+
 /** What the broker keeps for its clients. */
 export interface SessionOptions {
   /** Sessions, with and without a connection. Default 100,000. */
@@ -216,6 +238,9 @@ export interface BrokerOptions {
    */
   readonly durability?: Durability;
   readonly mqtt?: MqttOptions;
+  readonly amqp091?: Amqp091Options;
+  /** Virtual hosts that clients of AMQP 0-9-1 may open besides `/`, whose queues are those of all protocols. Default: none. */
+  readonly virtualHosts?: readonly string[];
   readonly sessions?: SessionOptions;
   readonly retained?: RetainedOptions;
   /** Queues that are to be there; those that exist are changed accordingly. Default: none. */

@@ -5,7 +5,7 @@ import type { ProtocolName } from "./options.ts";
 
 const PORT_DEFAULT = 1883;
 const HOST_DEFAULT = "127.0.0.1";
-const PROTOCOLS: readonly ProtocolName[] = ["mqtt"];
+const PROTOCOLS: readonly ProtocolName[] = ["mqtt", "amqp091"];
 /** Clients put more than one packet into a WebSocket message: room for what they gather besides the largest one. */
 const MESSAGE_EXTRA_BYTES = 65_536;
 const MESSAGE_BYTES_MAX = 268_435_460 + MESSAGE_EXTRA_BYTES;
@@ -55,7 +55,7 @@ function webSocket(reader: OptionReader, messageBytesDefault: number): WebSocket
   const value = reader.value("webSocket") ?? true;
   if (value === false) return null;
   const nested = value === true ? new OptionReader({}, reader.pathOf("webSocket")) : reader.nested("webSocket");
-  const paths = nested.texts("paths") ?? Object.freeze(["/mqtt"]);
+  const paths = nested.texts("paths") ?? Object.freeze(["/mqtt", "/amqp"]);
   if (paths.length === 0 || paths.some((path) => !path.startsWith("/") || path.includes("?"))) {
     throw nested.invalid("paths", "must be paths that begin with /, without a query");
   }

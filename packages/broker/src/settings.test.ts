@@ -16,7 +16,7 @@ describe("brokerSettings", () => {
         port: 1883,
         tls: null,
         protocols: null,
-        webSocket: { paths: ["/mqtt"], origins: null, messageBytesMax: 1_114_112 + 65_536 },
+        webSocket: { paths: ["/mqtt", "/amqp"], origins: null, messageBytesMax: 1_114_112 + 65_536 },
       },
     ]);
     expect(settings).toMatchObject({
@@ -33,7 +33,19 @@ describe("brokerSettings", () => {
   });
 
   test("every limit has a default", () => {
-    const { mqtt, sessions, hub, admission } = brokerSettings();
+    const { mqtt, amqp091, virtualHosts, sessions, hub, admission } = brokerSettings();
+    expect([amqp091, virtualHosts]).toEqual([
+      {
+        tuning: { channelMax: 2_047, frameMax: 131_072, heartbeatSeconds: 60 },
+        maximumBodyBytes: 16_777_216,
+        handshakeTimeoutMs: 10_000,
+        consumersMax: 10_000,
+        unsettledMax: 100_000,
+        transactionMax: 10_000,
+        transactionBytesMax: 67_108_864,
+      },
+      [],
+    ]);
     expect(mqtt).toEqual({
       maximumQoS: 2,
       retainAvailable: true,

@@ -7,7 +7,9 @@ import { FILTER_LEVELS_MAX } from "./core/topic-trie.ts";
 import type { AdmissionSettings, ListenerSettings } from "./listeners/listener-settings.ts";
 import { OptionReader } from "./option-reader.ts";
 import type { BrokerOptions } from "./options.ts";
+import type { Amqp091Settings } from "./sessions/amqp091/amqp-settings.ts";
 import type { MqttSettings, SessionSettings } from "./sessions/mqtt/mqtt-settings.ts";
+import { amqp091Settings, virtualHosts } from "./settings-amqp091.ts";
 import { authSettings } from "./settings-auth.ts";
 import { listenerSettings } from "./settings-listeners.ts";
 import { queueDefinitions, queueLimits } from "./settings-queues.ts";
@@ -23,6 +25,9 @@ export interface BrokerSettings {
   readonly dataDir: string | null;
   readonly durability: Durability;
   readonly mqtt: MqttSettings;
+  readonly amqp091: Amqp091Settings;
+  /** Virtual hosts besides "/". */
+  readonly virtualHosts: readonly string[];
   readonly sessions: SessionSettings;
   /** Limits of the core. */
   readonly hub: Required<HubLimits>;
@@ -63,6 +68,8 @@ export function brokerSettings(options: BrokerOptions = {}): BrokerSettings {
     auth: authSettings(reader),
     ...storage,
     mqtt,
+    amqp091: amqp091Settings(reader.nested("amqp091")),
+    virtualHosts: virtualHosts(reader),
     ...sessionSettings(reader.nested("sessions"), reader.nested("retained")),
     queues: queueDefinitions(reader),
     autoCreateQueues: reader.oneOf(

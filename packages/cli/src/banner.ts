@@ -29,6 +29,8 @@ const LABEL_WIDTH = 18;
 const PROTOCOLS: ReadonlyMap<string, string> = new Map([
   ["mqtt", "MQTT"],
   ["mqtts", "MQTT, TLS"],
+  ["amqp", "AMQP 0-9-1"],
+  ["amqps", "AMQP 0-9-1, TLS"],
   ["ws", "WebSocket"],
   ["wss", "WebSocket, TLS"],
 ]);

@@ -138,6 +138,19 @@ describe("polymq broker", () => {
 });
 
 describe("failures", () => {
+  test("a port of its own for AMQP makes two listeners of one", async () => {
+    const env = new FakeEnvironment();
+    expect(await runAndStop(env, "--amqp-port", "5672", "--host", "0.0.0.0")).toBe(0);
+    expect(env.started).toEqual([
+      {
+        listeners: [
+          { host: "0.0.0.0", port: 1883 },
+          { host: "0.0.0.0", port: 5672, protocols: ["amqp091"], webSocket: false },
+        ],
+      },
+    ]);
+  });
+
   test("a port in use is told in one line with the code, the system's word for it and a way out", async () => {
     const env = new FakeEnvironment();
     const cause = Object.assign(new Error("listen EADDRINUSE: address already in use 127.0.0.1:1883"), {
@@ -210,7 +223,7 @@ describe("usage", () => {
   test("the help of broker names every flag and has examples", async () => {
     const env = new FakeEnvironment();
     expect(await runCli(["broker", "--help"], env)).toBe(0);
-    for (const flag of "host port data durability json quiet tls-cert tls-key tls-ca user ws-path max-connections".split(
+    for (const flag of "host port data durability json quiet tls-cert tls-key tls-ca user ws-path max-connections amqp-port".split(
       " ",
     )) {
       expect(env.stdout).toContain(`--${flag}`);

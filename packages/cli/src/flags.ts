@@ -16,6 +16,7 @@ export interface BrokerFlags {
   readonly user?: readonly UserOptions[];
   readonly wsPath?: readonly string[];
   readonly maxConnections?: number;
+  readonly amqpPort?: number;
 }
 
 /** The broker's options for these flags; certificates are read from their files. */
@@ -23,18 +24,27 @@ export async function brokerOptions(
   flags: BrokerFlags,
   readFile: (path: string) => Promise<Uint8Array>,
 ): Promise<BrokerOptions> {
-  const tls = await tlsOptions(flags, readFile);
   return {
-    ...(flags.host === undefined ? {} : { host: flags.host }),
-    ...(flags.port === undefined ? {} : { port: flags.port }),
+    ...listenerOptions(flags, await tlsOptions(flags, readFile)),
     ...(flags.data === undefined ? {} : { dataDir: flags.data }),
     ...(flags.durability === undefined ? {} : { durability: flags.durability }),
     ...(flags.user === undefined ? {} : { users: flags.user }),
-    ...(flags.wsPath === undefined ? {} : { webSocket: { paths: flags.wsPath } }),
     ...(flags.maxConnections === undefined ? {} : { connections: { countMax: flags.maxConnections } }),
-    ...(tls === null ? {} : { tls }),
   };
 }
+
+/** One port, or with one for AMQP 0-9-1 of its own two. */
+function listenerOptions(flags: BrokerFlags, tls: BrokerTlsOptions | null): BrokerOptions {
+  const { host, port, wsPath, amqpPort } = flags;
+  const shared = { ...(host === undefined ? {} : { host }), ...(tls === null ? {} : { tls }) };
+  const webSocket = wsPath === undefined ? {} : { webSocket: { paths: wsPath } };
+  if (amqpPort === undefined) return { ...shared, ...webSocket, ...(port === undefined ? {} : { port }) };
+  const main = { ...shared, ...webSocket, port: port ?? PORT_DEFAULT };
+  return { listeners: [main, { ...shared, port: amqpPort, protocols: ["amqp091"], webSocket: false }] };
+}
+
+/** Where a broker listens unless it is told. */
+const PORT_DEFAULT = 1883;
 
 /** What is wrong with flags that are each right, or null. */
 export function conflictOf(flags: BrokerFlags): string | null {

@@ -8,7 +8,7 @@ export { ByteReader, malformed } from "./bytes/reader.ts";
 export type { FrameMeasure, FrameSink } from "./bytes/splitter.ts";
 export { Splitter } from "./bytes/splitter.ts";
 export type { TextCodec } from "./bytes/text.ts";
-export { utf8Length, webText } from "./bytes/text.ts";
+export { lenientText, utf8Length, webText } from "./bytes/text.ts";
 export { ByteWriter, VARINT_MAX, varintBytes } from "./bytes/writer.ts";
 export type { OutboxOptions } from "./transport/outbox.ts";
 export { CHUNK_BYTES, ChunkPool, Outbox } from "./transport/outbox.ts";

@@ -40,6 +40,11 @@ export class AccessControl {
     this.#users = options.settings.users.length === 0 ? null : new UserTable(options.settings.users);
   }
 
+  /** True when the application decides who comes in; else names and passwords are fixed. */
+  get asksApplication(): boolean {
+    return this.#settings.authenticate !== null;
+  }
+
   /** Decides about a new client. A promise, which never rejects, only where somebody asynchronous has to be asked. */
   authenticate(request: AuthenticateRequest): Entry | Promise<Entry> {
     if (this.#settings.authenticate !== null) return this.#askApplication(this.#settings.authenticate, request);

@@ -106,6 +106,7 @@ function clientOptions(broker: ConfigReader, session: ConfigReader): BrokerOptio
   const maximumPacketSize = messageBytes === undefined ? undefined : messageBytes + PACKET_BYTES_MORE;
   return {
     mqtt: defined({ maximumPacketSize, maximumQoS, maxInflight: inflight, receiveMaximum: inflight }),
+    amqp091: defined({ maximumBodyBytes: messageBytes }),
     sessions,
     ...(retained === undefined ? {} : { retained: { countMax: retained } }),
   };

@@ -1,13 +1,15 @@
 import { describe, expect, test } from "vitest";
+import { amqp091Protocol } from "./amqp091-protocol.ts";
 import { type Offer, routeOf } from "./first-bytes.ts";
 import { mqttProtocol } from "./mqtt-protocol.ts";
 import type { ProtocolFactory } from "./protocol-factory.ts";
-import { reservedProtocol } from "./reserved-protocol.ts";
 
 const mqtt = mqttProtocol(() => {
   throw new Error("never accepted here");
 });
-const amqp = reservedProtocol("amqp", "AMQP");
+const amqp = amqp091Protocol(() => {
+  throw new Error("never accepted here");
+});
 const ALL: Offer = { protocols: [mqtt, amqp], tls: "yes", http: "yes" };
 
 function bytes(text: string): Uint8Array {
@@ -34,7 +36,7 @@ describe("routeOf", () => {
 
   test("AMQP is told by its four letters", () => {
     expect(routed("AMQ")).toBe("more");
-    expect(routed("AMQP")).toBe("amqp");
+    expect(routed("AMQP")).toBe("amqp091");
     expect(routed("AMQX")).toBe("unknown");
   });
 

@@ -2,18 +2,24 @@ import { describe, expect, test } from "vitest";
 import { listenerAddress } from "./listener-address.ts";
 import { PLAIN, TLS, WEB } from "./listeners.test-support.ts";
 import { mqttProtocol } from "./mqtt-protocol.ts";
-import { reservedProtocol } from "./reserved-protocol.ts";
 
 const protocols = [
   mqttProtocol(() => {
     throw new Error("never accepted here");
   }),
-  reservedProtocol("amqp", "AMQP"),
+  {
+    ...mqttProtocol(() => {
+      throw new Error("never accepted here");
+    }),
+    name: "quiet",
+    schemes: null,
+    subprotocol: null,
+  },
 ];
 const bound = { host: "127.0.0.1", port: 4321 };
 
 describe("listenerAddress", () => {
-  test("a plain port has an URL per protocol and WebSocket path; reserved protocols have none", () => {
+  test("a plain port has an URL per protocol and WebSocket path; protocols without a scheme have none", () => {
     const settings = { ...PLAIN, webSocket: { ...WEB, paths: ["/mqtt", "/"] } };
     expect(listenerAddress(settings, bound, protocols)).toEqual({
       transport: "tcp",

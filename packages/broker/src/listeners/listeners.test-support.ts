@@ -4,11 +4,11 @@ import { testCertificates } from "polymq/testing";
 import type { Transport, TransportInfo } from "polymq/transport";
 import { systemClock } from "polymq/transport";
 import { BrokerMetrics } from "../metrics/broker-metrics.ts";
+import { amqp091Protocol } from "./amqp091-protocol.ts";
 import type { ListenerSettings, TlsSettings, WebSocketSettings } from "./listener-settings.ts";
 import { type Listeners, type ListenersOptions, openListeners } from "./listeners.ts";
 import { mqttProtocol } from "./mqtt-protocol.ts";
 import type { Arrival, ProtocolConnection, ProtocolFactory } from "./protocol-factory.ts";
-import { reservedProtocol } from "./reserved-protocol.ts";
 
 /** A protocol's end that sends every byte back and notes what it saw. */
 export class EchoConnection implements ProtocolConnection {
@@ -95,7 +95,7 @@ export async function echoBroker(options: EchoOptions = {}): Promise<EchoBroker>
   });
   const listeners = await openListeners({
     listeners: [PLAIN],
-    protocols: [echo, reservedProtocol("amqp", "AMQP")],
+    protocols: [echo, amqp091Protocol((arrival) => new EchoConnection(arrival))],
     clock: systemClock(),
     ...options,
     limits: { ...LIMITS, ...options.limits },

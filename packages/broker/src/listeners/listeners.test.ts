@@ -58,11 +58,11 @@ describe("the first bytes", () => {
     expect(metrics.connectionsUnrecognized).toBe(0);
   });
 
-  test("that are AMQP's end in an orderly close, for now", async () => {
+  test("that are AMQP's reach the other protocol, first bytes included", async () => {
     const { port, taken, metrics } = await open();
     const peer = await connectPeer(port);
     peer.socket.write("AMQP\x00\x00\x09\x01");
-    expect(await peer.closed).toBe("");
+    expect(await peer.received(8)).toBe("AMQP\x00\x00\x09\x01");
     expect(taken).toEqual([]);
     expect(metrics.connectionsUnrecognized).toBe(0);
   });
@@ -76,7 +76,7 @@ describe("the first bytes", () => {
   });
 
   test("of a protocol that this port does not serve end the connection", async () => {
-    const { port, taken, metrics } = await open({ listeners: [{ ...PLAIN, protocols: ["amqp"] }] });
+    const { port, taken, metrics } = await open({ listeners: [{ ...PLAIN, protocols: ["amqp091"] }] });
     const peer = await connectPeer(port);
     peer.socket.write("\x10");
     await peer.closed;
@@ -460,7 +460,8 @@ describe("openListeners", () => {
       ],
     });
     const [plain, secure] = listeners.addresses;
-    expect(plain?.urls).toEqual([`mqtt://127.0.0.1:${plain?.port}`, `ws://127.0.0.1:${plain?.port}/mqtt`]);
-    expect(secure).toMatchObject({ transport: "tls", urls: [`mqtts://127.0.0.1:${secure?.port}`] });
+    const [open1, open2] = [`127.0.0.1:${plain?.port}`, `127.0.0.1:${secure?.port}`];
+    expect(plain?.urls).toEqual([`mqtt://${open1}`, `amqp://${open1}`, `ws://${open1}/mqtt`]);
+    expect(secure).toMatchObject({ transport: "tls", urls: [`mqtts://${open2}`, `amqps://${open2}`] });
   });
 });

@@ -293,10 +293,16 @@ export class MqttConnection
     client.queues.wake();
   }
 
+  #block(message: MessageView, identifiers: readonly number[]): Uint8Array | null {
+    const { hub, translator } = this.#context;
+    return outboundBlock(message, identifiers, hub.clock.epochMs(), translator.toMqtt(message));
+  }
+
   #queueBlock(item: QueuedDelivery, delivery: QueueDelivery): Uint8Array {
-    const { hub, text } = this.#context;
+    const { hub, text, translator } = this.#context;
     this.#blockWriter ??= new QueueBlockWriter(text);
-    return this.#blockWriter.write(delivery, item.consumer.terms.identifier, hub.clock.epochMs());
+    const block = translator.toMqtt(delivery.message);
+    return this.#blockWriter.write(delivery, item.consumer.terms.identifier, hub.clock.epochMs(), block);
   }
 
   #refuse(reasonCode: number): void {
@@ -378,7 +384,7 @@ export class MqttConnection
     const { hub, topicEncoder } = this.#context;
     const { topic, payload } = message;
     try {
-      const block = this.engine.protocolLevel === 5 ? outboundBlock(message, identifiers, hub.clock.epochMs()) : null;
+      const block = this.engine.protocolLevel === 5 ? this.#block(message, identifiers) : null;
       this.engine.sendPublish(fields, topic, topicEncoder.encode(topic), payload, block);
     } catch (error) {
       if (isTooLarge(error)) return false;

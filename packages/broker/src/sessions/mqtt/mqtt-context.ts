@@ -3,6 +3,7 @@ import type { TopicDecoder, TopicEncoder } from "polymq/mqtt/codec";
 import type { AccessControl } from "../../auth/access-control.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { BrokerMetrics } from "../../metrics/broker-metrics.ts";
+import type { PropertyTranslator } from "../translate/property-translator.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
 import type { MqttSettings, SessionSettings } from "./mqtt-settings.ts";
 import type { TopicRoute } from "./topic-routes.ts";
@@ -18,6 +19,7 @@ export interface MqttContext {
   readonly pool: ChunkPool;
   readonly topicDecoder: TopicDecoder<TopicRoute>;
   readonly topicEncoder: TopicEncoder;
+  readonly translator: PropertyTranslator;
   /** Text for the `server` user property of CONNACK. */
   readonly serverName: string;
   randomBytes(count: number): Uint8Array;

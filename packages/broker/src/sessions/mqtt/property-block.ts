@@ -2,6 +2,7 @@
 import { MessagingError, varintBytes } from "polymq/internal";
 import { PROPERTY_COUNT_MAX } from "polymq/mqtt/codec";
 import type { MessageView } from "../../core/message.ts";
+import { Encoding } from "../translate/encodings.ts";
 
 /*
  * A message carries the property block of its PUBLISH as it came (MQTT 5.0 §3.3.2.3), but for what belongs to one hop: the
@@ -10,7 +11,7 @@ import type { MessageView } from "../../core/message.ts";
  */
 
 /** Says that a message's properties are such a block. */
-export const MQTT_ENCODING = 1;
+export const MQTT_ENCODING: number = Encoding.Mqtt;
 
 const PAYLOAD_FORMAT = 0x01;
 const EXPIRY = 0x02;
@@ -51,14 +52,15 @@ export function inboundBlock(raw: Uint8Array): Uint8Array | null {
 /**
  * The property block of a delivery: as the publisher sent it, with what is left of the expiry interval [MQTT-3.3.2-6] and the
  * identifiers of the subscriptions that it is for [MQTT-3.3.4-3]; null for none.
+ * @param block the publisher's properties, turned over where they came by another protocol
  * @throws {MessagingError} ERR_PACKET_TOO_LARGE with more properties than one packet may have
  */
 export function outboundBlock(
   message: MessageView,
   identifiers: readonly number[],
   epochMs: number,
+  block: Uint8Array | null = message.encoding === MQTT_ENCODING ? message.properties : null,
 ): Uint8Array | null {
-  const block = message.encoding === MQTT_ENCODING ? message.properties : null;
   const expires = message.expiresAtMs !== Number.POSITIVE_INFINITY;
   const count = identifiers.length;
   const own = block === null ? 0 : block.length;

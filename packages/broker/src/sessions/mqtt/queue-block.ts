@@ -68,14 +68,20 @@ export class QueueBlockWriter {
   /**
    * The publisher's properties without those that only the broker writes, then the broker's own; valid until the next call.
    * @param identifier the subscription's, or 0
+   * @param block the publisher's properties, turned over where they came by another protocol
    * @throws {MessagingError} ERR_PACKET_TOO_LARGE with more properties than one packet may have, or a text that no property can hold
    */
-  write(delivery: QueueDelivery, identifier: number, epochMs: number): Uint8Array {
+  write(
+    delivery: QueueDelivery,
+    identifier: number,
+    epochMs: number,
+    block: Uint8Array | null = ownBlock(delivery.message),
+  ): Uint8Array {
     const { message, queue, offset } = delivery;
     const w = this.#w;
     w.at = 0;
-    w.reserve((message.properties?.length ?? 0) + FIXED_BYTES_MAX);
-    this.#publishersOwn(message);
+    w.reserve((block?.length ?? 0) + FIXED_BYTES_MAX);
+    if (block !== null) this.#publishersOwn(block);
     if (message.expiresAtMs !== Number.POSITIVE_INFINITY) {
       w.u8(EXPIRY);
       w.u32(Math.min(EXPIRY_SECONDS_MAX, Math.max(0, Math.ceil((message.expiresAtMs - epochMs) / 1000))));
@@ -99,10 +105,7 @@ export class QueueBlockWriter {
     return w.buffer.subarray(0, w.at);
   }
 
-  #publishersOwn(message: QueueMessage): void {
-    if (message.encoding !== MQTT_ENCODING) return;
-    const block = message.properties;
-    if (block === null) return;
+  #publishersOwn(block: Uint8Array): void {
     let count = ADDED_MAX;
     for (let at = 0; at < block.length; ) {
       const end = at + propertyBytes(block, at);
@@ -141,6 +144,10 @@ export class QueueBlockWriter {
   }
 }
 
+function ownBlock(message: QueueMessage): Uint8Array | null {
+  return message.encoding === MQTT_ENCODING ? message.properties : null;
+}
+
 /** Whether the user property at `at` is one that only the broker writes. */
 function isReserved(block: Uint8Array, at: number): boolean {
   const length = ((block[at + 1] as number) << 8) | (block[at + 2] as number);
@@ -158,9 +165,13 @@ function tooLarge(what: string): MessagingError {
   return new MessagingError("ERR_PACKET_TOO_LARGE", what);
 }
 
-/** The topic on which a queue's message is delivered: below `$queue/<queue>`, as published where that says so already. */
+/**
+ * The topic on which a queue's message is delivered: below `$queue/<queue>`, as published where that says so already. Keys of other protocols that no topic can
+ * hold are left out.
+ */
 export function deliveredTopic(topic: string, queue: string): string {
   const address = `$queue/${queue}`;
+  if (topic.includes("#") || topic.includes("+") || topic.includes("\0")) return address;
   if (topic === "" || topic === queue) return address;
   if (topic.startsWith(address) && (topic.length === address.length || topic[address.length] === "/")) return topic;
   if (topic.startsWith(queue) && topic[queue.length] === "/") return `$queue/${topic}`;

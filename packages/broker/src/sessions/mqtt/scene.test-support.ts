@@ -24,6 +24,7 @@ import { brokerSettings } from "../../settings.ts";
 import type { StoreBatch } from "../../storage/batch.ts";
 import { MemoryMedium, MemoryStore } from "../../storage/memory-store.ts";
 import type { Store } from "../../storage/store.ts";
+import { PropertyTranslator } from "../translate/property-translator.ts";
 import { MqttConnection } from "./mqtt-connection.ts";
 import type { MqttContext } from "./mqtt-context.ts";
 import { MqttSession } from "./mqtt-session.ts";
@@ -262,6 +263,7 @@ export class Scene {
       pool: new ChunkPool(4),
       topicDecoder: new TopicDecoder(text, 1024),
       topicEncoder: new TopicEncoder(text, 1024),
+      translator: new PropertyTranslator(text),
       serverName: "polymq/test",
       randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
       connections: new Set(),

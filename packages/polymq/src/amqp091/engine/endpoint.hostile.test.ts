@@ -40,7 +40,11 @@ const AT_SERVER: [name: string, bytes: () => Uint8Array, replyCode: number, clas
     60,
     40,
   ],
-  ["a frame larger than negotiated", () => frameOf(3, 1, new Uint8Array(4089)), 501],
+  [
+    "a frame larger than negotiated, and than clients that forget what stands around a payload make it",
+    () => frameOf(3, 1, new Uint8Array(4097)),
+    501,
+  ],
   ["a frame of 2^32 - 1 bytes", () => hex("03 0001 ffffffff"), 501],
   ["a frame of an unknown type", () => frameOf(4, 0, hex("")), 501],
   ["a heartbeat on a channel", () => frameOf(8, 1, hex("")), 501],

@@ -234,10 +234,10 @@ export abstract class Endpoint<T extends EngineTypes, C extends Channel<T>> {
   /** A channel's number is free. */
   protected abstract onChannelFreed(channel: C): void;
 
-  /** The limits are settled: larger frames may be sent and are taken from now on. */
-  protected tune(tuning: Tuning): void {
+  /** The limits are settled: larger frames may be sent and are taken from now on. @param moreBytes so much larger ones are taken as well */
+  protected tune(tuning: Tuning, moreBytes = 0): void {
     this.#frameBytesMax = tuning.frameMax;
-    this.#limit.frameBytesMax = tuning.frameMax;
+    this.#limit.frameBytesMax = tuning.frameMax + moreBytes;
     this.writer.limit(tuning.frameMax);
   }
 

@@ -5,7 +5,7 @@ import type { AckReader, Settlement } from "../codec/ack-reader.ts";
 import type { Content } from "../codec/content.ts";
 import { channelError, commandInvalid, unexpectedFrame } from "../codec/failures.ts";
 import type { FieldTable } from "../codec/field-value.ts";
-import { checkProtocolHeader, protocolHeader } from "../codec/frame.ts";
+import { checkProtocolHeader, FRAME_OVERHEAD_BYTES, protocolHeader } from "../codec/frame.ts";
 import { methodRow } from "../codec/method-codec.ts";
 import type { Method, MethodOf } from "../codec/method-types.ts";
 import { ReplyCode, replyName } from "../codec/reply-codes.ts";
@@ -396,7 +396,8 @@ export class ServerEngine<T extends EngineTypes>
 
   #onTuneOk(clientProperties: FieldTable, tuneOk: MethodOf<"connection.tune-ok">): void {
     const tuning = checkTuneOk(tuneOk, this.#options.tuning);
-    this.tune(tuning);
+    // As RabbitMQ: some clients do not count what stands around a frame's payload.
+    this.tune(tuning, FRAME_OVERHEAD_BYTES);
     this.#state = { is: "tuned", clientProperties, tuning };
   }
 

@@ -1,0 +1,269 @@
+import { UnroutableError } from "polymq/amqp091";
+import { encodeProperties } from "polymq/amqp091/codec";
+import { describe, expect, test } from "vitest";
+import { MemoryMedium, MemoryStore } from "../../storage/memory-store.ts";
+import { AmqpScene, headerFrame, TEXT } from "./scene.test-support.ts";
+
+const PUBLISH = { method: "basic.publish", immediate: false } as const;
+
+describe("publishes", () => {
+  test("are confirmed once they are durable, many with one acknowledgement", async () => {
+    const release: (() => void)[] = [];
+    const store = new MemoryStore(new MemoryMedium());
+    const commit = store.commit.bind(store);
+    await using scene = await AmqpScene.open({}, { store });
+    const raw = await scene.raw().open();
+    raw.send(1, {
+      method: "queue.declare",
+      queue: "q",
+      durable: true,
+      passive: false,
+      exclusive: false,
+      autoDelete: false,
+      noWait: false,
+      arguments: {},
+    });
+    raw.send(1, { method: "confirm.select", noWait: false });
+    expect(await raw.take(2)).toEqual(["1 queue.declare-ok", "1 confirm.select-ok"]);
+    store.commit = async (batch) => {
+      await new Promise<void>((resolve) => release.push(resolve));
+      await commit(batch);
+    };
+    for (let i = 0; i < 3; i++) {
+      raw.send(1, { ...PUBLISH, exchange: "", routingKey: "q", mandatory: false });
+      raw.write(headerFrame(1, 0, encodeProperties(TEXT, { deliveryMode: 2 })));
+    }
+    let isConfirmed = false;
+    const confirmed = raw.next().then((said) => {
+      isConfirmed = true;
+      return said;
+    });
+    while (release.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect(isConfirmed).toBe(false);
+    store.commit = commit;
+    for (const each of release) each();
+    expect(await confirmed).toBe("1 basic.ack 3 multiple");
+  });
+
+  test("that nobody gets come back before their acknowledgement", async () => {
+    await using scene = await AmqpScene.open();
+    const raw = await scene.raw().open();
+    raw.send(1, { method: "confirm.select", noWait: true });
+    raw.send(1, { ...PUBLISH, exchange: "", routingKey: "nobody", mandatory: true });
+    raw.write(headerFrame(1, 0));
+    expect(await raw.take(3)).toEqual(["1 basic.return", "1 header", "1 basic.ack 1"]);
+  });
+
+  test("that a queue refuses are refused", async () => {
+    await using scene = await AmqpScene.open();
+    const channel = await (await scene.client()).channel();
+    const full = { "x-max-length": 1, "x-overflow": "reject-publish" };
+    await channel.declareQueue("q", { arguments: full });
+    await channel.publish("", "q", "1");
+    await expect(channel.publish("", "q", "2")).rejects.toMatchObject({ code: "ERR_PUBLISH_REJECTED" });
+  });
+
+  test.each<[string, Parameters<typeof encodeProperties>[1], string]>([
+    [
+      "another user's name",
+      { userId: "root" },
+      "406 PRECONDITION_FAILED - user_id property set to 'root' but authenticated user was 'guest'",
+    ],
+    ["an expiration that is no number", { expiration: "soon" }, "406 PRECONDITION_FAILED - invalid expiration 'soon'"],
+    [
+      "an answer that nobody waits for",
+      { replyTo: "amq.rabbitmq.reply-to" },
+      "406 PRECONDITION_FAILED - fast reply consumer does not exist",
+    ],
+    [
+      "copies that are no list",
+      { headers: { CC: "a" } },
+      "406 PRECONDITION_FAILED - invalid type for header 'CC': expected array",
+    ],
+  ])("with %s close the channel", async (_, properties, text) => {
+    await using scene = await AmqpScene.open();
+    const raw = await scene.raw().open();
+    raw.send(1, { ...PUBLISH, exchange: "", routingKey: "q", mandatory: false });
+    raw.write(headerFrame(1, 0, encodeProperties(TEXT, properties)));
+    expect(await raw.next()).toBe(`1 channel.close ${text}`);
+  });
+
+  test("that want to be delivered at once are not implemented (540)", async () => {
+    await using scene = await AmqpScene.open();
+    const raw = await scene.raw().open();
+    raw.send(1, { ...PUBLISH, exchange: "", routingKey: "q", mandatory: false, immediate: true });
+    raw.write(headerFrame(1, 0));
+    expect(await raw.next()).toBe("0 connection.close 540 NOT_IMPLEMENTED - immediate=true");
+  });
+
+  test("with copies go to these keys as well, and nobody hears of the hidden ones", async () => {
+    await using scene = await AmqpScene.open();
+    const channel = await (await scene.client()).channel();
+    for (const queue of ["a", "b", "c"]) await channel.declareQueue(queue);
+    await channel.publish("", "a", "x", { headers: { CC: ["b"], BCC: ["c"], other: 1 } });
+    const got = await Promise.all(["a", "b", "c"].map((queue) => channel.get(queue, { noAck: true })));
+    expect(got.map((message) => message?.properties.headers)).toEqual(Array(3).fill({ CC: ["b"], other: 1 }));
+  });
+
+  test("of the confirm's own channel are numbered from its mode on", async () => {
+    await using scene = await AmqpScene.open();
+    const raw = await scene.raw().open();
+    raw.send(1, { ...PUBLISH, exchange: "", routingKey: "q", mandatory: false });
+    raw.write(headerFrame(1, 0));
+    raw.send(1, { method: "confirm.select", noWait: false });
+    raw.send(1, { ...PUBLISH, exchange: "", routingKey: "q", mandatory: false });
+    raw.write(headerFrame(1, 0));
+    expect((await raw.take(2)).sort()).toEqual(["1 basic.ack 1", "1 confirm.select-ok"]);
+  });
+});
+
+describe("transactions", () => {
+  test("keep publishes and settlements until they are committed", async () => {
+    await using scene = await AmqpScene.open();
+    const client = await scene.client();
+    const channel = await client.channel({ confirms: false });
+    const other = await client.channel();
+    await channel.declareQueue("q");
+    await channel.txSelect();
+    await channel.publish("", "q", "1");
+    await channel.publish("", "q", "2");
+    expect((await other.checkQueue("q")).messageCount).toBe(0);
+    await channel.txCommit();
+    expect((await other.checkQueue("q")).messageCount).toBe(2);
+    (await channel.get("q"))?.ack();
+    await channel.txCommit();
+    expect((await other.get("q", { noAck: true }))?.text()).toBe("2");
+    expect(await other.get("q")).toBeNull();
+  });
+
+  test("that are rolled back publish nothing and give back what was settled", async () => {
+    await using scene = await AmqpScene.open();
+    const client = await scene.client();
+    const channel = await client.channel({ confirms: false });
+    const other = await client.channel();
+    await channel.declareQueue("q");
+    await other.publish("", "q", "kept");
+    await channel.txSelect();
+    (await channel.get("q"))?.ack();
+    await channel.publish("", "q", "gone");
+    await channel.txRollback();
+    const again = await other.get("q", { noAck: true });
+    expect([again?.text(), again?.redelivered, await other.get("q")]).toEqual(["kept", true, null]);
+  });
+
+  test("and confirms exclude each other", async () => {
+    await using scene = await AmqpScene.open();
+    const raw = await scene.raw().open();
+    raw.send(1, { method: "confirm.select", noWait: true }, { method: "tx.select" });
+    expect(await raw.next()).toBe("1 channel.close 406 PRECONDITION_FAILED - cannot switch from confirm to tx mode");
+    raw.send(2, { method: "channel.open" }, { method: "tx.commit" });
+    expect(await raw.take(2)).toEqual([
+      "2 channel.open-ok",
+      "2 channel.close 406 PRECONDITION_FAILED - channel is not transactional",
+    ]);
+    raw.send(3, { method: "channel.open" }, { method: "tx.select" }, { method: "confirm.select", noWait: false });
+    const said = await raw.take(2);
+    expect(said[1]).toBe("3 channel.close 406 PRECONDITION_FAILED - cannot switch from tx to confirm mode");
+  });
+
+  test("are bounded", async () => {
+    await using scene = await AmqpScene.open({ amqp091: { transactionMax: 2 } });
+    const channel = await (await scene.client()).channel({ confirms: false });
+    await channel.txSelect();
+    for (let i = 0; i < 3; i++) channel.publish("", "q", "x").catch(() => undefined);
+    expect(await channel.closed).toMatchObject({ peer: { code: 406 } });
+  });
+});
+
+describe("permissions", () => {
+  const USERS = {
+    users: [
+      { username: "all", password: "p" },
+      {
+        username: "some",
+        password: "p",
+        publish: ["$queue/mine", "open/#", "x/#"],
+        subscribe: ["$queue/mine/#", "$queue/mine", "open/#"],
+      },
+    ],
+  };
+  const SOME = { username: "some", password: "p" };
+
+  test("are asked for by a queue's address, a plain topic, or an exchange with the key below it", async () => {
+    await using scene = await AmqpScene.open(USERS);
+    const all = await (await scene.client({ username: "all", password: "p" })).channel();
+    for (const queue of ["mine", "theirs"]) await all.declareQueue(queue);
+    await all.declareExchange("x", "topic");
+    const client = await scene.client(SOME);
+    const allowed = await client.channel();
+    await allowed.publish("", "mine", "1");
+    await allowed.publish("", "open.a", "2");
+    await allowed.publish("x", "a.b", "3");
+    expect((await allowed.get("mine", { noAck: true }))?.text()).toBe("1");
+    const refusal = { peer: { code: 403, text: expect.stringContaining("ACCESS_REFUSED - access to ") } };
+    for (const attempt of [
+      async () => (await client.channel()).get("theirs"),
+      async () => (await client.channel()).consume("theirs"),
+      async () => (await client.channel()).declareQueue("other"),
+      async () => (await client.channel()).consume("closed.*"),
+      async () => (await client.channel()).bindQueue("mine", "amq.topic", "closed.#"),
+      async () => (await client.channel()).declareExchange("y", "fanout"),
+    ]) {
+      await expect(attempt()).rejects.toMatchObject(refusal);
+    }
+    const denied = await client.channel();
+    denied.publish("", "theirs", "x").catch(() => undefined);
+    expect(await denied.closed).toMatchObject(refusal);
+  });
+
+  test("that have to be asked for keep the order of what comes", async () => {
+    const auth = {
+      authorizePublish: async (_: unknown, topic: string) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        return topic !== "$queue/no";
+      },
+      authorizeSubscribe: () => Promise.resolve(true),
+      cacheMs: 0,
+    };
+    await using scene = await AmqpScene.open({ auth });
+    const client = await scene.client();
+    const channel = await client.channel();
+    await channel.declareQueue("q");
+    await Promise.all(["1", "2", "3"].map((body) => channel.publish("", "q", body)));
+    const got: (string | undefined)[] = [];
+    for (let i = 0; i < 3; i++) got.push((await channel.get("q", { noAck: true }))?.text());
+    expect(got).toEqual(["1", "2", "3"]);
+    await channel.declareQueue("no");
+    channel.publish("", "no", "x").catch(() => undefined);
+    expect(await channel.closed).toMatchObject({ peer: { code: 403 } });
+    expect(scene.broker.inspect().metrics.messagesDenied).toBe(1);
+  });
+});
+
+test("an unroutable mandatory publish rejects with the message that came back", async () => {
+  await using scene = await AmqpScene.open();
+  const channel = await (await scene.client()).channel();
+  await expect(channel.publish("amq.direct", "k", "x", { mandatory: true })).rejects.toBeInstanceOf(UnroutableError);
+});
+
+describe("when memory is short", () => {
+  test("clients are told, and those that publish are not read any more; the others go on", async () => {
+    await using scene = await AmqpScene.open({ resources: { memoryBytesMax: 1 } });
+    const client = await scene.client();
+    const reader = await client.channel();
+    const { queue } = await reader.declareQueue("q");
+    expect(client.blocked).toBe(true);
+    const raw = await scene.raw().open();
+    raw.send(1, { method: "confirm.select", noWait: true });
+    const publish = (): void => {
+      raw.send(1, { ...PUBLISH, exchange: "", routingKey: queue, mandatory: false });
+      raw.write(headerFrame(1, 0));
+    };
+    publish();
+    expect(await raw.next()).toBe("1 basic.ack 1");
+    publish();
+    await reader.get(queue, { noAck: true });
+    for (let i = 0; i < 5; i++) expect((await reader.checkQueue(queue)).messageCount).toBe(0);
+  });
+});

@@ -1,0 +1,347 @@
+// Hot path: `room`, `deliver` and `deliverTopic` run per message. No closure, promise, spread, iterator or regex in them.
+import { type MethodOf, ReplyCode, shortStringBytes } from "polymq/amqp091/codec";
+import { isMessagingError } from "polymq/internal";
+import type { MessageView } from "../../core/message.ts";
+import { ADDRESS_EXCHANGE, exchangeOf, routingKeyOf } from "../../core/queues/message-address.ts";
+import type { QueueDelivery } from "../../core/queues/queue-port.ts";
+import { keyOfTopic } from "../../core/topic-keys.ts";
+import type { ConsumeResult } from "../../core/topology/topology-port.ts";
+import type { AmqpChannel } from "./amqp-channel.ts";
+import type { EngineChannel } from "./amqp-types.ts";
+import { ChannelGetters } from "./channel-getters.ts";
+import { consumeRequest, type Source, sourceOf } from "./consume-request.ts";
+import type { ChannelConsumer } from "./consumer.ts";
+import { REPLY_PREFIX } from "./publish-route.ts";
+import { AmqpQueueConsumer, type ConsumerLink, type QueueConsumerTerms } from "./queue-consumer.ts";
+import { queueName, REPLY_QUEUE } from "./queue-methods.ts";
+import { locked, named, notFound, refusedSetting } from "./refusals.ts";
+import type { ReplyConsumer } from "./reply-consumers.ts";
+import { ReplyError } from "./reply-error.ts";
+import { TopicConsumer, type TopicLink, type TopicTerms } from "./topic-consumer.ts";
+import type { Unsettled } from "./unsettled.ts";
+
+type Consume = MethodOf<"basic.consume">;
+
+/** Who waits for answers over direct reply-to: its tag, and the address that it was given. */
+interface Reply {
+  readonly tag: string;
+  readonly tagBytes: Uint8Array;
+  readonly key: string;
+}
+
+/** The consumers of one channel, what they may have unsettled, and what is written to them. */
+export class ChannelConsumers implements ConsumerLink, TopicLink, ReplyConsumer {
+  readonly #channel: AmqpChannel;
+  readonly #engine: EngineChannel;
+  readonly #getters: ChannelGetters;
+  readonly #byTag = new Map<string, ChannelConsumer>();
+  /** Cancelled ones of which something may be unsettled. */
+  readonly #leaving = new Set<ChannelConsumer>();
+  /** Unsettled deliveries that the whole channel may have (`basic.qos` with `global`). */
+  #prefetchOfChannel: number;
+  /** What each consumer that comes may have. */
+  #prefetch = Number.POSITIVE_INFINITY;
+  /** True when some consumer had no credit because of the channel, not of itself. */
+  #isShort = false;
+  #reply: Reply | null = null;
+
+  constructor(channel: AmqpChannel, engine: EngineChannel) {
+    this.#channel = channel;
+    this.#engine = engine;
+    this.#getters = new ChannelGetters(channel.host, channel.owner);
+    this.#prefetchOfChannel = channel.connection.context.settings.unsettledMax;
+  }
+
+  /** The address for answers over direct reply-to, or null. */
+  get replyKey(): string | null {
+    return this.#reply?.key ?? null;
+  }
+
+  // What consumers ask for
+
+  get room(): number {
+    const isOpen = this.#engine.flowActive && !this.#channel.connection.wire.congested;
+    const room = isOpen ? this.#prefetchOfChannel - this.#engine.unsettledCount : 0;
+    if (room <= 0) this.#isShort = true;
+    return room;
+  }
+
+  deliver(consumer: QueueConsumerTerms, delivery: QueueDelivery, unsettled: Unsettled | null): boolean {
+    const { context, engine } = this.#channel.connection;
+    const { message, deliveryCount } = delivery;
+    const body = message.payload;
+    try {
+      const properties = this.#blockOf(delivery, consumer.isStamped);
+      const route = this.#routeOf(delivery, consumer.isStamped);
+      engine.deliver(this.#engine, consumer.tagBytes, deliveryCount > 0, route, properties, body, unsettled);
+    } catch (error) {
+      return cannotBeSent(error);
+    }
+    context.hub.statistics.messagesOut++;
+    context.hub.statistics.bytesOut += body.length;
+    return true;
+  }
+
+  deliverTopic(consumer: TopicTerms, message: MessageView, unsettled: Unsettled | null): boolean {
+    const { context, engine } = this.#channel.connection;
+    const { translator, routeEncoder, hub } = context;
+    const { payload, exchange } = message;
+    try {
+      const properties = translator.toAmqp091(message, message.guarantee > 0, hub.clock.epochMs());
+      const key = exchange === null ? keyOfTopic(message.topic) : message.routingKey;
+      const route = routeEncoder.encode(exchange ?? "", key);
+      engine.deliver(this.#engine, consumer.tagBytes, false, route, properties, payload, unsettled);
+    } catch (error) {
+      return cannotBeSent(error);
+    }
+    hub.statistics.messagesOut++;
+    hub.statistics.bytesOut += payload.length;
+    return true;
+  }
+
+  answer(exchange: string, key: string, properties: Uint8Array, body: Uint8Array): void {
+    const reply = this.#reply;
+    const { context, engine } = this.#channel.connection;
+    if (reply === null || !engine.open || !this.#engine.usable) return;
+    const route = context.routeEncoder.encode(exchange, key);
+    engine.deliver(this.#engine, reply.tagBytes, false, route, properties, body, null);
+  }
+
+  onCancelled(consumer: ChannelConsumer): void {
+    this.#forget(consumer);
+    const { engine } = this.#channel.connection;
+    // A client that knows nothing of it would take it for an error (RabbitMQ's `consumer_cancel_notify`).
+    if (!engine.open || !this.#engine.usable || !engine.clientCan("consumer_cancel_notify")) return;
+    engine.send(this.#engine, { method: "basic.cancel", consumerTag: consumer.tag, noWait: true });
+  }
+
+  onDropped(): void {
+    this.#channel.connection.context.metrics.messagesDroppedSlow++;
+  }
+
+  unsubscribe(consumer: TopicConsumer): void {
+    this.#channel.connection.context.hub.router.unsubscribeAll(consumer);
+  }
+
+  /** There may be credit again. */
+  wake(): void {
+    if (!this.#isShort) return;
+    this.#isShort = false;
+    for (const consumer of this.#byTag.values()) consumer.wake();
+  }
+
+  // Methods
+
+  /** `basic.consume`. */
+  consume(method: Consume): void {
+    const channel = this.#channel;
+    const tag = method.consumerTag === "" ? `amq.ctag-${channel.token()}` : method.consumerTag;
+    if (this.#byTag.has(tag) || this.#reply?.tag === tag) {
+      throw new ReplyError(ReplyCode.NotAllowed, `attempt to reuse consumer tag '${tag}'`);
+    }
+    if (method.queue === REPLY_QUEUE) return this.#consumeReplies(tag, method);
+    const { host, owner, connection } = channel;
+    const source = sourceOf(queueName(channel, method.queue), host, owner);
+    const filter = source.is === "topics" ? source.filter : addressOf(source);
+    const { access } = connection.client;
+    const group = method.arguments["x-consumer-group"];
+    const decision = access.maySubscribe(filter, typeof group === "string" ? group : null);
+    channel.whenAllowed(decision, `queue '${method.queue}'`, method, () => {
+      if (connection.consumerCount >= connection.context.settings.consumersMax) {
+        throw new ReplyError(ReplyCode.ResourceError, `a connection has at most ${connection.consumerCount} consumers`);
+      }
+      if (source.is === "topics") this.#consumeTopics(source.filter, tag, method);
+      else this.#consumeQueue(source, tag, method);
+    });
+  }
+
+  /** `basic.cancel`. */
+  cancel(method: MethodOf<"basic.cancel">): void {
+    const { consumerTag, noWait } = method;
+    const consumer = this.#byTag.get(consumerTag);
+    if (consumer !== undefined) {
+      this.#forget(consumer);
+      if (consumer.unsettledCount > 0) this.#leaving.add(consumer);
+      consumer.cancel();
+    } else if (this.#reply?.tag === consumerTag) this.#endReplies();
+    if (!noWait) this.#channel.answer({ method: "basic.cancel-ok", consumerTag });
+  }
+
+  /** `basic.qos`. */
+  qos(method: MethodOf<"basic.qos">): void {
+    const { prefetchSize, prefetchCount, global } = method;
+    if (prefetchSize !== 0) throw new ReplyError(ReplyCode.NotImplemented, `prefetch_size!=0 (${prefetchSize})`);
+    const { unsettledMax } = this.#channel.connection.context.settings;
+    if (global) this.#prefetchOfChannel = prefetchCount === 0 ? unsettledMax : Math.min(prefetchCount, unsettledMax);
+    else this.#prefetch = prefetchCount === 0 ? Number.POSITIVE_INFINITY : prefetchCount;
+    this.wake();
+    this.#channel.answer({ method: "basic.qos-ok" });
+  }
+
+  /** `basic.get`. What was published before on this connection is there: the answer waits until it is durable. */
+  get(method: MethodOf<"basic.get">): void {
+    const channel = this.#channel;
+    const queue = queueName(channel, method.queue);
+    channel.whenAllowed(channel.access.maySubscribe(`$queue/${queue}`, null), `queue '${queue}'`, method, () => {
+      channel.answerWith(method, () => this.#got(queue, method.noAck));
+    });
+  }
+
+  /** `basic.recover` with `requeue`: all that is unsettled is delivered again, in its old places. */
+  recover(): void {
+    while (this.#engine.takeUnsettled() !== undefined);
+    this.#getters.recover();
+    for (const consumer of [...this.#byTag.values(), ...this.#leaving]) consumer.recover();
+    this.#leaving.clear();
+  }
+
+  /** The channel is over: everything goes back. */
+  end(): void {
+    this.#endReplies();
+    this.#getters.end();
+    for (const consumer of [...this.#byTag.values()]) this.#forget(consumer).end();
+    for (const consumer of this.#leaving) consumer.end();
+    this.#leaving.clear();
+  }
+
+  #consumeQueue(source: Extract<Source, { readonly is: "queue" }>, tag: string, method: Consume): void {
+    const channel = this.#channel;
+    const { host, owner, connection } = channel;
+    const { context, client } = connection;
+    if (source.isAddress) this.#make(source.name);
+    const terms: QueueConsumerTerms = {
+      tag,
+      tagBytes: shortStringBytes(context.text, tag, "consumer tag"),
+      noAck: method.noAck,
+      prefetch: this.#prefetch,
+      isStamped: source.isAddress || typeof method.arguments["x-consumer-group"] === "string",
+    };
+    const consumer = new AmqpQueueConsumer(client.id, this, terms);
+    const epochMs = context.hub.clock.epochMs();
+    const result = host.consume(source.name, consumeRequest(method, source, { consumer, host, epochMs }), owner);
+    if (result.is !== "consuming") throw consumeRefusal(result, source.name, host.name);
+    consumer.start(result.subscription);
+    this.#begin(consumer, method);
+    channel.afterAnswers(() => consumer.open());
+  }
+
+  #consumeTopics(filter: string, tag: string, method: Consume): void {
+    const { connection } = this.#channel;
+    const { context, client } = connection;
+    const { messagesMax, bytesMax } = context.sessions.queue;
+    const terms: TopicTerms = {
+      tag,
+      tagBytes: shortStringBytes(context.text, tag, "consumer tag"),
+      noAck: method.noAck,
+      prefetch: this.#prefetch,
+      waitingMax: messagesMax,
+      waitingBytesMax: bytesMax,
+    };
+    const consumer = new TopicConsumer(client.id, this, terms);
+    this.#begin(consumer, method);
+    this.#channel.afterAnswers(() => {
+      if (this.#byTag.get(tag) !== consumer) return;
+      context.hub.router.subscribe(consumer, { filter, guaranteeMax: 1, noLocal: method.noLocal });
+    });
+  }
+
+  #consumeReplies(tag: string, method: Consume): void {
+    if (!method.noAck) throw new ReplyError(ReplyCode.PreconditionFailed, "reply consumer cannot acknowledge");
+    if (this.#reply !== null) throw new ReplyError(ReplyCode.PreconditionFailed, "reply consumer already set");
+    const { context } = this.#channel.connection;
+    const key = `${REPLY_PREFIX}${this.#channel.token()}`;
+    this.#reply = { tag, tagBytes: shortStringBytes(context.text, tag, "consumer tag"), key };
+    context.replies.add(key, this);
+    if (!method.noWait) this.#channel.answer({ method: "basic.consume-ok", consumerTag: tag });
+  }
+
+  #endReplies(): void {
+    if (this.#reply !== null) this.#channel.connection.context.replies.remove(this.#reply.key);
+    this.#reply = null;
+  }
+
+  #begin(consumer: ChannelConsumer, method: Consume): void {
+    this.#byTag.set(consumer.tag, consumer);
+    this.#channel.connection.consumerCount++;
+    this.#channel.connection.context.metrics.subscriptionsAccepted++;
+    if (!method.noWait) this.#channel.answer({ method: "basic.consume-ok", consumerTag: consumer.tag });
+  }
+
+  #forget(consumer: ChannelConsumer): ChannelConsumer {
+    if (this.#byTag.get(consumer.tag) === consumer) {
+      this.#byTag.delete(consumer.tag);
+      this.#channel.connection.consumerCount--;
+    }
+    return consumer;
+  }
+
+  #got(queue: string, noAck: boolean): void {
+    const { connection } = this.#channel;
+    const { engine, context } = connection;
+    const got = this.#getters.take(queue, noAck);
+    if (got === null) return engine.send(this.#engine, { method: "basic.get-empty" });
+    const { delivery, messageCount, unsettled } = got;
+    const fields = { redelivered: delivery.deliveryCount > 0, messageCount };
+    const body = delivery.message.payload;
+    const properties = this.#blockOf(delivery, false);
+    engine.getOk(this.#engine, fields, this.#routeOf(delivery, false), properties, body, unsettled);
+    context.hub.statistics.messagesOut++;
+    context.hub.statistics.bytesOut += body.length;
+  }
+
+  /** A `$queue/` address names a queue that is made when somebody uses it, as the broker's options say. */
+  #make(name: string): void {
+    const { hub, autoCreateQueues } = this.#channel.connection.context;
+    if (hub.queues.has(name)) return;
+    if (autoCreateQueues === "refuse") throw notFound("queue", name, this.#channel.host.name);
+    hub.queues.declare({ name, lifetime: autoCreateQueues });
+  }
+
+  #blockOf(delivery: QueueDelivery, isStamped: boolean): Uint8Array {
+    const { blocks, hub } = this.#channel.connection.context;
+    const epochMs = hub.clock.epochMs();
+    return isStamped ? blocks.stamped(delivery, epochMs) : blocks.plain(delivery, epochMs);
+  }
+
+  /** Under a `$queue/` address everything comes from there; else from where it was published. */
+  #routeOf(delivery: QueueDelivery, isStamped: boolean): Uint8Array {
+    const { routeEncoder } = this.#channel.connection.context;
+    const { message, queue } = delivery;
+    if (!isStamped) return routeEncoder.encode(exchangeOf(message), routingKeyOf(message));
+    return routeEncoder.encode(ADDRESS_EXCHANGE, addressedKey(message.topic, queue));
+  }
+}
+
+/** What stands behind `$queue/` in the address of a message: the queue, and its key there. */
+function addressedKey(topic: string, queue: string): string {
+  const prefix = `${ADDRESS_EXCHANGE}/${queue}/`;
+  if (topic.startsWith(prefix)) return topic.slice(ADDRESS_EXCHANGE.length + 1);
+  return topic === queue || topic === `${ADDRESS_EXCHANGE}/${queue}` ? queue : `${queue}/${topic}`;
+}
+
+function addressOf(source: { readonly name: string; readonly filter: string }): string {
+  return source.filter === "" ? `$queue/${source.name}` : `$queue/${source.name}/${source.filter}`;
+}
+
+function consumeRefusal(result: ConsumeResult, name: string, host: string): ReplyError {
+  const what = named("queue", name, host);
+  switch (result.is) {
+    case "locked":
+      return locked(name, host);
+    case "alone":
+      return new ReplyError(ReplyCode.AccessRefused, `${what} in exclusive use`);
+    case "mode-mismatch":
+      return new ReplyError(ReplyCode.PreconditionFailed, `the group of ${what} is in another mode`);
+    case "invalid":
+    case "limit":
+      return refusedSetting(result, {}, `consumer of ${what}`);
+    default:
+      return notFound("queue", name, host);
+  }
+}
+
+/** False for what cannot be sent; everything else is a defect of ours. */
+function cannotBeSent(error: unknown): false {
+  if (isMessagingError(error)) return false;
+  throw error;
+}

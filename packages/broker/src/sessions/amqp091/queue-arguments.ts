@@ -1,0 +1,111 @@
+import type { FieldTable } from "polymq/amqp091/codec";
+import type { HostedQueueSettings } from "../../core/topology/topology-port.ts";
+import { ArgumentReader } from "./arguments.ts";
+
+/** The arguments' names of fields that the core compares. */
+export const QUEUE_FIELDS: Readonly<Record<string, string>> = {
+  autoDelete: "auto_delete",
+  kind: "x-queue-type",
+  variant: "x-queue-type",
+  ttlMs: "x-message-ttl",
+  expiresMs: "x-expires",
+  maxLength: "x-max-length",
+  maxBytes: "x-max-length-bytes",
+  overflow: "x-overflow",
+  deadLetterExchange: "x-dead-letter-exchange",
+  deadLetterKey: "x-dead-letter-routing-key",
+  priorityMax: "x-max-priority",
+  singleActiveConsumer: "x-single-active-consumer",
+  deliveryLimit: "x-delivery-limit",
+  maxAgeMs: "x-max-age",
+};
+
+/** What the arguments of `queue.declare` ask for. @throws {ReplyError} 406 */
+export function queueSettingsOf(table: FieldTable, what: string): Partial<HostedQueueSettings> {
+  const reader = new ArgumentReader(table, what);
+  const type = typeOf(reader);
+  const isStream = type === "stream";
+  const exchange = reader.text("x-dead-letter-exchange");
+  const key = reader.text("x-dead-letter-routing-key");
+  if (key !== undefined && exchange === undefined) {
+    throw reader.invalid("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined");
+  }
+  const found: { -readonly [K in keyof HostedQueueSettings]?: HostedQueueSettings[K] | undefined } = {
+    kind: isStream ? "stream" : "classic",
+    variant: type === "classic" ? "" : type,
+    ttlMs: reader.whole("x-message-ttl", 0),
+    expiresMs: reader.whole("x-expires", 1),
+    maxLength: reader.whole("x-max-length", 0),
+    maxBytes: reader.whole("x-max-length-bytes", 0),
+    overflow: overflowOf(reader),
+    deadLetterExchange: exchange,
+    deadLetterKey: key,
+    priorityMax: reader.whole("x-max-priority", 0, 255),
+    singleActiveConsumer: reader.flag("x-single-active-consumer"),
+    deliveryLimit: deliveryLimitOf(reader, type),
+    maxAgeMs: reader.value("x-max-age") === undefined ? undefined : ageOf(reader),
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+}
+
+type QueueType = "classic" | "quorum" | "stream";
+
+function typeOf(reader: ArgumentReader): QueueType {
+  const name = (reader.text("x-queue-type") ?? "classic").toLowerCase();
+  if (name === "" || name === "classic") return "classic";
+  if (name === "quorum" || name === "stream") return name;
+  throw reader.invalid("x-queue-type", `unsupported queue type '${name}'`);
+}
+
+/** RabbitMQ's names; `reject-publish-dlx` would also dead-letter what it refuses. */
+function overflowOf(reader: ArgumentReader): "reject" | "drop-head" | undefined {
+  switch (reader.text("x-overflow")) {
+    case undefined:
+      return undefined;
+    case "drop-head":
+      return "drop-head";
+    case "reject-publish":
+    case "reject-publish-dlx":
+      return "reject";
+    default:
+      throw reader.invalid("x-overflow", "invalid_overflow");
+  }
+}
+
+/** RabbitMQ counts returns, the core deliveries: one more. A quorum queue has no limit unless it is told, as before RabbitMQ 4. */
+function deliveryLimitOf(reader: ArgumentReader, type: QueueType): number | undefined {
+  const limit = reader.whole("x-delivery-limit", 0);
+  if (limit === undefined || type !== "quorum") return undefined;
+  return limit + 1;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  Y: 31_536_000_000,
+  M: 2_592_000_000,
+  W: 604_800_000,
+  D: 86_400_000,
+  h: 3_600_000,
+  m: 60_000,
+  s: 1_000,
+  ms: 1,
+};
+
+/** A text such as `7D`, `1.5h` or `90m`, or a number of seconds. */
+function ageOf(reader: ArgumentReader): number {
+  const value = reader.value("x-max-age");
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0) return value * 1000;
+  const ms = typeof value === "string" ? durationMs(value) : null;
+  if (ms === null) throw reader.invalid("x-max-age", "invalid_max_age");
+  return ms;
+}
+
+/** Milliseconds of a duration such as `90m`, `1h30m` or `7D`; null for another form. */
+export function durationMs(text: string): number | null {
+  if (!/^(\d+(\.\d+)?(ms|[YMWDdwhms]))+$/.test(text)) return null;
+  let total = 0;
+  for (const [, count = "", unit = ""] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[YMWDdwhms])/g)) {
+    const scale = UNITS[unit] ?? UNITS[unit.toUpperCase()] ?? 0;
+    total += Number(count) * scale;
+  }
+  return Math.round(total);
+}
