@@ -69,7 +69,7 @@ export class AmqpDelivery {
   /**
    * The message is dealt with. Resolves at once, with mode `second` when the server has settled.
    * @throws {MessagingError} ERR_ALREADY_SETTLED, ERR_STALE_DELIVERY when its link is over: the server may deliver it again;
-   *   ERR_ALREADY_SETTLED and ERR_PUBLISH_REJECTED for a transaction that is over
+   *   ERR_TRANSACTION_ENDED and ERR_TRANSACTION_ROLLED_BACK for a transaction that is over
    */
   accept(options: SettleOptions = NO_OPTIONS): Promise<void> {
     return this.receiver.settle(this, ACCEPTED, options.transaction);

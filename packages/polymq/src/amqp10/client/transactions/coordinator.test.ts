@@ -112,14 +112,14 @@ describe("a transaction", () => {
     await expect(sender.send(bytes("bad"), { transaction })).rejects.toMatchObject({ code: "ERR_PUBLISH_REJECTED" });
     await sender.send(bytes("good"), { transaction });
     await expect(transaction.commit()).rejects.toMatchObject({
-      code: "ERR_PUBLISH_REJECTED",
+      code: "ERR_TRANSACTION_ROLLED_BACK",
       cause: { code: "ERR_PUBLISH_REJECTED" },
     });
     expect([broker.stored, broker.told.at(-1)]).toEqual([[], "rollback tx-1"]);
     await connection.close();
   });
 
-  test("that the server cannot commit is ERR_PUBLISH_REJECTED with its reason", async () => {
+  test("that the server cannot commit is ERR_TRANSACTION_ROLLED_BACK with its reason", async () => {
     const { broker, coordinator, connection } = await transacted();
     broker.onDischarge = (delivery) =>
       void delivery.link.settle(delivery, {
@@ -128,7 +128,7 @@ describe("a transaction", () => {
       });
     const transaction = await coordinator.begin();
     await expect(transaction.commit()).rejects.toMatchObject({
-      code: "ERR_PUBLISH_REJECTED",
+      code: "ERR_TRANSACTION_ROLLED_BACK",
       peer: { code: "amqp:transaction:rollback", text: "conflict" },
     });
     expect(transaction.state).toBe("rolledBack");
@@ -142,12 +142,12 @@ describe("a transaction", () => {
     const one = await coordinator.begin();
     const two = await coordinator.begin();
     await expect(one.commit()).rejects.toMatchObject({
-      code: "ERR_PUBLISH_REJECTED",
+      code: "ERR_TRANSACTION_ROLLED_BACK",
       peer: { code: "amqp:transaction:timeout" },
     });
     expect(two.state).toBe("rolledBack");
     await expect(sender.send(bytes("late"), { transaction: two })).rejects.toMatchObject({
-      code: "ERR_PUBLISH_REJECTED",
+      code: "ERR_TRANSACTION_ROLLED_BACK",
     });
     await expect(coordinator.begin()).rejects.toMatchObject({ code: "ERR_LINK_DETACHED" });
     await connection.close();
@@ -165,7 +165,7 @@ describe("a transaction", () => {
     await expect(sending).rejects.toMatchObject({ code: "ERR_CONNECTION_LOST" });
     await plain;
     expect(transaction.state).toBe("rolledBack");
-    await expect(transaction.commit()).rejects.toMatchObject({ code: "ERR_PUBLISH_REJECTED" });
+    await expect(transaction.commit()).rejects.toMatchObject({ code: "ERR_TRANSACTION_ROLLED_BACK" });
     const again = await coordinator.begin();
     await sender.send(bytes("b"), { transaction: again });
     await again.commit();
@@ -173,23 +173,23 @@ describe("a transaction", () => {
     await connection.close();
   });
 
-  test("whose commit has no answer when the connection is lost is ERR_SESSION_LOST", async () => {
+  test("whose commit has no answer when the connection is lost is ERR_TRANSACTION_UNKNOWN", async () => {
     const { broker, coordinator, connection, servers } = await transacted();
     const transaction = await coordinator.begin();
     broker.onDischarge = () => servers[0]?.transport.destroy();
-    await expect(transaction.commit()).rejects.toMatchObject({ code: "ERR_SESSION_LOST", retry: "unknown" });
+    await expect(transaction.commit()).rejects.toMatchObject({ code: "ERR_TRANSACTION_UNKNOWN", retry: "unknown" });
     await connection.close();
   });
 
-  test("that is over takes nothing more: ERR_ALREADY_SETTLED", async () => {
+  test("that is over takes nothing more: ERR_TRANSACTION_ENDED", async () => {
     const made = await transacted();
     const { coordinator, sender, connection } = made;
     const [one] = await received(made, ["m1"]);
     const transaction = await coordinator.begin();
     await transaction.commit();
-    await expect(sender.send(bytes("x"), { transaction })).rejects.toMatchObject({ code: "ERR_ALREADY_SETTLED" });
-    await expect(one?.accept({ transaction })).rejects.toMatchObject({ code: "ERR_ALREADY_SETTLED" });
-    await expect(transaction.commit()).rejects.toMatchObject({ code: "ERR_ALREADY_SETTLED" });
+    await expect(sender.send(bytes("x"), { transaction })).rejects.toMatchObject({ code: "ERR_TRANSACTION_ENDED" });
+    await expect(one?.accept({ transaction })).rejects.toMatchObject({ code: "ERR_TRANSACTION_ENDED" });
+    await expect(transaction.commit()).rejects.toMatchObject({ code: "ERR_TRANSACTION_ENDED" });
     await one?.accept();
     await connection.close();
   });

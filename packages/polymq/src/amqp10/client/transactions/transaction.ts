@@ -47,8 +47,8 @@ export class AmqpTransaction {
   /**
    * Makes everything that was sent and settled in it so. Waits for the outcomes of what was sent; where one was not accepted, the transaction is
    * rolled back instead. Resolves when the server has committed.
-   * @throws {MessagingError} ERR_PUBLISH_REJECTED with the server's reason or the message's error as its cause, ERR_SESSION_LOST when the
-   *   link was lost before the answer, ERR_ALREADY_SETTLED, ERR_ABORTED when the signal fires first; the committing goes on
+   * @throws {MessagingError} ERR_TRANSACTION_ROLLED_BACK with the server's reason or the message's error as its cause, ERR_TRANSACTION_UNKNOWN when the
+   *   link was lost before the answer, ERR_TRANSACTION_ENDED, ERR_ABORTED when the signal fires first; the committing goes on
    */
   async commit(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     this.#begin();
@@ -62,7 +62,7 @@ export class AmqpTransaction {
 
   /**
    * Takes back everything that was sent and settled in it. Resolves when the server has, or when the link is lost, for then it does so by itself.
-   * @throws {MessagingError} ERR_ALREADY_SETTLED, ERR_ABORTED
+   * @throws {MessagingError} ERR_TRANSACTION_ENDED, ERR_ABORTED
    */
   async rollback(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     if (this.#state === "rolledBack") return;
@@ -70,11 +70,11 @@ export class AmqpTransaction {
     await this.#discharge("rollback", options.signal);
   }
 
-  /** For senders and receivers. @throws {MessagingError} ERR_ALREADY_SETTLED, ERR_PUBLISH_REJECTED */
+  /** For senders and receivers. @throws {MessagingError} ERR_TRANSACTION_ENDED, ERR_TRANSACTION_ROLLED_BACK */
   check(): void {
     if (this.#state === "open") return;
     if (this.#state === "rolledBack") throw this.#rolledBack("the transaction was rolled back", this.#reason);
-    throw new MessagingError("ERR_ALREADY_SETTLED", "the transaction is over");
+    throw new MessagingError("ERR_TRANSACTION_ENDED", "the transaction is over");
   }
 
   /** For senders: a message is sent in it. */
@@ -142,14 +142,14 @@ export class AmqpTransaction {
     if (error.peer !== null && (error.scope === "message" || error.scope === "link")) {
       return this.#rolledBack("the server rolled the transaction back", error);
     }
-    return new MessagingError("ERR_SESSION_LOST", "the link was lost before the server answered the commit", {
+    return new MessagingError("ERR_TRANSACTION_UNKNOWN", "the link was lost before the server answered the commit", {
       cause: error,
     });
   }
 
   #rolledBack(what: string, cause: unknown): MessagingError {
     const peer = cause instanceof MessagingError && cause.peer !== null ? { peer: cause.peer } : {};
-    return new MessagingError("ERR_PUBLISH_REJECTED", what, { cause, ...peer });
+    return new MessagingError("ERR_TRANSACTION_ROLLED_BACK", what, { cause, ...peer });
   }
 }
 
