@@ -63,6 +63,18 @@ describe("export lists", () => {
     expect(exportStarViolations([{ path: "a.ts", text }])).toHaveLength(1);
   });
 
+  test.each(["index.ts", "p/index.browser.ts"])("%s may hand on the list that its runtimes share", (path) => {
+    expect(exportStarViolations([{ path, text: 'export * from "./exports.ts";' }])).toEqual([]);
+  });
+
+  test.each([
+    ["index.ts", 'export * as all from "./exports.ts";'],
+    ["index.ts", 'export * from "./other.ts";'],
+    ["other.ts", 'export * from "./exports.ts";'],
+  ])("%s may not: %s", (path, text) => {
+    expect(exportStarViolations([{ path, text }])).toHaveLength(1);
+  });
+
   test("a missing entry point is found", () => {
     expect(missingEntryPoints([ENTRY], planted({}))).toHaveLength(1);
   });
@@ -107,6 +119,11 @@ describe("exported names", () => {
       "const one",
       "const two",
     ]);
+  });
+
+  test("of a shared list count", () => {
+    const shared = planted({ "index.ts": 'export * from "./exports.ts";', "exports.ts": "export const x = 1;" });
+    expect(exportedNames("packages/p/src/index.ts", shared).map((item) => item.name)).toEqual(["x"]);
   });
 
   test("carry the file that declares them", () => {

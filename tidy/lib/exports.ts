@@ -18,16 +18,33 @@ export function fileFinder(files: readonly RepoFile[]): FindFile {
   return (path) => byPath.get(path);
 }
 
-/** `export *` in any form, and default exports: both hide what a file offers. Configuration files must export a default. */
+/** The one list of names that the conditions of an entry point have in common. */
+const SHARED_LIST = "./exports.ts";
+
+/**
+ * `export *` in any form, and default exports: both hide what a file offers. Configuration files must export a default, and an entry point that has one file for
+ * each runtime may hand on the list of names that these share.
+ */
 export function exportStarViolations(files: readonly RepoFile[]): string[] {
   return files.flatMap((file) =>
     children(parse(file), "body").flatMap((node) => {
-      if (node.type === "ExportAllDeclaration") return [violation(file, node.start, "export *: list the names")];
+      if (node.type === "ExportAllDeclaration" && !sharesList(node, file))
+        return [violation(file, node.start, "export *: list the names")];
       if (node.type === "ExportDefaultDeclaration" && !file.path.endsWith(".config.ts")) {
         return [violation(file, node.start, "export default: give it a name")];
       }
       return [];
     }),
+  );
+}
+
+function sharesList(node: AstNode, file: RepoFile): boolean {
+  const isEntry = /(?:^|\/)index(?:\.browser)?\.ts$/.test(file.path);
+  return (
+    isEntry &&
+    nameOf(child(node, "source")) === SHARED_LIST &&
+    node["exportKind"] !== "type" &&
+    child(node, "exported") === null
   );
 }
 
@@ -61,6 +78,9 @@ export function exportedNames(path: string, find: FindFile): ExportedName[] {
 }
 
 function namesOf(node: AstNode, file: RepoFile, find: FindFile): ExportedName[] {
+  if (node.type === "ExportAllDeclaration") {
+    return exportedNames(resolveRelative(file.path, nameOf(child(node, "source")) ?? "") ?? "", find);
+  }
   if (node.type !== "ExportNamedDeclaration") return [];
   const declaration = child(node, "declaration");
   if (declaration !== null) return declaredNames(declaration, file.path);

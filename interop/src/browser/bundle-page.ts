@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { build, type Plugin } from "esbuild";
 
 const PACKAGE = join(import.meta.dirname, "..", "..", "..", "packages", "polymq");
@@ -10,9 +10,10 @@ const NODE_GLOBALS: readonly string[] = ["Buffer", "process", "global", "require
 /** Marks what would be a ReferenceError in a browser, or a stand-in for something of Node's. */
 export const BARE = "BARE_NODE_GLOBAL_";
 
-/** The page's script, and the files it is made of. */
+/** The page's scripts, and the files they are made of. */
 export interface PageBundle {
-  readonly script: string;
+  /** By file name; the page loads `page.js`, which loads the others. */
+  readonly scripts: ReadonlyMap<string, string>;
   /** Paths from the working directory. */
   readonly inputs: readonly string[];
 }
@@ -27,7 +28,9 @@ export async function bundlePage(): Promise<PageBundle> {
     bundle: true,
     write: false,
     platform: "browser",
-    format: "iife",
+    format: "esm",
+    splitting: true,
+    outdir: "out",
     target: "es2022",
     minify: true,
     legalComments: "none",
@@ -35,9 +38,9 @@ export async function bundlePage(): Promise<PageBundle> {
     define: Object.fromEntries(NODE_GLOBALS.map((name) => [name, BARE + name])),
     plugins: [await sourcesForBrowsers()],
   });
-  const [file] = result.outputFiles;
-  if (file === undefined || result.warnings.length > 0) throw new Error(JSON.stringify(result.warnings));
-  return { script: file.text, inputs: Object.keys(result.metafile.inputs) };
+  if (result.warnings.length > 0) throw new Error(JSON.stringify(result.warnings));
+  const scripts = new Map(result.outputFiles.map((file) => [basename(file.path), file.text]));
+  return { scripts, inputs: Object.keys(result.metafile.inputs) };
 }
 
 async function sourcesForBrowsers(): Promise<Plugin> {

@@ -26,7 +26,7 @@ describe.skipIf(browsers.skip)(browsers.title("the MQTT client in chromium"), ()
 
   beforeAll(async () => {
     bundle = await bundlePage();
-    server = await PageServer.start(bundle.script);
+    server = await PageServer.start(bundle.scripts);
     const { serverCert: cert, serverKey: key } = testCertificates;
     broker = await startBroker({ listeners: [{ port: 0 }, { port: 0, tls: { cert, key } }] });
     guarded = await startBroker({ port: 0, users: [LOGIN] });
@@ -76,7 +76,8 @@ describe.skipIf(browsers.skip)(browsers.title("the MQTT client in chromium"), ()
   const secureUrl = (): string => `wss://localhost:${portOf(broker, 1)}/mqtt`;
 
   test("the bundle needs nothing of Node's, and brings no stand-in for it", async () => {
-    expect(bundle.script.split(/[^\w]/).filter((word) => word.startsWith(BARE))).toEqual([]);
+    const words = [...bundle.scripts.values()].join().split(/[^\w]/);
+    expect(words.filter((word) => word.startsWith(BARE))).toEqual([]);
     expect(bundle.inputs.filter((path) => !/^(packages\/polymq\/src|interop\/src\/browser)\//.test(path))).toEqual([]);
     expect(bundle.inputs.filter((path) => path.includes("/node/"))).toEqual([]);
     expect(await inPage("globals")).toEqual({ buffer: "undefined", process: "undefined", require: "undefined" });
@@ -143,6 +144,28 @@ describe.skipIf(browsers.skip)(browsers.title("the MQTT client in chromium"), ()
     });
   });
 
+  test("what most pages never use is loaded on first use", async () => {
+    server.asked.length = 0;
+    await inPage("exchange", { url: plainUrl(), level: 4, qos: 1, count: 1 });
+    expect(parts(server.asked.splice(0))).toEqual([]);
+    await inPage("exchange", { url: plainUrl(), level: 5, qos: 1, count: 1 });
+    expect(parts(server.asked.splice(0))).toEqual(["mqtt5"]);
+    await inPage("properties", { url: plainUrl(), level: 5 });
+    expect(parts(server.asked.splice(0))).toEqual(["requester"]);
+    const report = await inPage("queue", { url: plainUrl(), level: 5, count: 20 });
+    expect(report).toEqual({ texts: numbered(20), offsets: Array.from({ length: 20 }, (_, index) => index) });
+    expect(parts(server.asked.splice(0))).toEqual(["queue-client"]);
+  });
+
+  test("a part that cannot be loaded is a typed error", async () => {
+    for (const name of bundle.scripts.keys()) if (name.startsWith("queue-client")) server.refused.add(name);
+    const refused = await inPage("queueRefused", { url: plainUrl(), level: 5 });
+    server.refused.clear();
+    expect(refused).toEqual(["ERR_LOAD_FAILED", "later"]);
+    // The browser itself says so in its console.
+    expect(complaints.splice(0)).toEqual([expect.stringContaining("503")]);
+  });
+
   test("what a browser cannot do is a typed error", async () => {
     const tcp = await inPage("refused", { servers: `mqtt://127.0.0.1:${portOf(broker, 0)}` });
     expect(tcp).toEqual(["ERR_UNSUPPORTED", null]);
@@ -167,6 +190,11 @@ async function cutInside(proxy: FaultProxy, mode: "fin" | "rst"): Promise<void> 
   while (proxy.stats.bytesToServer < passed + 1_500) await new Promise((resolve) => setImmediate(resolve));
   proxy.cut(mode);
   expect(proxy.stats.cuts).toBe(cuts + 1);
+}
+
+/** Parts among files, without their hash. */
+function parts(files: readonly string[]): string[] {
+  return files.map((name) => name.replace(/-[^-]*$/, "")).filter((name) => name !== "chunk" && name !== "page.js");
 }
 
 function portOf(broker: Broker, listener: number): number {

@@ -21,6 +21,11 @@ export interface PageTests {
     target: PageTarget & { readonly count: number },
   ): Promise<{ readonly texts: readonly string[]; readonly ended: boolean }>;
   properties(target: PageTarget): Promise<{ readonly userProperties: readonly unknown[]; readonly answer: string }>;
+  queue(
+    target: PageTarget & { readonly count: number },
+  ): Promise<{ readonly texts: readonly string[]; readonly offsets: readonly number[] }>;
+  /** The error of a publish into a queue: its code and retry advice. */
+  queueRefused(target: PageTarget): Promise<readonly string[]>;
   /** Resolves with a running exchange's ledger, over connections that break meanwhile. */
   steady(target: PageTarget & { readonly qos: 1 | 2; readonly count: number }): Promise<SteadyReport>;
   refused(
@@ -94,6 +99,38 @@ const pageTests: PageTests = {
     const answer = await client.request("browser/question", "well");
     await client.close();
     return { userProperties: message?.userProperties ?? [], answer: answer.text() };
+  },
+
+  async queue({ count, ...target }) {
+    const client = await connected(target);
+    const queue = `browser-${crypto.randomUUID()}`;
+    const payload = new Uint8Array(20);
+    // All at once, while the part is being loaded; the bytes are written over meanwhile.
+    const published = numbered(count).map((text) => {
+      const { written } = new TextEncoder().encodeInto(text, payload);
+      return client.publishToQueue(queue, payload.subarray(0, written));
+    });
+    await Promise.all(published);
+    const subscription = await client.subscribeToQueue(queue, "workers");
+    const texts: string[] = [];
+    const offsets: number[] = [];
+    for await (const message of subscription) {
+      texts.push(message.text());
+      offsets.push(message.offset);
+      if (texts.length === count) break;
+    }
+    await client.close();
+    return { texts, offsets };
+  },
+
+  async queueRefused(target) {
+    const client = await connected(target);
+    const refused = await client.publishToQueue("orders", "x").then(
+      () => ["published"],
+      (error: unknown) => (isMessagingError(error) ? [error.code, error.retry] : [String(error)]),
+    );
+    await client.close();
+    return refused;
   },
 
   async steady({ qos, count, ...target }) {

@@ -1,4 +1,5 @@
-import { AsyncQueue } from "./async-queue.ts";
+import { type Deferred, deferred } from "./deferred.ts";
+import { Deque } from "./deque.ts";
 
 /** Events that a slow reader of {@link Emitter.events} may have waiting; beyond it the oldest are dropped. */
 const EVENTS_MAX = 1_024;
@@ -18,7 +19,7 @@ export interface EventStream<E> extends AsyncIterableIterator<E, undefined, unde
  */
 export class Emitter<E extends { readonly type: string }> {
   readonly #listeners = new Map<string, readonly Listener<E>[]>();
-  readonly #streams = new Set<AsyncQueue<E>>();
+  readonly #streams = new Set<EventQueue<E>>();
   readonly #report: (error: unknown, event: E) => void;
   #ended = false;
 
@@ -54,18 +55,12 @@ export class Emitter<E extends { readonly type: string }> {
   /** Tells everyone now; never throws. Listeners added or removed meanwhile count from the next event on. */
   emit(event: E): void {
     for (const listener of this.#listeners.get(event.type) ?? []) this.#call(listener, event);
-    for (const stream of this.#streams) {
-      if (stream.size >= EVENTS_MAX) stream.dropOldest();
-      stream.push(event);
-    }
+    for (const stream of this.#streams) stream.push(event);
   }
 
   /** All events from now on. Up to 1,024 wait for the reader; then the oldest are dropped and counted. Ends with {@link Emitter.end}. */
   events(): EventStream<E> {
-    const stream: EventQueue<E> = new EventQueue<E>({
-      highWaterMark: EVENTS_MAX,
-      onReturn: () => this.#streams.delete(stream),
-    });
+    const stream = new EventQueue<E>(() => this.#streams.delete(stream));
     if (this.#ended) stream.end();
     else this.#streams.add(stream);
     return stream;
@@ -99,15 +94,59 @@ interface Listener<E> {
   readonly call: (event: E) => unknown;
 }
 
-/** A queue that counts what its producer takes back. */
-class EventQueue<E> extends AsyncQueue<E> implements EventStream<E> {
+/** What one reader of all events has not taken yet. */
+class EventQueue<E> implements EventStream<E> {
   dropped = 0;
+  readonly #items = new Deque<E>();
+  /** Calls of `next` that found nothing, oldest first. */
+  readonly #waiting = new Deque<Deferred<IteratorResult<E, undefined>>>();
+  readonly #onReturn: () => void;
+  #ended = false;
 
-  override dropOldest(): E | undefined {
-    this.dropped++;
-    return super.dropOldest();
+  constructor(onReturn: () => void) {
+    this.#onReturn = onReturn;
+  }
+
+  push(event: E): void {
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) return waiting.resolve({ value: event, done: false });
+    if (this.#items.length >= EVENTS_MAX) {
+      this.#items.shift();
+      this.dropped++;
+    }
+    this.#items.push(event);
+  }
+
+  /** No more come; what is there is still handed out. */
+  end(): void {
+    this.#ended = true;
+    for (let waiting = this.#waiting.shift(); waiting !== undefined; waiting = this.#waiting.shift()) {
+      waiting.resolve(DONE);
+    }
+  }
+
+  next(): Promise<IteratorResult<E, undefined>> {
+    const value = this.#items.shift();
+    if (value !== undefined) return Promise.resolve({ value, done: false });
+    if (this.#ended) return Promise.resolve(DONE);
+    const waiting = deferred<IteratorResult<E, undefined>>();
+    this.#waiting.push(waiting);
+    return waiting.promise;
+  }
+
+  return(): Promise<IteratorResult<E, undefined>> {
+    this.#items.clear();
+    this.end();
+    this.#onReturn();
+    return Promise.resolve(DONE);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 }
+
+const DONE: IteratorReturnResult<undefined> = Object.freeze({ value: undefined, done: true });
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";

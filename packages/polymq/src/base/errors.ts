@@ -93,6 +93,7 @@ export const ERRORS = {
   ERR_QUEUE_FULL: "message later",
   ERR_MESSAGE_TOO_LARGE: "message never",
   ERR_LISTEN_FAILED: "call later",
+  ERR_LOAD_FAILED: "call later",
 } as const;
 
 /** A stable error code; see {@link ERRORS}. */

@@ -1,31 +1,42 @@
 import { onAbort, raceAbort, throwIfAborted } from "../../base/abort.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
+import type { ConnectTrace } from "../../base/diagnostics.ts";
 import { Emitter } from "../../base/emitter.ts";
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
 import type { Supervisor } from "../../supervisor/supervisor.ts";
 import { ChunkPool } from "../../transport/outbox.ts";
 import type { Platform } from "../../transport/platform.ts";
-import type { Auth, Connack, Disconnect, DisconnectProperties, ProtocolLevel } from "../codec/packets.ts";
+import type {
+  Auth,
+  Connack,
+  Disconnect,
+  DisconnectProperties,
+  ProtocolLevel,
+  PublishProperties,
+} from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
 import { TopicDecoder } from "../codec/topic-decoder.ts";
 import { TopicEncoder } from "../codec/topic-encoder.ts";
 import { SessionState } from "../engine/session-state.ts";
 import type { Availability } from "./admission.ts";
-import { Authenticator, type AuthPort } from "./authenticator.ts";
+import type { Authenticator } from "./authenticator.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
+import { checkUsable } from "./check-usable.ts";
+import type { ClientParts } from "./client-parts.ts";
 import type { Connection, ConnectionParts } from "./connection.ts";
 import { Connector, type ConnectorOwner } from "./connector.ts";
 import type { DropReason, MqttClientEvent, MqttClientState } from "./events.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import type { MqttMessage } from "./message.ts";
+import { NeededParts } from "./needed-parts.ts";
 import type { Settings } from "./options.ts";
 import type { ClientItem, PendingPublish } from "./pending.ts";
 import { Publisher, type PublisherOwner } from "./publisher.ts";
-import { StoredSession } from "./stored-session.ts";
+import type { StoredSession } from "./stored-session.ts";
 import { Pressure } from "./subscription.ts";
 import { type Subscriber, Subscriptions, type SubscriptionsOwner } from "./subscriptions.ts";
 import { makeSupervisor } from "./supervision.ts";
-import { Tracer } from "./tracer.ts";
+import type { Tracer } from "./tracer.ts";
 
 /**
  * The life of a client: connects, notices the end of a connection, comes back, and wires publisher, subscriptions and inbox
@@ -39,19 +50,16 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
   readonly subscriptions: Subscriptions;
   readonly inbox: Inbox;
   readonly closed: Promise<MessagingError | null>;
+  readonly parts: NeededParts;
   readonly #closedEnd: Deferred<MessagingError | null> = deferred();
   readonly #session = new SessionState<ClientItem>();
   readonly #connector: Connector;
   readonly #supervisor: Supervisor;
-  readonly #store: StoredSession | null;
-  readonly #authenticator: Authenticator | null;
-  readonly #tracer = new Tracer(this);
+  readonly #tracer: Tracer;
   #state: MqttClientState = "disconnected";
   #connection: Connection | null = null;
   #capabilities: ServerCapabilities | null = null;
   #clientId: string;
-  /** True while the store may hold ids of a session that is gone. */
-  #receivedStale = false;
   /** True once a session of this client may exist on the server. */
   #hadSession = false;
   #attempt = 0;
@@ -65,22 +73,17 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
   /** True while `close` waits for what is under way: a lost connection is made again for it. */
   #draining = false;
 
-  constructor(settings: Settings, platform: Platform) {
+  constructor(settings: Settings, platform: Platform, client: ClientParts) {
     this.settings = settings;
     this.platform = platform;
     this.closed = this.#closedEnd.promise;
     this.#clientId = settings.clientId;
-    this.#store =
-      settings.store === null ? null : new StoredSession(settings.store, settings, (error) => this.#background(error));
-    const store = this.#store?.writer ?? null;
-    this.#authenticator =
-      settings.authentication === null
-        ? null
-        : new Authenticator(settings.authentication, platform.clock, settings.ackTimeoutMs);
+    this.#tracer = client.tracer(this);
+    this.parts = new NeededParts(settings, platform, client, (error) => this.#background(error));
     this.events = new Emitter((error, event) => this.#tracer.warn(`a listener of ${event.type} failed`, error));
     const topics = new TopicEncoder(platform.text);
-    this.publisher = new Publisher(settings, this, this.#session, { topics, store, tracer: this.#tracer });
-    this.inbox = new Inbox(this, this.#session, { store, onMessage: settings.onMessage, tracer: this.#tracer });
+    this.publisher = new Publisher(settings, this, this.#session, { topics, tracer: this.#tracer });
+    this.inbox = new Inbox(this, this.#session, { onMessage: settings.onMessage, tracer: this.#tracer });
     this.subscriptions = new Subscriptions(this, this.#session.outbound, settings.ackTimeoutMs);
     this.inbox.attach(this.subscriptions);
     const parts: ConnectionParts = {
@@ -92,6 +95,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
       topics: new TopicDecoder(platform.text),
       publisher: this.publisher,
       inbox: this.inbox,
+      mqtt5: this.parts.mqtt5,
     };
     this.#connector = new Connector(platform, parts, this);
     this.#supervisor = makeSupervisor(settings, platform, this.#connector, {
@@ -124,24 +128,17 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     return this.#state === "connected" ? this.#connection : null;
   }
 
+  /** Null without one, and until `connect` has loaded what it takes. */
+  get #store(): StoredSession | null {
+    return this.parts.store?.part ?? null;
+  }
+
   get authenticator(): Authenticator | null {
-    return this.#authenticator;
+    return this.parts.authentication?.part ?? null;
   }
 
   availability(): Availability {
-    switch (this.#state) {
-      case "connected":
-        return "online";
-      case "connecting":
-      case "reconnecting":
-        return "offline";
-      case "disconnected":
-        return "none";
-      case "disconnecting":
-        return "draining";
-      case "closed":
-        return "closed";
-    }
+    return AVAILABILITY[this.#state];
   }
 
   async connect(signal: AbortSignal | undefined): Promise<void> {
@@ -158,7 +155,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     const release = onAbort(signal, () => call.abort(signal?.reason));
     try {
       throwIfAborted(call.signal);
-      await raceAbort(this.#restore(), call.signal);
+      await raceAbort(this.#prepare(), call.signal);
       await this.#supervisor.start(call.signal);
     } catch (cause) {
       const error = asMessagingError(cause, "ERR_CONNECT_FAILED");
@@ -218,11 +215,11 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
   }
 
   checkAccepted(connack: Connack): Promise<void> | null {
-    return this.#authenticator?.onAccepted(connack.properties?.authenticationData?.slice() ?? null) ?? null;
+    return this.authenticator?.onAccepted(connack.properties?.authenticationData?.slice() ?? null) ?? null;
   }
 
   attemptFailed(error: MessagingError): void {
-    this.#authenticator?.close(error);
+    this.authenticator?.close(error);
     this.#trace("failed", error);
   }
 
@@ -232,7 +229,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     this.#capabilities = connection.capabilities;
     this.#hadSession = true;
     if (connection.capabilities.assignedClientId !== "") this.#clientId = connection.capabilities.assignedClientId;
-    this.#forgetReceived(connection, sessionPresent);
+    this.#store?.begin(connection, sessionPresent);
     this.#trace("connected", null);
     if (!this.#draining) this.#enter("connected");
     this.inbox.open(sessionPresent);
@@ -255,7 +252,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
   }
 
   onAuth(packet: Auth, connection: Connection): void {
-    this.#authenticator?.onAuth(packet, authPort(connection));
+    this.authenticator?.onAuth(packet, connection);
   }
 
   onServerDisconnect(packet: Disconnect): void {
@@ -271,13 +268,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
 
   onReleased(packetId: number, known: boolean, connection: Connection): void {
     if (this.#store === null) return connection.engine.sendPubcomp(packetId, known);
-    // Forgotten for good before PUBCOMP: afterwards the server may use the id for another message.
-    this.#store.writer.write({ op: "deleteReceived", packetId }, (error) => {
-      if (error !== null) {
-        this.#background(error);
-        connection.fail(error);
-      } else connection.engine.sendPubcomp(packetId, known);
-    });
+    this.#store.release(connection, packetId, known);
   }
 
   onExpiry(nowMs: number, flowingSinceMs: number): void {
@@ -295,7 +286,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     this.onOver();
     this.#connection = null;
     this.#capabilities = null;
-    this.#authenticator?.close(error);
+    this.authenticator?.close(error);
     this.#ended?.resolve();
     if (this.#state !== "connected" && !this.#draining) return;
     const lost = error ?? new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
@@ -362,21 +353,22 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     this.events.emit({ type: "reconnectFailed", error });
   }
 
-  /** Received ids of a session that the server has lost would make its next messages look like repetitions. */
-  #forgetReceived(connection: Connection, sessionPresent: boolean): void {
-    if (!sessionPresent) this.#receivedStale = true;
-    if (!this.#receivedStale || this.#store === null) return;
-    this.#store.writer.write({ op: "clearReceived" }, (error) => {
-      if (error === null) this.#receivedStale = false;
-      else {
-        this.#background(error);
-        connection.fail(error);
-      }
-    });
+  /** A property block for PUBLISH, or null for none. @throws {MessagingError} as `publish` */
+  encodeProperties(properties: PublishProperties): Uint8Array | null {
+    return this.parts.encodeProperties(properties, () => checkUsable(this, undefined));
   }
 
-  async #restore(): Promise<void> {
-    await this.#store?.open({ publisher: this.publisher, inbound: this.#session.inbound });
+  /** All that a connection may need, before there is one: nothing is loaded while a link is down. */
+  async #prepare(): Promise<void> {
+    const loading = this.parts.load();
+    if (loading !== null) await loading;
+    const store = this.#store;
+    if (store === null) return;
+    if (this.inbox.store === null) {
+      this.inbox.store = store.writer;
+      this.publisher.keepIn(store);
+    }
+    await store.open({ publisher: this.publisher, inbound: this.#session.inbound });
   }
 
   /** Makes a `disconnect` or `close` known to those that come meanwhile. */
@@ -450,7 +442,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
   #failAll(error: MessagingError): void {
     const { cleanStart, sessionExpirySeconds } = this.settings;
     // What a store holds is sent again by the next connection as it would be by the next process.
-    const forget = cleanStart && sessionExpirySeconds === 0 && this.#store === null;
+    const forget = cleanStart && sessionExpirySeconds === 0 && this.settings.store === null;
     this.publisher.fail(error, forget ? "forget" : "keep");
     this.subscriptions.fail(error);
   }
@@ -469,7 +461,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     this.events.emit({ type: "state", state });
   }
 
-  #trace(phase: "dialing" | "connected" | "failed" | "lost" | "closed", error: MessagingError | null): void {
+  #trace(phase: ConnectTrace["phase"], error: MessagingError | null): void {
     this.#tracer.connection(phase, { server: this.#connector.server, attempt: this.#attempt }, error);
   }
 
@@ -481,7 +473,11 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
 /** Time that an orderly end of the connection may take. */
 const CLOSE_MS = 1_000;
 
-/** How an authenticator reaches the server over a connection. */
-export function authPort(connection: Connection): AuthPort {
-  return { sendAuth: (packet) => connection.engine.sendAuth(packet), fail: (error) => connection.fail(error) };
-}
+const AVAILABILITY: Readonly<Record<MqttClientState, Availability>> = {
+  connected: "online",
+  connecting: "offline",
+  reconnecting: "offline",
+  disconnected: "none",
+  disconnecting: "draining",
+  closed: "closed",
+};

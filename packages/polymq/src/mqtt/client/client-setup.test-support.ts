@@ -8,15 +8,17 @@ import { dialThroughHook } from "../../transport/dial-hook.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import type { DialOptions, Platform } from "../../transport/platform.ts";
 import type { TransportHandler } from "../../transport/transport.ts";
+import type { ClientParts } from "./client-parts.ts";
 import type { MqttClientEvent } from "./events.ts";
 import { type FakeConnection, FakeServer, type FakeServerOptions } from "./fake-server.test-support.ts";
-import { MqttClientBase } from "./mqtt-client.ts";
+import { LOADED_PARTS } from "./loaded-parts.ts";
+import { MqttClientApi } from "./mqtt-client-api.ts";
 import type { MqttClientOptions } from "./options.ts";
 
 /** A client on a platform of the test's own. */
-export class TestClient extends MqttClientBase {
-  constructor(options: MqttClientOptions, platform: Platform) {
-    super(options, platform);
+export class TestClient extends MqttClientApi {
+  constructor(options: MqttClientOptions, platform: Platform, parts: ClientParts) {
+    super(options, platform, parts);
   }
 }
 
@@ -37,6 +39,8 @@ export interface Setup extends Partial<MqttClientOptions> {
   readonly answer?: (endpoint: Endpoint, count: number) => DialAnswer;
   /** What `random` gives, for jitter. Default 1, the longest delay. */
   readonly random?: () => number;
+  /** Default: all are there. */
+  readonly parts?: ClientParts;
 }
 
 /** A client and what is around it. */
@@ -64,14 +68,15 @@ export interface Stage {
 /** Makes a stage; nothing is connected yet. */
 export function setup(given: Setup = {}): Stage {
   const clock = new VirtualClock();
-  const { server: serverOptions, answer, random = () => 1, ...options } = given;
+  const { server: serverOptions, answer, random = () => 1, parts = LOADED_PARTS, ...options } = given;
   const server = new FakeServer(clock, serverOptions);
   const dials: Dial[] = [];
   const network = new Network(clock, dials, (endpoint, count) => {
     const chosen = answer?.(endpoint, count) ?? "server";
     return chosen === "server" ? server : chosen;
   });
-  const client = new TestClient({ servers: "mqtt://server", clientId: "c", ...options }, network.platform(random));
+  const complete = { servers: "mqtt://server", clientId: "c", ...options };
+  const client = new TestClient(complete, network.platform(random), parts);
   const events: MqttClientEvent[] = [];
   for (const type of EVENT_TYPES) client.on(type, (event) => void events.push(event as MqttClientEvent));
   const promises = new Promises();

@@ -1,13 +1,15 @@
 import { given } from "../../base/option-rules.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
-import type { Connect, ConnectProperties, ProtocolLevel, Will, WillProperties } from "../codec/packets.ts";
+import type { Connect, ProtocolLevel, Will } from "../codec/packets.ts";
+import type { Mqtt5 } from "./mqtt5.ts";
 import type { Credentials, Settings, WillOptions } from "./options.ts";
-import { toUserProperties } from "./user-properties.ts";
 
 /** What differs from one connection attempt to the next. */
 export interface ConnectChoice {
   readonly level: ProtocolLevel;
+  /** At level 5. */
+  readonly mqtt5: Mqtt5 | null;
   readonly clientId: string;
   readonly cleanStart: boolean;
   readonly endpoint: Endpoint;
@@ -24,8 +26,8 @@ export async function connectPacket(settings: Settings, choice: ConnectChoice, t
     clientId: choice.clientId,
     username: credentials.username ?? null,
     password: credentials.password === undefined ? null : toBytes(credentials.password, text),
-    will: settings.will === null ? null : willOf(settings.will, choice.level, text),
-    properties: choice.level === 5 ? await propertiesOf(settings) : null,
+    will: settings.will === null ? null : willOf(settings.will, choice.mqtt5, text),
+    properties: choice.mqtt5 === null ? null : await choice.mqtt5.connectProperties(settings),
   };
 }
 
@@ -40,32 +42,9 @@ async function credentialsOf(settings: Settings, endpoint: Endpoint): Promise<Cr
   return given<Credentials>({ username: username ?? undefined, password: password ?? undefined }) ?? {};
 }
 
-async function propertiesOf(settings: Settings): Promise<ConnectProperties | null> {
-  const { authentication, connectProperties } = settings;
-  if (authentication === null) return connectProperties;
-  const { method, data } = authentication;
-  const own = given<ConnectProperties>({
-    authenticationMethod: method,
-    authenticationData: typeof data === "function" ? await data() : data,
-  });
-  return { ...connectProperties, ...own };
-}
-
-function willOf(will: WillOptions, level: ProtocolLevel, text: TextCodec): Will {
+function willOf(will: WillOptions, mqtt5: Mqtt5 | null, text: TextCodec): Will {
   const { topic, payload = "", qos = 0, retain = false } = will;
-  return { topic, payload: toBytes(payload, text), qos, retain, properties: level === 5 ? willProperties(will) : null };
-}
-
-function willProperties(will: WillOptions): WillProperties | null {
-  return given<WillProperties>({
-    delaySeconds: will.delaySeconds,
-    payloadFormat: will.payloadFormat,
-    messageExpirySeconds: will.messageExpirySeconds,
-    contentType: will.contentType,
-    responseTopic: will.responseTopic,
-    correlationData: will.correlationData,
-    userProperties: will.userProperties && toUserProperties(will.userProperties),
-  });
+  return { topic, payload: toBytes(payload, text), qos, retain, properties: mqtt5?.willProperties(will) ?? null };
 }
 
 /** Text as UTF-8, bytes as they are. */

@@ -1,6 +1,7 @@
 // Hot path: `onBytes`, `nowMs` and `check` run per chunk or message.
 import type { Clock, Timer } from "../../base/clock.ts";
 import { MessagingError } from "../../base/errors.ts";
+import type { Lazy } from "../../base/lazy.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { type ChunkPool, Outbox } from "../../transport/outbox.ts";
 import type { Transport, TransportHandler } from "../../transport/transport.ts";
@@ -18,10 +19,12 @@ import type {
 import type { PublishHead } from "../codec/publish.ts";
 import type { TopicDecoder, TopicEntry } from "../codec/topic-decoder.ts";
 import { ClientEngine, type ClientHandler } from "../engine/client-engine.ts";
+import { CLIENT_LEVEL_4 } from "../engine/client-level-4.ts";
 import type { SessionState } from "../engine/session-state.ts";
 import { type ServerCapabilities, serverCapabilities } from "./capabilities.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Link } from "./link.ts";
+import type { Mqtt5 } from "./mqtt5.ts";
 import type { Settings } from "./options.ts";
 import { type ClientItem, PendingPublish, PendingRequest } from "./pending.ts";
 import type { Publisher } from "./publisher.ts";
@@ -57,6 +60,7 @@ export interface ConnectionParts {
   readonly topics: TopicDecoder<Route>;
   readonly publisher: Publisher;
   readonly inbox: Inbox;
+  readonly mqtt5: Lazy<Mqtt5>;
 }
 
 /** One network connection with its engine: moves bytes, time and deadlines between transport and engine. */
@@ -107,6 +111,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
       maximumPacketSize: settings.maximumPacketSize,
       nowMs: this.#nowMs,
       connect,
+      rules: connect.level === 4 ? CLIENT_LEVEL_4 : parts.mqtt5.loaded.level,
       maxInflight: settings.maxInflight,
       pingTimeoutMs: settings.pingTimeoutMs,
       useTopicAliases: settings.outboundTopicAliases === "auto",
@@ -140,6 +145,10 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
 
   fail(error: MessagingError): void {
     this.engine.fail(error);
+  }
+
+  sendAuth(packet: Auth): void {
+    this.engine.sendAuth(packet);
   }
 
   /** Resolves when all bytes written so far have left, or the connection has ended. */

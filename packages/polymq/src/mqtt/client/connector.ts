@@ -8,7 +8,7 @@ import { ReasonCode } from "../codec/reason-codes.ts";
 import { type AttemptOwner, attemptConnection, refusesVersion } from "./attempt.ts";
 import { type ConnectChoice, connectPacket } from "./connect-packet.ts";
 import type { ConnectionParts } from "./connection.ts";
-import { mqttEndpoint, referencedEndpoints } from "./server-addresses.ts";
+import { mqttEndpoint } from "./server-addresses.ts";
 
 /** Redirections followed within one attempt. */
 const REDIRECTS_MAX = 3;
@@ -85,7 +85,7 @@ export class Connector {
     const from = this.#current;
     if (this.#parts.settings.serverRedirect === "ignore" || from === undefined) return;
     if (!permanent && reasonCode !== ReasonCode.UseAnotherServer) return;
-    const endpoint = referencedEndpoints(reference ?? "", from)[0];
+    const endpoint = this.#parts.mqtt5.part?.referencedEndpoints(reference ?? "", from)[0];
     if (endpoint !== undefined) this.#redirect = { endpoint, permanent };
   }
 
@@ -121,7 +121,8 @@ export class Connector {
   async #connectAt(endpoint: Endpoint, level: ProtocolLevel, signal: AbortSignal): Promise<void> {
     const owner = this.#owner;
     this.#current = endpoint;
-    const choice = { level, endpoint, clientId: owner.clientId, cleanStart: owner.cleanStart(level) };
+    const mqtt5 = level === 5 ? this.#parts.mqtt5.loaded : null;
+    const choice = { level, mqtt5, endpoint, clientId: owner.clientId, cleanStart: owner.cleanStart(level) };
     const connect = await this.#packet(choice, signal);
     await attemptConnection({ platform: this.#platform, parts: this.#parts, endpoint, connect, owner, signal });
   }

@@ -54,12 +54,13 @@ export interface QueueSink {
 export class Inbox implements Settler, SubscriptionOwner {
   readonly #owner: InboxOwner;
   readonly #session: SessionState<ClientItem>;
-  readonly #store: StoreWriter | null;
+  /** With a store; set before the first connection. */
+  store: StoreWriter | null = null;
   readonly #tracer: Tracer;
   /** Takes what no subscription matches, where the application wants it. */
   readonly #fallback: MqttSubscription | null;
   #subscriptions: Subscriptions | null = null;
-  /** Set once by the client's queue side. */
+  /** Set once by the client's queue side, which may be loaded late. */
   queues: QueueSink | null = null;
   readonly #full = new Map<object, Pressure>();
   readonly #unclaimed = new Deque<MqttMessage>();
@@ -79,14 +80,12 @@ export class Inbox implements Settler, SubscriptionOwner {
     owner: InboxOwner,
     session: SessionState<ClientItem>,
     options: {
-      readonly store: StoreWriter | null;
       readonly onMessage: MessageHandler | null;
       readonly tracer: Tracer;
     },
   ) {
     this.#owner = owner;
     this.#session = session;
-    this.#store = options.store;
     this.#tracer = options.tracer;
     this.#fallback =
       options.onMessage === null ? null : new MqttSubscription(this, [], { ...FALLBACK, handler: options.onMessage });
@@ -164,7 +163,7 @@ export class Inbox implements Settler, SubscriptionOwner {
   /** As {@link InboundFlow.settle}. */
   settle(message: MqttMessage, reasonCode: number, lasting = true): boolean {
     const inbound = this.#session.inbound;
-    const store = this.#store;
+    const store = this.store;
     if (store === null || message.qos !== 2 || reasonCode >= 0x80) {
       const settled = inbound.settle(message.ticket, reasonCode, lasting);
       if (settled && this.#tracer.settle.hasSubscribers) this.#traceSettled(message, reasonCode);
@@ -235,7 +234,10 @@ export class Inbox implements Settler, SubscriptionOwner {
 
   #queued(message: MqttMessage, targets: readonly Target[]): boolean {
     const wanted = targets.length > 0 || this.#fallback !== null || this.#resumed;
-    return this.queues?.deliver(message, wanted) === true;
+    if (this.queues !== null) return this.queues.deliver(message, wanted);
+    // Nothing was subscribed to: PUBACK would acknowledge what nobody handled.
+    if (!wanted) this.withhold(message);
+    return !wanted;
   }
 
   #traceSettled(message: MqttMessage, reasonCode: number): void {

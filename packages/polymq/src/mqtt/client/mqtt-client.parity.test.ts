@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { MessagingError } from "../../base/errors.ts";
+import type { MqttPublishMessage } from "./call-options.ts";
 import type { MqttMessage } from "./message.ts";
-import type { MqttPublishMessage } from "./mqtt-client.ts";
 import { ack, Lab, message } from "./parity-lab.test-support.ts";
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);

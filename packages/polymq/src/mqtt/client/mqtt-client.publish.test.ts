@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { QoS } from "../codec/packets.ts";
+import type { MqttPublishMessage } from "./call-options.ts";
 import { connected, setup, stateOf, utf8 } from "./client-setup.test-support.ts";
-import type { MqttPublishMessage } from "./mqtt-client.ts";
 
 const LEVELS = [4, 5] as const;
 

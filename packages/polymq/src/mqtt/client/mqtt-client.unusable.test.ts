@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { PublishOptions } from "./call-options.ts";
 import { connected, setup } from "./client-setup.test-support.ts";
-import type { PublishOptions } from "./mqtt-client.ts";
 import type { SubscribeOptions } from "./subscribe-options.ts";
 
 test.each([null, 7])("options of %s are refused with a typed error", async (wrong) => {

@@ -12,8 +12,8 @@ import type { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
 import { type ClientItem, PendingPublish, PUBLISHED, type PublishResult, type RestoredPublish } from "./pending.ts";
 import { Resender } from "./resender.ts";
-import type { StoreWriter } from "./store-writer.ts";
-import { StoredLane } from "./stored-lane.ts";
+import type { StoredLane } from "./stored-lane.ts";
+import type { StoredSession } from "./stored-session.ts";
 import type { Tracer } from "./tracer.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
@@ -38,8 +38,9 @@ export class Publisher {
   readonly #waiting: WaitingLine;
   readonly #admission: Admission;
   readonly #inflight: Inflight;
-  readonly #stored: StoredLane | null;
-  readonly #resender: Resender;
+  /** With a store. */
+  #stored: StoredLane | null = null;
+  #resender: Resender;
   readonly #tracer: Tracer;
   #draining = false;
   readonly #scratch = new PendingPublish("", new Uint8Array(0), 0, false, null);
@@ -50,9 +51,9 @@ export class Publisher {
     settings: Settings,
     owner: PublisherOwner,
     session: SessionState<ClientItem>,
-    shared: { readonly topics: TopicEncoder; readonly store: StoreWriter | null; readonly tracer: Tracer },
+    shared: { readonly topics: TopicEncoder; readonly tracer: Tracer },
   ) {
-    const { topics, store, tracer } = shared;
+    const { topics, tracer } = shared;
     const outbound = session.outbound;
     this.#settings = settings;
     this.#owner = owner;
@@ -62,23 +63,23 @@ export class Publisher {
     this.#waiting = new WaitingLine(settings.waitingMessagesMax, settings.waitingBytesMax);
     const fail = (item: PendingPublish, error: Error): void => this.#settleError(item, error);
     this.#admission = new Admission(settings, owner, this.#waiting, fail);
-    const inflight = new Inflight(outbound, store === null ? "reused" : "kept", tracer);
+    const inflight = new Inflight(outbound, settings.store === null ? "reused" : "kept", tracer);
     this.#inflight = inflight;
-    this.#stored =
-      store === null
-        ? null
-        : new StoredLane(
-            store,
-            { outbound, inflight, topics },
-            {
-              link: () => this.#link,
-              resends: (packetId) => this.#resender.isNext(packetId),
-              written: () => owner.awaitingChanged(),
-              failed: fail,
-              pump: () => this.pump(),
-            },
-          );
-    this.#resender = new Resender({ outbound, inflight, topics, stored: this.#stored });
+    this.#resender = new Resender({ outbound, inflight, topics, stored: null });
+  }
+
+  /** Stores every step of a message from now on; called before the first connection. */
+  keepIn(session: StoredSession): void {
+    const parts = { outbound: this.#session.outbound, inflight: this.#inflight, topics: this.#topics };
+    const stored = session.lane(parts, {
+      link: () => this.#link,
+      resends: (packetId) => this.#resender.isNext(packetId),
+      written: () => this.#owner.awaitingChanged(),
+      failed: (item, error) => this.#settleError(item, error),
+      pump: () => this.pump(),
+    });
+    this.#stored = stored;
+    this.#resender = new Resender({ ...parts, stored });
   }
 
   /** Messages that are not acknowledged or not sent yet. */

@@ -1,32 +1,25 @@
 import { abortedError, onAbort } from "../../base/abort.ts";
-import type { Clock } from "../../base/clock.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
+import type { Payload, PublishOptions, RequestOptions, Responder } from "./call-options.ts";
+import { checkTimeout } from "./check-timeout.ts";
+import { checkUsable } from "./check-usable.ts";
+import type { ClientCore } from "./client-core.ts";
 import type { MqttMessage } from "./message.ts";
+import { missingInVersion4 } from "./refusals.ts";
+import type { SubscribeOptions } from "./subscribe-options.ts";
+import type { MqttSubscription } from "./subscription.ts";
 
 /** Requests that may await their answer at a time. */
 const REQUESTS_MAX = 10_000;
 
+/** Longest wait for the answer to a request. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
 /** How a {@link Requester} reaches its client. */
-export interface RequesterOwner {
-  readonly clock: Clock;
-  randomBytes(count: number): Uint8Array;
-  /** Subscribes to the response topic; resolves when the server has confirmed. */
-  listen(topic: string, handler: (message: MqttMessage) => void): Promise<{ readonly ended: boolean }>;
-  /** The topic that answers are sent to: unique to this client. */
-  responseTopic(): string;
-}
-
-/** How long a request may take. */
-export interface RequestLimits {
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** What a request's PUBLISH carries so that its answer finds back. */
-export interface ReplyTo {
-  readonly responseTopic: string;
-  readonly correlationData: Uint8Array;
+export interface RequesterClient {
+  publish(topic: string, payload: Payload, options: PublishOptions): Promise<unknown>;
+  subscribe(filter: string, options: SubscribeOptions): Promise<MqttSubscription>;
 }
 
 interface Waiting {
@@ -36,32 +29,50 @@ interface Waiting {
 
 /** Request and response over MQTT 5.0 (§4.10): one response topic for a client, answers told apart by correlation data. */
 export class Requester {
-  readonly #owner: RequesterOwner;
+  readonly #core: ClientCore;
+  readonly #client: RequesterClient;
   readonly #waiting = new Map<string, Waiting>();
+  /** Unique to this client. */
   #topic = "";
   #listening: Promise<void> | null = null;
   /** The response topic's subscription; it can end when the server takes it away. */
-  #subscription: { readonly ended: boolean } | null = null;
+  #subscription: MqttSubscription | null = null;
 
-  constructor(owner: RequesterOwner) {
-    this.#owner = owner;
+  constructor(core: ClientCore, client: RequesterClient) {
+    this.#core = core;
+    this.#client = client;
   }
 
-  /**
-   * Sends a request through `publish` and resolves with its answer; the deadline holds from now on.
-   * @throws {MessagingError} ERR_MAX_INFLIGHT when too many await their answer, ERR_TIMEOUT, ERR_ABORTED, and what
-   *   subscribing and publishing throw
-   */
-  request(limits: RequestLimits, publish: (replyTo: ReplyTo) => Promise<unknown>): Promise<MqttMessage> {
+  /** Sends a request and resolves with its answer; the deadline holds from now on. See `MqttClientBase.request`. */
+  request(topic: string, payload: Payload, options: RequestOptions): Promise<MqttMessage> {
+    const { timeoutMs = REQUEST_TIMEOUT_MS, signal, properties, ...rest } = options;
+    checkUsable(this.#core, signal);
+    if (this.#core.level === 4) throw missingInVersion4("request and response");
+    checkTimeout(timeoutMs, 1);
     if (this.#waiting.size >= REQUESTS_MAX) {
-      const message = `${REQUESTS_MAX} requests await their answer already`;
-      return Promise.reject(new MessagingError("ERR_MAX_INFLIGHT", message));
+      throw new MessagingError("ERR_MAX_INFLIGHT", `${REQUESTS_MAX} requests await their answer already`);
     }
-    const correlationData = this.#owner.randomBytes(16);
+    const correlationData = this.#core.platform.randomBytes(16);
     const key = keyOf(correlationData);
-    const response = this.#register(key, limits);
-    this.#send(key, correlationData, publish).catch((error: Error) => this.#waiting.get(key)?.reject(error));
+    const response = this.#register(key, timeoutMs, signal);
+    const publish = (responseTopic: string): Promise<unknown> => {
+      const all = { ...properties, responseTopic, correlationData };
+      return this.#client.publish(topic, payload, { qos: 1, ...rest, properties: all });
+    };
+    this.#send(key, publish).catch((error: Error) => this.#waiting.get(key)?.reject(error));
     return response;
+  }
+
+  /** Answers requests; see `MqttClientBase.respond`. */
+  respond(filter: string, responder: Responder, options: SubscribeOptions): Promise<MqttSubscription> {
+    const handler = async (request: MqttMessage): Promise<void> => {
+      const payload = await responder(request);
+      const { responseTopic, correlationData } = request;
+      if (responseTopic === undefined) return;
+      const properties = correlationData === undefined ? {} : { properties: { correlationData } };
+      await this.#client.publish(responseTopic, payload, { qos: 1, ...properties });
+    };
+    return this.#client.subscribe(filter, { qos: 1, ...options, handler });
   }
 
   /** Fails all open requests, for there will be no answer. */
@@ -69,7 +80,7 @@ export class Requester {
     for (const waiting of [...this.#waiting.values()]) waiting.reject(error);
   }
 
-  #register(key: string, { timeoutMs, signal }: RequestLimits): Promise<MqttMessage> {
+  #register(key: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<MqttMessage> {
     return new Promise((resolve, reject) => {
       let release = noop;
       const finish = (): void => {
@@ -81,7 +92,7 @@ export class Requester {
         finish();
         reject(error);
       };
-      const timer = this.#owner.clock.setTimer(timeoutMs, () =>
+      const timer = this.#core.platform.clock.setTimer(timeoutMs, () =>
         fail(new MessagingError("ERR_TIMEOUT", `no answer within ${timeoutMs} ms`)),
       );
       const answered = (message: MqttMessage): void => {
@@ -93,17 +104,13 @@ export class Requester {
     });
   }
 
-  async #send(
-    key: string,
-    correlationData: Uint8Array,
-    publish: (replyTo: ReplyTo) => Promise<unknown>,
-  ): Promise<void> {
+  async #send(key: string, publish: (responseTopic: string) => Promise<unknown>): Promise<void> {
     await this.#listen();
-    if (this.#waiting.has(key)) await publish({ responseTopic: this.#topic, correlationData });
+    if (this.#waiting.has(key)) await publish(this.#topic);
   }
 
   #listen(): Promise<void> {
-    if (this.#topic === "") this.#topic = this.#owner.responseTopic();
+    if (this.#topic === "") this.#topic = this.#responseTopic();
     if (this.#subscription?.ended === true) this.#listening = null;
     this.#listening ??= this.#subscribe();
     return this.#listening;
@@ -112,11 +119,19 @@ export class Requester {
   async #subscribe(): Promise<void> {
     this.#subscription = null;
     try {
-      this.#subscription = await this.#owner.listen(this.#topic, (message) => this.#onMessage(message));
+      const handler = (message: MqttMessage): void => this.#onMessage(message);
+      this.#subscription = await this.#client.subscribe(this.#topic, { qos: 1, handler });
     } catch (error) {
       this.#listening = null;
       throw error;
     }
+  }
+
+  /** Under what the server offered for responses, if it did (MQTT 5.0 §3.2.2.3.15). */
+  #responseTopic(): string {
+    const offered = this.#core.capabilities?.responseInformation ?? "";
+    const own = [...this.#core.platform.randomBytes(8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    return `${offered === "" ? "polymq/response" : offered.replace(/\/$/, "")}/${own}`;
   }
 
   #onMessage(message: MqttMessage): void {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { codeOf } from "./client-setup.test-support.ts";
-import { dialKind, mqttEndpoint, referencedEndpoints } from "./server-addresses.ts";
+import { dialKind, mqttEndpoint } from "./server-addresses.ts";
+import { referencedEndpoints } from "./server-references.ts";
 
 describe("server addresses", () => {
   test.each([

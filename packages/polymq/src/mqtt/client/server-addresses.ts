@@ -3,7 +3,7 @@ import { type Endpoint, parseEndpoint } from "../../transport/endpoint.ts";
 import type { DialKind } from "../../transport/platform.ts";
 
 /** Default port of each scheme. */
-const PORTS: Readonly<Record<string, number>> = {
+export const PORTS: Readonly<Record<string, number>> = {
   mqtt: 1883,
   tcp: 1883,
   mqtts: 8883,
@@ -25,33 +25,4 @@ export function dialKind(endpoint: Endpoint): DialKind {
   const kind = KINDS[PORTS[endpoint.scheme] ?? 0];
   if (kind === undefined) throw new MessagingError("ERR_INVALID_OPTIONS", `unknown scheme: ${endpoint.scheme}`);
   return kind;
-}
-
-/**
- * Parses a server reference (MQTT 5.0 §4.11): addresses separated by spaces; each takes the scheme, the path and the
- * credentials of the server that sent it, unless it names its own. Left out are those that are no addresses, and those
- * that would leave an encrypted connection for one in the clear.
- */
-export function referencedEndpoints(reference: string, from: Endpoint): Endpoint[] {
-  const endpoints: Endpoint[] = [];
-  for (const part of reference.split(" ")) {
-    if (part === "") continue;
-    try {
-      const endpoint = parseEndpoint(part, from.scheme, PORTS);
-      if (!isSecure(from) || isSecure(endpoint)) endpoints.push(inherit(endpoint, from));
-    } catch {
-      // A server may send anything: what cannot be dialled is no server to go to.
-    }
-  }
-  return endpoints;
-}
-
-function isSecure(endpoint: Endpoint): boolean {
-  const kind = dialKind(endpoint);
-  return kind === "tls" || kind === "wss";
-}
-
-function inherit(endpoint: Endpoint, from: Endpoint): Endpoint {
-  const { username, password } = endpoint.username === "" ? from : endpoint;
-  return { ...endpoint, username, password, path: endpoint.path === "/" ? from.path : endpoint.path };
 }

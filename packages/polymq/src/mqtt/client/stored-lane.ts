@@ -20,6 +20,13 @@ export interface StoredLaneOwner {
   pump(): void;
 }
 
+/** What a {@link StoredLane} works on. */
+export interface StoredLaneParts {
+  readonly outbound: OutboundFlow<ClientItem>;
+  readonly inflight: Inflight;
+  readonly topics: TopicEncoder;
+}
+
 /** The way of a message whose store has to know of each step before the server does. */
 export class StoredLane {
   /** Messages being stored; they are sent in order when they are. */
@@ -31,15 +38,7 @@ export class StoredLane {
   readonly #owner: StoredLaneOwner;
   #order = 1;
 
-  constructor(
-    store: StoreWriter,
-    parts: {
-      readonly outbound: OutboundFlow<ClientItem>;
-      readonly inflight: Inflight;
-      readonly topics: TopicEncoder;
-    },
-    owner: StoredLaneOwner,
-  ) {
+  constructor(store: StoreWriter, parts: StoredLaneParts, owner: StoredLaneOwner) {
     this.#store = store;
     this.#outbound = parts.outbound;
     this.#inflight = parts.inflight;

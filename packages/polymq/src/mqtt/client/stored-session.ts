@@ -1,13 +1,15 @@
 import type { Clock } from "../../base/clock.ts";
 import { deferred } from "../../base/deferred.ts";
 import { isMessagingError, MessagingError } from "../../base/errors.ts";
-import type { MessageStore, StoredPublish } from "../../store/message-store.ts";
+import type { MessageStore, StoredPublish, StoreOperation } from "../../store/message-store.ts";
 import type { InboundFlow } from "../engine/inbound-flow.ts";
 import { Phase } from "../engine/outbound-flow.ts";
+import type { Connection } from "./connection.ts";
 import type { Settings } from "./options.ts";
 import { PendingPublish, type RestoredPublish } from "./pending.ts";
 import type { Publisher } from "./publisher.ts";
 import { StoreWriter } from "./store-writer.ts";
+import { StoredLane, type StoredLaneOwner, type StoredLaneParts } from "./stored-lane.ts";
 import { restoredProperties } from "./stored-properties.ts";
 
 /** Time that a store gets at the end for what it still has to write. */
@@ -22,15 +24,24 @@ export interface RestoreTargets {
 /** A client's use of its message store: opened once before the first connect, closed with the client. */
 export class StoredSession {
   readonly writer: StoreWriter;
+  readonly #onFailed: (error: MessagingError) => void;
   readonly #store: MessageStore;
   readonly #settings: Settings;
   #opening: Promise<void> | null = null;
+  /** True while the store may hold ids of a session that is gone. */
+  #receivedStale = false;
 
   /** @param onFailed told of a write that failed and that nobody waits for */
   constructor(store: MessageStore, settings: Settings, onFailed: (error: MessagingError) => void) {
     this.#store = store;
     this.#settings = settings;
+    this.#onFailed = onFailed;
     this.writer = new StoreWriter(store, onFailed);
+  }
+
+  /** The way of messages to the server with this store. */
+  lane(parts: StoredLaneParts, owner: StoredLaneOwner): StoredLane {
+    return new StoredLane(this.writer, parts, owner);
   }
 
   /**
@@ -43,6 +54,29 @@ export class StoredSession {
       throw error;
     });
     return this.#opening;
+  }
+
+  /** A connection begins. Received ids of a session that the server has lost would make its next messages look like repetitions. */
+  begin(connection: Connection, sessionPresent: boolean): void {
+    if (!sessionPresent) this.#receivedStale = true;
+    if (!this.#receivedStale) return;
+    this.#write(connection, { op: "clearReceived" }, () => {
+      this.#receivedStale = false;
+    });
+  }
+
+  /** Answers PUBREL once the id is forgotten for good: after PUBCOMP the server may use it for another message. */
+  release(connection: Connection, packetId: number, known: boolean): void {
+    this.#write(connection, { op: "deleteReceived", packetId }, () => connection.engine.sendPubcomp(packetId, known));
+  }
+
+  /** What the connection cannot go on without: it ends when that could not be stored. */
+  #write(connection: Connection, operation: StoreOperation, stored: () => void): void {
+    this.writer.write(operation, (error) => {
+      if (error === null) return stored();
+      this.#onFailed(error);
+      connection.fail(error);
+    });
   }
 
   /**

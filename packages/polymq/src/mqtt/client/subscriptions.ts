@@ -1,23 +1,21 @@
 // Hot path: `route` runs per message. No closure, iterator or regex on its usual way.
 import { abortedError, onAbort } from "../../base/abort.ts";
 import { asMessagingError, isMessagingError, MessagingError } from "../../base/errors.ts";
-import { given } from "../../base/option-rules.ts";
-import type {
-  Suback,
-  Subscribe,
-  SubscribeFilter,
-  SubscribeProperties,
-  Unsuback,
-  UserProperties,
-} from "../codec/packets.ts";
-import { parseSharedFilter, topicMatches } from "../codec/topic.ts";
+import type { Suback, SubscribeFilter, Unsuback, UserProperties } from "../codec/packets.ts";
+import { topicMatches } from "../codec/topic.ts";
 import type { TopicEntry } from "../codec/topic-decoder.ts";
 import type { OutboundFlow } from "../engine/outbound-flow.ts";
-import type { ServerCapabilities } from "./capabilities.ts";
 import type { Link } from "./link.ts";
 import { type ClientItem, PendingRequest, type RequestSettler, type RequestSource } from "./pending.ts";
-import { missingAtServer, missingInVersion4, refusedByServer } from "./refusals.ts";
-import { type CheckedSubscribe, hasV5Options } from "./subscribe-options.ts";
+import { refusedByServer } from "./refusals.ts";
+import {
+  checkAgainst,
+  isRefusal,
+  patternOf,
+  type SubscribeCall,
+  subscribeFailed,
+  subscribePacket,
+} from "./subscribe-request.ts";
 import type { MqttSubscription } from "./subscription.ts";
 
 /** The subscriptions that match a topic, kept with the topic until any subscription changes. */
@@ -53,9 +51,6 @@ interface Registration {
   /** Asked for first, granted and to be restored after a reconnect, or being restored. */
   phase: "asked" | "granted" | "restoring";
 }
-
-/** A call, whatever its messages are. */
-type SubscribeCall = Omit<CheckedSubscribe, "consume">;
 
 /** What the registry tells its client. */
 export interface SubscriptionsOwner {
@@ -380,67 +375,11 @@ export class Subscriptions {
   }
 }
 
-function patternOf(filter: string): string {
-  return parseSharedFilter(filter)?.filter ?? filter;
-}
-
-function isRefusal(reasonCode: number | undefined): boolean {
-  return reasonCode === undefined || reasonCode >= 0x80;
-}
-
 /** Connections on which a SUBSCRIBE or UNSUBSCRIBE may be lost without an answer before its call fails. */
 const LOSSES_MAX = 5;
 
 /** SUBSCRIBE and UNSUBSCRIBE packets that may wait for a connection. */
 const WAITING_MAX = 10_000;
-
-function subscribePacket(
-  call: SubscribeCall,
-  filters: readonly SubscribeFilter[],
-  request: "first" | "again",
-): RequestSource {
-  const { identifier, userProperties, queueProperties } = call;
-  if (queueProperties !== null) {
-    return ({ engine, capabilities }) => {
-      const named = queueProperties(request, capabilities);
-      // MQTT 3.1.1 cannot say the group: the server chooses it.
-      const properties = engine.protocolLevel === 4 || named.length === 0 ? null : { userProperties: named };
-      return { type: "subscribe", filters, properties };
-    };
-  }
-  const properties = given<SubscribeProperties>({
-    subscriptionIdentifier: identifier ?? undefined,
-    userProperties: userProperties ?? undefined,
-  });
-  return { type: "subscribe", filters, properties };
-}
-
-function checkAgainst(packet: Omit<Subscribe, "packetId">, link: Link): void {
-  if (link.engine.protocolLevel === 4 && (packet.properties !== null || packet.filters.some(hasV5Options))) {
-    throw missingInVersion4("subscription options, identifiers and user properties");
-  }
-  const missing = missingFeature(packet, link.capabilities);
-  if (missing !== null) throw missingAtServer(missing);
-}
-
-function missingFeature(packet: Omit<Subscribe, "packetId">, server: ServerCapabilities): string | null {
-  const identified = packet.properties?.subscriptionIdentifier !== undefined;
-  if (identified && !server.subscriptionIdentifiersAvailable) return "subscription identifiers";
-  for (const { filter } of packet.filters) {
-    const shared = parseSharedFilter(filter);
-    if (shared !== null && !server.sharedSubscriptionAvailable) return "shared subscriptions";
-    const pattern = shared?.filter ?? filter;
-    const wildcard = pattern.includes("+") || pattern.includes("#");
-    if (wildcard && !server.wildcardSubscriptionAvailable) return "wildcard subscriptions";
-  }
-  return null;
-}
-
-function subscribeFailed(refused: readonly SubscribeFilter[], packet: Suback | Unsuback): MessagingError {
-  const reasonCode = packet.reasonCodes.find(isRefusal) ?? 0x80;
-  const names = refused.map((each) => each.filter).join(", ");
-  return refusedByServer("ERR_SUBSCRIBE_FAILED", `refused ${names}`, { ...packet, reasonCode });
-}
 
 function ignore(): void {
   // The call has failed already; that its granted filters could not be taken back either changes nothing for it.

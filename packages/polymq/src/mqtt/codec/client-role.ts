@@ -1,11 +1,11 @@
 import { MessagingError } from "../../base/errors.ts";
 import { type ByteReader, malformed } from "../../bytes/reader.ts";
 import type { ByteWriter } from "../../bytes/writer.ts";
-import { decodeAuth, encodeAuth } from "./auth.ts";
 import { decodeConnack } from "./connack.ts";
 import { encodeConnect } from "./connect.ts";
 import { decodeDisconnect, encodeDisconnect } from "./disconnect.ts";
 import { PacketType, packetName } from "./header.ts";
+import type { LevelRules } from "./level-rules.ts";
 import type {
   Auth,
   Connack,
@@ -13,7 +13,6 @@ import type {
   Disconnect,
   Pingreq,
   Pingresp,
-  ProtocolLevel,
   PublishAck,
   Suback,
   Subscribe,
@@ -37,7 +36,7 @@ export type PacketFromServer = Auth | Connack | Disconnect | Pingresp | PublishA
 /** A packet that a client sends, other than PUBLISH. */
 export type PacketFromClient = Auth | Connect | Disconnect | Pingreq | PublishAck | Subscribe | Unsubscribe;
 
-const DECODERS: Readonly<Record<number, (r: ByteReader, level: ProtocolLevel) => PacketFromServer>> = {
+const DECODERS: Readonly<Record<number, (r: ByteReader, rules: LevelRules) => PacketFromServer>> = {
   [PacketType.CONNACK]: decodeConnack,
   [PacketType.PUBACK]: decodePublishAck,
   [PacketType.PUBREC]: decodePublishAck,
@@ -47,16 +46,16 @@ const DECODERS: Readonly<Record<number, (r: ByteReader, level: ProtocolLevel) =>
   [PacketType.UNSUBACK]: decodeUnsuback,
   [PacketType.PINGRESP]: decodePingresp,
   [PacketType.DISCONNECT]: decodeDisconnect,
-  [PacketType.AUTH]: decodeAuth,
+  [PacketType.AUTH]: (r, rules) => rules.decodeAuth(r),
 };
 
 /** As `decodePacket`; `ERR_UNEXPECTED_PACKET` for a packet that is not a server's to send, or a PUBLISH. */
-export function decodeFromServer(r: ByteReader, level: ProtocolLevel): PacketFromServer {
+export function decodeFromServer(r: ByteReader, rules: LevelRules): PacketFromServer {
   const type = (r.buffer[r.at] ?? 0) >> 4;
   if (type === 0) throw malformed("packet type 0 is reserved");
   const decode = DECODERS[type];
   if (decode === undefined) throw unexpected(packetName(type));
-  return decode(r, level);
+  return decode(r, rules);
 }
 
 /** A packet that has no place here or now. */
@@ -65,21 +64,21 @@ export function unexpected(packet: string): MessagingError {
 }
 
 /** As `encodePacket`. */
-export function encodeFromClient(w: ByteWriter, packet: PacketFromClient, level: ProtocolLevel): void {
+export function encodeFromClient(w: ByteWriter, packet: PacketFromClient, rules: LevelRules): void {
   switch (packet.type) {
     case "connect":
-      return encodeConnect(w, packet);
+      return encodeConnect(w, packet, rules);
     case "subscribe":
-      return encodeSubscribe(w, packet, level);
+      return encodeSubscribe(w, packet, rules);
     case "unsubscribe":
-      return encodeUnsubscribe(w, packet, level);
+      return encodeUnsubscribe(w, packet, rules);
     case "pingreq":
       return encodePing(w, packet);
     case "disconnect":
-      return encodeDisconnect(w, packet, level);
+      return encodeDisconnect(w, packet, rules);
     case "auth":
-      return encodeAuth(w, packet, level);
+      return rules.encodeAuth(w, packet);
     default:
-      return encodePublishAck(w, packet, level);
+      return encodePublishAck(w, packet, rules);
   }
 }

@@ -1,9 +1,9 @@
 import { type ByteReader, malformed } from "../../bytes/reader.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
-import { checkInteger, invalid } from "./arguments.ts";
+import { invalid } from "./arguments.ts";
 import { expectEnd, PacketType, readHeader, writePacket } from "./header.ts";
-import type { Connack, ProtocolLevel } from "./packets.ts";
-import { decodeProperties, putProperties } from "./properties.ts";
+import type { LevelRules } from "./level-rules.ts";
+import type { Connack } from "./packets.ts";
 import { ConnectReturnCode, checkReason, expectReason, ReasonCode } from "./reason-codes.ts";
 import { violation } from "./violation.ts";
 
@@ -17,18 +17,14 @@ import { violation } from "./violation.ts";
  */
 
 /** Encodes a CONNACK; `ERR_INVALID_ARGUMENT` for what its decoder would refuse. */
-export function encodeConnack(w: ByteWriter, packet: Connack, level: ProtocolLevel): void {
+export function encodeConnack(w: ByteWriter, packet: Connack, rules: LevelRules): void {
   const { sessionPresent, reasonCode, properties } = packet;
   if (sessionPresent && reasonCode !== 0) throw invalid("CONNACK with session present but no success");
-  if (level === 4) {
-    checkInteger(reasonCode, "CONNACK's return code", 0, ConnectReturnCode.NotAuthorized);
-  } else {
-    checkReason("connack", reasonCode);
-  }
+  checkReason(rules, "connack", reasonCode);
   const body = new ByteWriter(w.text);
   body.u8(sessionPresent ? 1 : 0);
   body.u8(reasonCode);
-  putProperties(body, "connack", properties, level);
+  rules.putProperties(body, "connack", properties);
   writePacket(w, PacketType.CONNACK, body);
 }
 
@@ -39,19 +35,18 @@ export function encodeConnack(w: ByteWriter, packet: Connack, level: ProtocolLev
  * A server that knows only 3.1.1 refuses a CONNECT of level 5 in its own form, without properties and with return code 1
  * [MQTT3-3.1.2-2]. At level 5 that one packet is decoded, too, as reason code 0x84.
  */
-export function decodeConnack(r: ByteReader, level: ProtocolLevel): Connack {
-  readHeader(r, PacketType.CONNACK, level);
+export function decodeConnack(r: ByteReader, rules: LevelRules): Connack {
+  readHeader(r, PacketType.CONNACK);
   const flags = r.u8();
   if (flags > 1) throw malformed(`CONNACK with reserved flags ${flags}`);
   const sessionPresent = flags === 1;
   const code = r.u8();
-  if (level === 5 && r.left === 0 && flags === 0 && code === ConnectReturnCode.UnacceptableProtocolVersion) {
+  if (rules.level === 5 && r.left === 0 && flags === 0 && code === ConnectReturnCode.UnacceptableProtocolVersion) {
     return { type: "connack", sessionPresent, reasonCode: ReasonCode.UnsupportedProtocolVersion, properties: null };
   }
-  if (level === 5) expectReason("connack", code);
-  else if (code > ConnectReturnCode.NotAuthorized) throw violation(`CONNACK with return code ${code}`);
+  expectReason(rules, "connack", code);
   if (sessionPresent && code !== 0) throw violation("CONNACK with session present but no success");
-  const properties = level === 5 ? decodeProperties(r, "connack") : null;
+  const properties = rules.readProperties(r, "connack");
   expectEnd(r, PacketType.CONNACK);
   return { type: "connack", sessionPresent, reasonCode: code, properties };
 }

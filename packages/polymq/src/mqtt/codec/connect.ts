@@ -3,8 +3,8 @@ import { type ByteReader, malformed } from "../../bytes/reader.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
 import { checkInteger, checkQoS, checkTopic, invalid, putBinary, putString } from "./arguments.ts";
 import { expectEnd, PacketType, readHeader, writePacket } from "./header.ts";
+import type { LevelRules } from "./level-rules.ts";
 import type { Connect, ConnectProperties, ProtocolLevel, QoS, Will } from "./packets.ts";
-import { decodeProperties, putProperties } from "./properties.ts";
 import { validateTopicName } from "./topic.ts";
 import { violation } from "./violation.ts";
 
@@ -42,8 +42,7 @@ const RESERVED = 0x01;
  * of 5.0, or with 0x01 in that of 3.1.1 where the level is below 5.
  */
 export function readConnectLevel(r: ByteReader): ProtocolLevel {
-  // CONNECT's flags are the same at both levels.
-  readHeader(r, PacketType.CONNECT, 4);
+  readHeader(r, PacketType.CONNECT);
   const name = r.string16();
   const level = r.u8();
   if (name === PROTOCOL_NAME && (level === 4 || level === 5)) return level;
@@ -75,17 +74,18 @@ export function peekConnectLevel(frame: Uint8Array): number {
  * [MQTT3-3.1.2-22], a will topic that is none, and fields missing or left over; `ERR_PROTOCOL_VIOLATION` for
  * authentication data without a method (MQTT 5.0 §3.1.2.11.10).
  */
-export function decodeConnect(r: ByteReader): Connect {
+export function decodeConnect(r: ByteReader, rulesOf: (level: ProtocolLevel) => LevelRules): Connect {
   const level = readConnectLevel(r);
+  const rules = rulesOf(level);
   const flags = r.u8();
-  checkFlags(flags, level);
+  checkFlags(flags, rules);
   const keepAliveSeconds = r.u16();
-  const properties = level === 5 ? decodeProperties(r, "connect") : null;
+  const properties = rules.readProperties(r, "connect");
   if (dataWithoutMethod(properties)) {
     throw violation("CONNECT with authentication data but no method");
   }
   const clientId = r.string16();
-  const will = (flags & WILL) === 0 ? null : readWill(r, flags, level);
+  const will = (flags & WILL) === 0 ? null : readWill(r, flags, rules);
   const username = (flags & USERNAME) === 0 ? null : r.string16();
   const password = (flags & PASSWORD) === 0 ? null : r.bytes16();
   expectEnd(r, PacketType.CONNECT);
@@ -93,20 +93,20 @@ export function decodeConnect(r: ByteReader): Connect {
   return { type: "connect", level, cleanStart, keepAliveSeconds, clientId, username, password, will, properties };
 }
 
-function checkFlags(flags: number, level: ProtocolLevel): void {
+function checkFlags(flags: number, rules: LevelRules): void {
   if ((flags & RESERVED) !== 0) throw malformed("CONNECT with its reserved flag set");
   const willQoS = (flags >> WILL_QOS_SHIFT) & 3;
   if (willQoS === 3) throw malformed("CONNECT with will QoS 3");
   if ((flags & WILL) === 0 && willQoS !== 0) throw malformed("CONNECT with a will QoS but no will");
   if ((flags & WILL) === 0 && (flags & WILL_RETAIN) !== 0) throw malformed("CONNECT with will RETAIN but no will");
-  if (level === 4 && (flags & PASSWORD) !== 0 && (flags & USERNAME) === 0) {
+  if (rules.level === 4 && (flags & PASSWORD) !== 0 && (flags & USERNAME) === 0) {
     throw malformed("CONNECT with a password but no user name");
   }
 }
 
 /** [MQTT-3.1.2-9] [MQTT3-3.1.2-9] */
-function readWill(r: ByteReader, flags: number, level: ProtocolLevel): Will {
-  const properties = level === 5 ? decodeProperties(r, "will") : null;
+function readWill(r: ByteReader, flags: number, rules: LevelRules): Will {
+  const properties = rules.readProperties(r, "will");
   const topic = r.string16();
   const wrong = validateTopicName(topic);
   if (wrong !== null) throw malformed(`will: ${wrong}`);
@@ -120,10 +120,10 @@ function dataWithoutMethod(properties: ConnectProperties | null): boolean {
 }
 
 /**
- * Encodes a CONNECT at `packet.level`. `ERR_INVALID_PROTOCOL`, `ERR_INVALID_TOPIC` and `ERR_INVALID_QOS` for a level, will topic and
+ * Encodes a CONNECT at `packet.level`, whose rules are handed in. `ERR_INVALID_PROTOCOL`, `ERR_INVALID_TOPIC` and `ERR_INVALID_QOS` for a level, will topic and
  * will QoS that do not exist, `ERR_INVALID_ARGUMENT` for everything else that its decoder would refuse.
  */
-export function encodeConnect(w: ByteWriter, packet: Connect): void {
+export function encodeConnect(w: ByteWriter, packet: Connect, rules: LevelRules): void {
   const { level, will, username, password } = packet;
   if (level !== 4 && level !== 5) throw new MessagingError("ERR_INVALID_PROTOCOL", `protocol level ${String(level)}`);
   checkInteger(packet.keepAliveSeconds, "keepAliveSeconds", 0, 0xffff);
@@ -137,10 +137,10 @@ export function encodeConnect(w: ByteWriter, packet: Connect): void {
   body.u8(level);
   body.u8(flagsOf(packet));
   body.u16(packet.keepAliveSeconds);
-  putProperties(body, "connect", packet.properties, level);
+  rules.putProperties(body, "connect", packet.properties);
   putString(body, packet.clientId, "clientId");
   if (will !== null) {
-    putProperties(body, "will", will.properties, level);
+    rules.putProperties(body, "will", will.properties);
     checkTopic(validateTopicName(will.topic), "will");
     putString(body, will.topic, "will topic");
     putBinary(body, will.payload, "will payload");

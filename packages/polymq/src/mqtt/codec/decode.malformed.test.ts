@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { isMessagingError } from "../../base/errors.ts";
 import { codeFrom, decodeInChunks, outcomeOf } from "./codec.test-support.ts";
 import { MALFORMED_PACKETS } from "./malformed-corpus.test-support.ts";
-import { ReasonCode, reasonCodeOf } from "./reason-codes.ts";
+import { ReasonCode } from "./reason-codes.ts";
+import { reasonCodeOf } from "./reason-rules.ts";
 
 describe("forbidden packets", () => {
   for (const { name, level, bytes, code, spec } of MALFORMED_PACKETS) {

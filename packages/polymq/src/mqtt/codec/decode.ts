@@ -1,13 +1,13 @@
 import { type ByteReader, malformed } from "../../bytes/reader.ts";
-import { decodeAuth } from "./auth.ts";
 import { decodeConnack } from "./connack.ts";
 import { decodeConnect } from "./connect.ts";
 import { decodeDisconnect } from "./disconnect.ts";
 import { PacketType } from "./header.ts";
+import { rulesOf } from "./level-5.ts";
 import type { Packet, ProtocolLevel } from "./packets.ts";
 import { decodePingreq, decodePingresp } from "./ping.ts";
-import { decodePublish } from "./publish.ts";
 import { decodePublishAck } from "./publish-ack.ts";
+import { decodePublish } from "./publish-packet.ts";
 import { decodeSuback } from "./suback.ts";
 import { decodeSubscribe } from "./subscribe.ts";
 import { decodeUnsuback } from "./unsuback.ts";
@@ -22,35 +22,36 @@ import { decodeUnsubscribe } from "./unsubscribe.ts";
  * @param level what the connection speaks; a CONNECT is decoded at the level it names itself
  */
 export function decodePacket(r: ByteReader, level: ProtocolLevel): Packet {
+  const rules = rulesOf(level);
   if (r.left === 0) throw malformed("an empty packet");
   switch ((r.buffer[r.at] as number) >> 4) {
     case PacketType.CONNECT:
-      return decodeConnect(r);
+      return decodeConnect(r, rulesOf);
     case PacketType.CONNACK:
-      return decodeConnack(r, level);
+      return decodeConnack(r, rules);
     case PacketType.PUBLISH:
       return decodePublish(r, level);
     case PacketType.PUBACK:
     case PacketType.PUBREC:
     case PacketType.PUBREL:
     case PacketType.PUBCOMP:
-      return decodePublishAck(r, level);
+      return decodePublishAck(r, rules);
     case PacketType.SUBSCRIBE:
-      return decodeSubscribe(r, level);
+      return decodeSubscribe(r, rules);
     case PacketType.SUBACK:
-      return decodeSuback(r, level);
+      return decodeSuback(r, rules);
     case PacketType.UNSUBSCRIBE:
-      return decodeUnsubscribe(r, level);
+      return decodeUnsubscribe(r, rules);
     case PacketType.UNSUBACK:
-      return decodeUnsuback(r, level);
+      return decodeUnsuback(r, rules);
     case PacketType.PINGREQ:
-      return decodePingreq(r, level);
+      return decodePingreq(r);
     case PacketType.PINGRESP:
-      return decodePingresp(r, level);
+      return decodePingresp(r);
     case PacketType.DISCONNECT:
-      return decodeDisconnect(r, level);
+      return decodeDisconnect(r, rules);
     case PacketType.AUTH:
-      return decodeAuth(r, level);
+      return rules.decodeAuth(r);
     default:
       throw malformed("packet type 0 is reserved");
   }

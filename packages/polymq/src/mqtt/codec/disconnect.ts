@@ -1,7 +1,8 @@
 import type { ByteReader } from "../../bytes/reader.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
 import { expectEnd, PacketType, readHeader, writePacket } from "./header.ts";
-import type { Disconnect, ProtocolLevel } from "./packets.ts";
+import type { LevelRules } from "./level-rules.ts";
+import type { Disconnect } from "./packets.ts";
 import { putReason, readReason } from "./reason.ts";
 
 /*
@@ -13,9 +14,9 @@ import { putReason, readReason } from "./reason.ts";
  */
 
 /** Encodes a DISCONNECT in its shortest form; `ERR_INVALID_ARGUMENT` for a reason code that it may not carry, at level 4 for any but 0. */
-export function encodeDisconnect(w: ByteWriter, packet: Disconnect, level: ProtocolLevel): void {
+export function encodeDisconnect(w: ByteWriter, packet: Disconnect, rules: LevelRules): void {
   const body = new ByteWriter(w.text);
-  putReason(body, packet, level);
+  putReason(body, packet, rules);
   writePacket(w, PacketType.DISCONNECT, body);
 }
 
@@ -24,9 +25,9 @@ export function encodeDisconnect(w: ByteWriter, packet: Disconnect, level: Proto
  * [MQTT3-3.14.1-1] and leftovers, `ERR_PROTOCOL_VIOLATION` for a reason code that it may not carry. Who may send which code and
  * property is for the receiver to judge: `reasonSender`, [MQTT-3.14.2-2].
  */
-export function decodeDisconnect(r: ByteReader, level: ProtocolLevel): Disconnect {
-  readHeader(r, PacketType.DISCONNECT, level);
-  const reason = readReason(r, "disconnect", level);
+export function decodeDisconnect(r: ByteReader, rules: LevelRules): Disconnect {
+  readHeader(r, PacketType.DISCONNECT);
+  const reason = readReason(r, "disconnect", rules);
   expectEnd(r, PacketType.DISCONNECT);
   return { type: "disconnect", ...reason };
 }

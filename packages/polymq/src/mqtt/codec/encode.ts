@@ -1,13 +1,13 @@
 import { unreachable } from "../../base/assert.ts";
 import type { ByteWriter } from "../../bytes/writer.ts";
-import { encodeAuth } from "./auth.ts";
 import { encodeConnack } from "./connack.ts";
 import { encodeConnect } from "./connect.ts";
 import { encodeDisconnect } from "./disconnect.ts";
+import { rulesOf } from "./level-5.ts";
 import type { Packet, ProtocolLevel } from "./packets.ts";
 import { encodePing } from "./ping.ts";
-import { encodePublish } from "./publish.ts";
 import { encodePublishAck } from "./publish-ack.ts";
+import { encodePublish } from "./publish-packet.ts";
 import { encodeSuback } from "./suback.ts";
 import { encodeSubscribe } from "./subscribe.ts";
 import { encodeUnsuback } from "./unsuback.ts";
@@ -20,12 +20,13 @@ import { encodeUnsubscribe } from "./unsubscribe.ts";
  * @param level what the connection speaks; a CONNECT is encoded at the level it names itself
  */
 export function encodePacket(w: ByteWriter, packet: Packet, level: ProtocolLevel): void {
+  const rules = rulesOf(level);
   switch (packet.type) {
     case "connect":
-      encodeConnect(w, packet);
+      encodeConnect(w, packet, rulesOf(packet.level));
       return;
     case "connack":
-      encodeConnack(w, packet, level);
+      encodeConnack(w, packet, rules);
       return;
     case "publish":
       encodePublish(w, packet, level);
@@ -34,29 +35,29 @@ export function encodePacket(w: ByteWriter, packet: Packet, level: ProtocolLevel
     case "pubrec":
     case "pubrel":
     case "pubcomp":
-      encodePublishAck(w, packet, level);
+      encodePublishAck(w, packet, rules);
       return;
     case "subscribe":
-      encodeSubscribe(w, packet, level);
+      encodeSubscribe(w, packet, rules);
       return;
     case "suback":
-      encodeSuback(w, packet, level);
+      encodeSuback(w, packet, rules);
       return;
     case "unsubscribe":
-      encodeUnsubscribe(w, packet, level);
+      encodeUnsubscribe(w, packet, rules);
       return;
     case "unsuback":
-      encodeUnsuback(w, packet, level);
+      encodeUnsuback(w, packet, rules);
       return;
     case "pingreq":
     case "pingresp":
       encodePing(w, packet);
       return;
     case "disconnect":
-      encodeDisconnect(w, packet, level);
+      encodeDisconnect(w, packet, rules);
       return;
     case "auth":
-      encodeAuth(w, packet, level);
+      rules.encodeAuth(w, packet);
       return;
     default:
       unreachable(packet);

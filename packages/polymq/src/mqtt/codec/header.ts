@@ -4,7 +4,6 @@ import { type ByteReader, malformed } from "../../bytes/reader.ts";
 import type { FrameMeasure } from "../../bytes/splitter.ts";
 import { type ByteWriter, VARINT_MAX, varintBytes } from "../../bytes/writer.ts";
 import { checkInteger } from "./arguments.ts";
-import type { ProtocolLevel } from "./packets.ts";
 
 /*
  * Fixed header (MQTT 5.0 §2.1.1, 3.1.1 §2.2):
@@ -90,13 +89,12 @@ function tooLarge(total: number, limit: number): MessagingError {
 
 /**
  * Reads the fixed header of a packet that fills the reader's window and leaves the reader behind it. Refuses wrong flags
- * [MQTT-2.1.3-1] [MQTT3-2.2.2-2], type 0, AUTH at level 4 and a remaining length that is not what the window holds, all
+ * [MQTT-2.1.3-1] [MQTT3-2.2.2-2], type 0 and a remaining length that is not what the window holds, all
  * with `ERR_MALFORMED_PACKET`. PUBLISH has its own reader.
  */
-export function readHeader(r: ByteReader, type: PacketTypeNumber, level: ProtocolLevel): void {
+export function readHeader(r: ByteReader, type: PacketTypeNumber): void {
   const byte = r.u8();
   if (byte >> 4 !== type) throw malformed(`${packetName(byte >> 4)} where ${packetName(type)} was to be decoded`);
-  if (type === PacketType.AUTH && level !== 5) throw malformed("packet type 15 is reserved in MQTT 3.1.1");
   if ((byte & 0x0f) !== fixedFlags(type)) throw malformed(`${packetName(type)} with reserved flags ${byte & 0x0f}`);
   readRemainingLength(r);
 }

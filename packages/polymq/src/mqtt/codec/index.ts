@@ -19,6 +19,7 @@ export { peekConnectLevel, readConnectLevel } from "./connect.ts";
 export { decodePacket } from "./decode.ts";
 export { encodePacket } from "./encode.ts";
 export { measurePacket, PacketType, type PacketTypeNumber, packetName } from "./header.ts";
+export { NO_PROPERTIES } from "./no-properties.ts";
 export type {
   Auth,
   AuthProperties,
@@ -55,29 +56,36 @@ export {
   type PropertyRow,
   type PropertyWireType,
 } from "./properties.ts";
-export { type PublishFields, PublishHead, publishBytes, readPublishHead, writePublish } from "./publish.ts";
+export {
+  type PublishFields,
+  PublishHead,
+  publishBytes,
+  writePublish,
+} from "./publish.ts";
 export { type AckType, BARE_ACK_BYTES, readBareAck, writeAck } from "./publish-ack.ts";
+export { readPublishHead } from "./publish-packet.ts";
 export {
   decodePublishProperties,
   encodePublishProperties,
-  NO_PROPERTIES,
   readPublishProperties,
 } from "./publish-properties.ts";
 export {
   ConnectReturnCode,
-  mayCarryReason,
   ReasonCode,
   type ReasonCodePacket,
+  reasonName,
+  returnCodeName,
+  SUBACK_FAILURE,
+} from "./reason-codes.ts";
+export {
+  mayCarryReason,
   type ReasonCodeSender,
   reasonCodeOf,
   reasonCodesOf,
-  reasonName,
   reasonOfReturnCode,
   reasonSender,
-  returnCodeName,
   returnCodeOfReason,
-  SUBACK_FAILURE,
-} from "./reason-codes.ts";
+} from "./reason-rules.ts";
 export {
   parseSharedFilter,
   type SharedFilter,

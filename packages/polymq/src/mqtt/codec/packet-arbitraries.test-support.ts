@@ -17,7 +17,7 @@ import type {
   Unsubscribe,
   Will,
 } from "./packets.ts";
-import { reasonCodesOf } from "./reason-codes.ts";
+import { reasonCodesOf } from "./reason-rules.ts";
 
 type Arb<T> = fc.Arbitrary<T>;
 

@@ -1,8 +1,9 @@
 import type { ByteReader } from "../../bytes/reader.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
 import { checkPacketId, PacketType, type PacketTypeNumber, readHeader, readPacketId } from "./header.ts";
-import type { ProtocolLevel, Suback, Subscribe, Unsuback, Unsubscribe } from "./packets.ts";
-import { decodeProperties, type PropertyBlocks, putProperties } from "./properties.ts";
+import type { LevelRules } from "./level-rules.ts";
+import type { Suback, Subscribe, Unsuback, Unsubscribe } from "./packets.ts";
+import type { PropertyBlocks } from "./properties.ts";
 
 /*
  * SUBSCRIBE, UNSUBSCRIBE and their answers begin alike (MQTT 5.0 §3.8.2, §3.9.2, §3.10.2, §3.11.2):
@@ -21,11 +22,11 @@ const TYPES: Readonly<Record<WithPacketId["type"], PacketTypeNumber>> = {
 };
 
 /** A writer that holds packet id and properties; `ERR_INVALID_ARGUMENT` for what may not be sent. */
-export function beginBody(w: ByteWriter, packet: WithPacketId, level: ProtocolLevel): ByteWriter {
+export function beginBody(w: ByteWriter, packet: WithPacketId, rules: LevelRules): ByteWriter {
   const body = new ByteWriter(w.text);
   checkPacketId(packet.packetId);
   body.u16(packet.packetId);
-  putProperties(body, packet.type, packet.properties, level);
+  rules.putProperties(body, packet.type, packet.properties);
   return body;
 }
 
@@ -33,9 +34,9 @@ export function beginBody(w: ByteWriter, packet: WithPacketId, level: ProtocolLe
 export function readBeginning<Type extends WithPacketId["type"]>(
   r: ByteReader,
   type: Type,
-  level: ProtocolLevel,
+  rules: LevelRules,
 ): { type: Type; packetId: number; properties: PropertyBlocks[Type] | null } {
-  readHeader(r, TYPES[type], level);
+  readHeader(r, TYPES[type]);
   const packetId = readPacketId(r, TYPES[type]);
-  return { type, packetId, properties: level === 5 ? decodeProperties(r, type) : null };
+  return { type, packetId, properties: rules.readProperties(r, type) };
 }

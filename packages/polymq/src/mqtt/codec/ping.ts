@@ -1,7 +1,7 @@
 import type { ByteReader } from "../../bytes/reader.ts";
 import type { ByteWriter } from "../../bytes/writer.ts";
 import { expectEnd, firstByte, PacketType, readHeader, writeHeader } from "./header.ts";
-import type { Pingreq, Pingresp, ProtocolLevel } from "./packets.ts";
+import type { Pingreq, Pingresp } from "./packets.ts";
 
 /*
  * PINGREQ and PINGRESP (MQTT 5.0 §3.12 and §3.13, MQTT 3.1.1 §3.12 and §3.13):
@@ -15,15 +15,15 @@ export function encodePing(w: ByteWriter, packet: Pingreq | Pingresp): void {
 }
 
 /** Decodes a PINGREQ that fills the reader's window; anything behind its header is `ERR_MALFORMED_PACKET`. */
-export function decodePingreq(r: ByteReader, level: ProtocolLevel): Pingreq {
-  readHeader(r, PacketType.PINGREQ, level);
+export function decodePingreq(r: ByteReader): Pingreq {
+  readHeader(r, PacketType.PINGREQ);
   expectEnd(r, PacketType.PINGREQ);
   return { type: "pingreq" };
 }
 
 /** Decodes a PINGRESP that fills the reader's window; anything behind its header is `ERR_MALFORMED_PACKET`. */
-export function decodePingresp(r: ByteReader, level: ProtocolLevel): Pingresp {
-  readHeader(r, PacketType.PINGRESP, level);
+export function decodePingresp(r: ByteReader): Pingresp {
+  readHeader(r, PacketType.PINGRESP);
   expectEnd(r, PacketType.PINGRESP);
   return { type: "pingresp" };
 }

@@ -97,7 +97,7 @@ function decode(notation: string, carrier: PropertyCarrier): unknown {
 
 function encode<C extends PropertyCarrier>(carrier: C, properties: PropertyBlocks[C] | null): Uint8Array {
   const w = new ByteWriter(text);
-  putProperties(w, carrier, properties, 5);
+  putProperties(w, carrier, properties);
   return w.copyFrom(0);
 }
 
@@ -271,7 +271,7 @@ describe("writing properties", () => {
     test(`${what} is refused before a byte is written`, () => {
       const wrong = properties as PropertyBlocks[typeof carrier];
       const w = new ByteWriter(text);
-      expect(codeFrom(() => putProperties(w, carrier, wrong, 5))).toBe(code);
+      expect(codeFrom(() => putProperties(w, carrier, wrong))).toBe(code);
       expect(w.at).toBe(0);
     });
   }

@@ -2,13 +2,12 @@
 import { MessagingError } from "../../base/errors.ts";
 import { type ByteReader, malformed } from "../../bytes/reader.ts";
 import { ByteWriter, VARINT_MAX } from "../../bytes/writer.ts";
-import { checkInteger, checkNoProperties, checkTopic, invalid, putBinary, putString } from "./arguments.ts";
+import { checkInteger, checkTopic, invalid, putBinary, putString } from "./arguments.ts";
 import type {
   AuthProperties,
   ConnackProperties,
   ConnectProperties,
   DisconnectProperties,
-  ProtocolLevel,
   PublishProperties,
   ReasonProperties,
   SubscribeProperties,
@@ -213,7 +212,7 @@ export function readTopicName(r: ByteReader): string {
 
 /**
  * Writes a property block with its length in front, making room for it, and returns the bytes of its properties; nothing but
- * the length 0 when there are none [MQTT-2.2.2-1], and nothing at all at level 4, where no packet has any. It refuses with
+ * the length 0 when there are none [MQTT-2.2.2-1]. It refuses with
  * `ERR_INVALID_ARGUMENT` a field that the carrier does not have, a value of another type or out of range and more than
  * {@link PROPERTY_COUNT_MAX} properties, and a response topic that is no topic name with `ERR_INVALID_TOPIC`.
  */
@@ -221,12 +220,7 @@ export function putProperties<C extends PropertyCarrier>(
   w: ByteWriter,
   carrier: C,
   properties: PropertyBlocks[C] | null,
-  level: ProtocolLevel,
 ): number {
-  if (level === 4) {
-    checkNoProperties(properties, carrier.toUpperCase());
-    return 0;
-  }
   const block = new ByteWriter(w.text);
   putPropertyBlock(block, carrier, properties);
   w.reserve(4 + block.at);

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ByteWriter } from "../../bytes/writer.ts";
 import { codeFrom, decodeBytes, encodeBytes, readerOf, text } from "./codec.test-support.ts";
 import { PacketType } from "./header.ts";
+import { LEVEL_5 } from "./level-5.ts";
 import { packetBytes } from "./packet-bytes.test-support.ts";
 import type { PublishAck } from "./packets.ts";
 import { BARE_ACK_BYTES, decodePublishAck, readBareAck, writeAck } from "./publish-ack.ts";
@@ -60,7 +61,7 @@ describe("decodePublishAck", () => {
   });
 
   test("refuses a packet of another type", () => {
-    expect(codeFrom(() => decodePublishAck(readerOf("90 02 0001"), 5))).toBe("ERR_MALFORMED_PACKET");
-    expect(codeFrom(() => decodePublishAck(readerOf(""), 5))).toBe("ERR_MALFORMED_PACKET");
+    expect(codeFrom(() => decodePublishAck(readerOf("90 02 0001"), LEVEL_5))).toBe("ERR_MALFORMED_PACKET");
+    expect(codeFrom(() => decodePublishAck(readerOf(""), LEVEL_5))).toBe("ERR_MALFORMED_PACKET");
   });
 });

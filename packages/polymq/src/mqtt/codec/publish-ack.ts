@@ -2,7 +2,8 @@
 import type { ByteReader } from "../../bytes/reader.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
 import { checkPacketId, expectEnd, PacketType, readHeader, readPacketId, writePacket } from "./header.ts";
-import type { ProtocolLevel, PublishAck } from "./packets.ts";
+import type { LevelRules } from "./level-rules.ts";
+import type { PublishAck } from "./packets.ts";
 import { putReason, readReason } from "./reason.ts";
 
 /*
@@ -62,11 +63,11 @@ export function readBareAck(buffer: Uint8Array, start: number, end: number): num
 }
 
 /** Encodes any acknowledgement in its shortest form; `ERR_INVALID_ARGUMENT` for what may not be sent [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-3.6.2-1] [MQTT-3.7.2-1]. */
-export function encodePublishAck(w: ByteWriter, packet: PublishAck, level: ProtocolLevel): void {
+export function encodePublishAck(w: ByteWriter, packet: PublishAck, rules: LevelRules): void {
   checkPacketId(packet.packetId);
   const body = new ByteWriter(w.text);
   body.u16(packet.packetId);
-  putReason(body, packet, level);
+  putReason(body, packet, rules);
   writePacket(w, TYPES[packet.type], body);
 }
 
@@ -74,13 +75,13 @@ export function encodePublishAck(w: ByteWriter, packet: PublishAck, level: Proto
  * Decodes an acknowledgement that fills the reader's window. `ERR_MALFORMED_PACKET` for wrong flags [MQTT-3.6.1-1], packet id 0
  * and leftovers; `ERR_PROTOCOL_VIOLATION` for a reason code that it may not carry.
  */
-export function decodePublishAck(r: ByteReader, level: ProtocolLevel): PublishAck {
+export function decodePublishAck(r: ByteReader, rules: LevelRules): PublishAck {
   const type = ((r.buffer[r.at] ?? 0) >> 4) as AckType;
   // Any other type becomes a PUBACK here and is refused by `readHeader`.
   const name = NAMES[type] ?? "puback";
-  readHeader(r, TYPES[name], level);
+  readHeader(r, TYPES[name]);
   const packetId = readPacketId(r, type);
-  const reason = readReason(r, name, level);
+  const reason = readReason(r, name, rules);
   expectEnd(r, type);
   return { type: name, packetId, ...reason };
 }

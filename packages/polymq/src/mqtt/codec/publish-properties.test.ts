@@ -5,16 +5,12 @@ import { ByteReader } from "../../bytes/reader.ts";
 import { ByteWriter, varintBytes } from "../../bytes/writer.ts";
 import { codeFrom, outcomeOf, text } from "./codec.test-support.ts";
 import { MALFORMED_PACKETS } from "./malformed-corpus.test-support.ts";
+import { NO_PROPERTIES } from "./no-properties.ts";
 import { publishProperties } from "./packet-arbitraries.test-support.ts";
 import { packetBytes } from "./packet-bytes.test-support.ts";
 import { decodeProperties } from "./properties.ts";
 import { PublishHead } from "./publish.ts";
-import {
-  decodePublishProperties,
-  encodePublishProperties,
-  NO_PROPERTIES,
-  readPublishProperties,
-} from "./publish-properties.ts";
+import { decodePublishProperties, encodePublishProperties, readPublishProperties } from "./publish-properties.ts";
 import { scanPublishProperties } from "./publish-property-scan.ts";
 
 /** The hand-written twin on a block with its length in front. */

@@ -4,6 +4,7 @@ import { ByteReader, malformed } from "../../bytes/reader.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
 import { checkInteger, invalid } from "./arguments.ts";
+import { NO_PROPERTIES } from "./no-properties.ts";
 import type { PublishProperties } from "./packets.ts";
 import { decodePropertyBlock, PROPERTY_COUNT_MAX, putPropertyBlock, readTopicName } from "./properties.ts";
 import type { PublishHead } from "./publish.ts";
@@ -26,9 +27,6 @@ export const PropertyId = {
   TopicAlias: 0x23,
   UserProperty: 0x26,
 } as const;
-
-/** An empty property block: level 5, no properties. */
-export const NO_PROPERTIES: Uint8Array = new Uint8Array(0);
 
 type Building = { -readonly [Field in keyof PublishProperties]: PublishProperties[Field] } & {
   userProperties?: (readonly [string, string])[];

@@ -3,11 +3,13 @@ import { describe, expect, test } from "vitest";
 import { ByteReader } from "../../bytes/reader.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
 import { codeFrom, encodeBytes, readerOf, text } from "./codec.test-support.ts";
+import { NO_PROPERTIES } from "./no-properties.ts";
 import { publish } from "./packet-arbitraries.test-support.ts";
 import { packetBytes } from "./packet-bytes.test-support.ts";
 import type { Publish } from "./packets.ts";
-import { type PublishFields, PublishHead, publishBytes, readPublishHead, writePublish } from "./publish.ts";
-import { encodePublishProperties, NO_PROPERTIES } from "./publish-properties.ts";
+import { type PublishFields, PublishHead, publishBytes, writePublish } from "./publish.ts";
+import { readPublishHead } from "./publish-packet.ts";
+import { encodePublishProperties } from "./publish-properties.ts";
 
 const TOPIC = packetBytes("'a/b'");
 const PAYLOAD = packetBytes("'hi'");

@@ -1,13 +1,11 @@
-// Hot path: `readPublishHead` and `writePublish` run per message. No closure, promise, spread, iterator or regex here.
+// Hot path: `readPublish` and `writePublish` run per message. No closure, promise, spread, iterator or regex here.
 import { MessagingError } from "../../base/errors.ts";
 import { type ByteReader, malformed } from "../../bytes/reader.ts";
 import { type ByteWriter, varintBytes } from "../../bytes/writer.ts";
-import { checkInteger, checkNoProperties, checkQoS, checkTopic, invalid } from "./arguments.ts";
+import { invalid } from "./arguments.ts";
 import { PacketType, readPacketId, readRemainingLength, writeHeader } from "./header.ts";
-import type { ProtocolLevel, Publish, PublishProperties, QoS } from "./packets.ts";
-import { encodePublishProperties, type PublishBlockReader, readPublishProperties } from "./publish-properties.ts";
-import { scanPublishProperties } from "./publish-property-scan.ts";
-import { validateTopicName } from "./topic.ts";
+import type { ProtocolLevel, PublishProperties, QoS } from "./packets.ts";
+import type { PublishBlockReader } from "./publish-properties.ts";
 
 /*
  * PUBLISH (MQTT 5.0 §3.3, MQTT 3.1.1 §3.3):
@@ -51,7 +49,7 @@ export class PublishHead {
   properties: PublishProperties | null = null;
 }
 
-/** The fields of a PUBLISH that are not bytes; a {@link PublishHead} and a {@link Publish} have them. */
+/** The fields of a PUBLISH that are not bytes; a {@link PublishHead} and a `Publish` have them. */
 export interface PublishFields {
   readonly qos: QoS;
   readonly retain: boolean;
@@ -61,18 +59,13 @@ export interface PublishFields {
 
 /**
  * Reads a PUBLISH that fills the reader's window into `out`, without allocating. All of it is checked here, properties too,
- * but the topic name's characters, which `TopicDecoder` checks on a topic it has not seen. `readPublishProperties` builds
- * the properties when somebody wants them.
+ * but the topic name's characters, which `TopicDecoder` checks on a topic it has not seen. `readProperties`
+ * reads the property block at level 5.
  *
  * `ERR_MALFORMED_PACKET`: QoS 3 [MQTT-3.3.1-4] [MQTT3-3.3.1-4], DUP at QoS 0 [MQTT-3.3.1-2] [MQTT3-3.3.1-2], packet id 0
  * [MQTT-2.2.1-3] [MQTT3-2.3.1-1], an empty topic at level 4 [MQTT3-4.7.3-1], a packet cut short; `ERR_PROTOCOL_VIOLATION`: an
  * empty topic without an alias (MQTT 5.0 §3.3.2.1); properties as `decodeProperties`.
  */
-export function readPublishHead(r: ByteReader, level: ProtocolLevel, out: PublishHead): void {
-  readPublish(r, level, out, scanPublishProperties);
-}
-
-/** As {@link readPublishHead}, with a reader of the property block to choose. */
 export function readPublish(
   r: ByteReader,
   level: ProtocolLevel,
@@ -173,42 +166,4 @@ export function writePublish(
 
 function wrongFields(head: PublishFields): MessagingError {
   return invalid(`PUBLISH at QoS ${head.qos} with packet id ${head.packetId}${head.dup ? " and DUP" : ""}`);
-}
-
-/** Encodes a PUBLISH given as a value; refusals as {@link writePublish}, and a topic or property that may not be sent. */
-export function encodePublish(w: ByteWriter, packet: Publish, level: ProtocolLevel): void {
-  checkQoS(packet.qos);
-  checkInteger(packet.packetId, "packetId", 0, 0xffff);
-  if (typeof packet.topic !== "string") throw invalid("topic must be a string");
-  if (!(packet.payload instanceof Uint8Array)) throw invalid("payload must be a Uint8Array");
-  if (level === 4) checkNoProperties(packet.properties, "PUBLISH");
-  if (packet.topic !== "" || packet.properties?.topicAlias === undefined) {
-    checkTopic(validateTopicName(packet.topic));
-  }
-  const properties = level === 4 ? null : encodePublishProperties(w.text, packet.properties);
-  const topic = new Uint8Array(w.text.byteLength(packet.topic));
-  w.text.write(topic, 0, packet.topic);
-  writePublish(w, packet, topic, packet.payload, properties);
-}
-
-/** Decodes a PUBLISH that fills the reader's window; payload and correlation data are views. Errors as {@link readPublishHead}. */
-export function decodePublish(r: ByteReader, level: ProtocolLevel): Publish {
-  const head = new PublishHead();
-  readPublishHead(r, level, head);
-  const end = r.end;
-  r.at = head.topicStart;
-  const topic = r.utf8(head.topicEnd - head.topicStart);
-  r.at = end;
-  const wrong = topic === "" ? null : validateTopicName(topic);
-  if (wrong !== null) throw malformed(wrong);
-  return {
-    type: "publish",
-    topic,
-    payload: r.buffer.subarray(head.payloadStart, head.payloadEnd),
-    qos: head.qos,
-    retain: head.retain,
-    dup: head.dup,
-    packetId: head.packetId,
-    properties: readPublishProperties(r, head),
-  };
 }

@@ -1,21 +1,24 @@
 import { describe, expect, test } from "vitest";
 import { type ErrorCode, MessagingError } from "../../base/errors.ts";
 import { codeFrom } from "./codec.test-support.ts";
+import { LEVEL_5 } from "./level-5.ts";
 import {
   ConnectReturnCode,
   checkReason,
   expectReason,
-  mayCarryReason,
   ReasonCode,
   type ReasonCodePacket,
+  reasonName,
+  returnCodeName,
+} from "./reason-codes.ts";
+import {
+  mayCarryReason,
   reasonCodeOf,
   reasonCodesOf,
-  reasonName,
   reasonOfReturnCode,
   reasonSender,
-  returnCodeName,
   returnCodeOfReason,
-} from "./reason-codes.ts";
+} from "./reason-rules.ts";
 
 /** MQTT 5.0 §2.4, table 2-6, typed in from there: code, then the packets that have it. */
 const TABLE: readonly (readonly [code: number, packets: readonly ReasonCodePacket[]])[] = [
@@ -82,10 +85,10 @@ describe("reason codes of MQTT 5.0", () => {
   );
 
   test("a decoder refuses others as a protocol violation, an encoder as an invalid argument", () => {
-    expect(codeFrom(() => expectReason("puback", 0x92))).toBe("ERR_PROTOCOL_VIOLATION");
-    expect(codeFrom(() => checkReason("puback", 0x92))).toBe("ERR_INVALID_ARGUMENT");
-    expect(codeFrom(() => expectReason("puback", 0x87))).toBe(null);
-    expect(codeFrom(() => checkReason("puback", 0x87))).toBe(null);
+    expect(codeFrom(() => expectReason(LEVEL_5, "puback", 0x92))).toBe("ERR_PROTOCOL_VIOLATION");
+    expect(codeFrom(() => checkReason(LEVEL_5, "puback", 0x92))).toBe("ERR_INVALID_ARGUMENT");
+    expect(codeFrom(() => expectReason(LEVEL_5, "puback", 0x87))).toBe(null);
+    expect(codeFrom(() => checkReason(LEVEL_5, "puback", 0x87))).toBe(null);
   });
 
   test("have a name each, and a number where they have none", () => {

@@ -1,8 +1,7 @@
 import type { ByteReader } from "../../bytes/reader.ts";
 import type { ByteWriter } from "../../bytes/writer.ts";
-import { invalid } from "./arguments.ts";
-import type { Disconnect, ProtocolLevel, PublishAck } from "./packets.ts";
-import { decodeProperties, putProperties } from "./properties.ts";
+import type { LevelRules } from "./level-rules.ts";
+import type { Disconnect, PublishAck } from "./packets.ts";
 import { checkReason, expectReason } from "./reason-codes.ts";
 
 /*
@@ -12,13 +11,12 @@ import { checkReason, expectReason } from "./reason-codes.ts";
  */
 
 /** Writes reason code and properties in their shortest form; `ERR_INVALID_ARGUMENT` for a code that the packet may not carry, at level 4 for any but 0. */
-export function putReason(body: ByteWriter, packet: PublishAck | Disconnect, level: ProtocolLevel): void {
+export function putReason(body: ByteWriter, packet: PublishAck | Disconnect, rules: LevelRules): void {
   const { type, reasonCode } = packet;
   const start = body.at;
-  if (level === 5) checkReason(type, reasonCode);
-  else if (reasonCode !== 0) throw invalid(`${type.toUpperCase()} has no reason code in MQTT 3.1.1`);
+  checkReason(rules, type, reasonCode);
   body.u8(reasonCode);
-  const bytes = putProperties(body, type, packet.properties, level);
+  const bytes = rules.putProperties(body, type, packet.properties);
   if (bytes === 0) body.at = reasonCode === 0 ? start : start + 1;
 }
 
@@ -26,10 +24,10 @@ export function putReason(body: ByteWriter, packet: PublishAck | Disconnect, lev
 export function readReason(
   r: ByteReader,
   type: (PublishAck | Disconnect)["type"],
-  level: ProtocolLevel,
+  rules: LevelRules,
 ): Pick<Disconnect, "reasonCode" | "properties"> {
-  if (level === 4 || r.left === 0) return { reasonCode: 0, properties: null };
+  if (rules.level === 4 || r.left === 0) return { reasonCode: 0, properties: null };
   const reasonCode = r.u8();
-  expectReason(type, reasonCode);
-  return { reasonCode, properties: r.left > 0 ? decodeProperties(r, type) : null };
+  expectReason(rules, type, reasonCode);
+  return { reasonCode, properties: r.left > 0 ? rules.readProperties(r, type) : null };
 }

@@ -2,9 +2,10 @@ import type { ByteReader } from "../../bytes/reader.ts";
 import type { ByteWriter } from "../../bytes/writer.ts";
 import { invalid } from "./arguments.ts";
 import { expectEnd, PacketType, writePacket } from "./header.ts";
+import type { LevelRules } from "./level-rules.ts";
 import { beginBody, readBeginning } from "./packet-id.ts";
-import type { ProtocolLevel, Suback } from "./packets.ts";
-import { checkReason, expectReason, SUBACK_FAILURE } from "./reason-codes.ts";
+import type { Suback } from "./packets.ts";
+import { checkReason, expectReason } from "./reason-codes.ts";
 import { violation } from "./violation.ts";
 
 /*
@@ -17,13 +18,10 @@ import { violation } from "./violation.ts";
  */
 
 /** Encodes a SUBACK; `ERR_INVALID_ARGUMENT` for no code or one that it may not carry [MQTT-3.9.3-2] [MQTT3-3.9.3-2]. */
-export function encodeSuback(w: ByteWriter, packet: Suback, level: ProtocolLevel): void {
+export function encodeSuback(w: ByteWriter, packet: Suback, rules: LevelRules): void {
   if (packet.reasonCodes.length === 0) throw invalid("SUBACK needs at least one reason code");
-  for (const code of packet.reasonCodes) {
-    if (level === 5) checkReason("suback", code);
-    else if (!isReturnCode(code)) throw invalid(`SUBACK may not carry return code ${code} in MQTT 3.1.1`);
-  }
-  const body = beginBody(w, packet, level);
+  for (const code of packet.reasonCodes) checkReason(rules, "suback", code);
+  const body = beginBody(w, packet, rules);
   body.reserve(packet.reasonCodes.length);
   for (const code of packet.reasonCodes) body.u8(code);
   writePacket(w, PacketType.SUBACK, body);
@@ -33,21 +31,15 @@ export function encodeSuback(w: ByteWriter, packet: Suback, level: ProtocolLevel
  * Decodes a SUBACK that fills the reader's window; the caller holds the number of codes against its SUBSCRIBE's filters.
  * `ERR_MALFORMED_PACKET` for packet id 0, `ERR_PROTOCOL_VIOLATION` for no code or one that it may not carry [MQTT-3.9.3-2] [MQTT3-3.9.3-2].
  */
-export function decodeSuback(r: ByteReader, level: ProtocolLevel): Suback {
-  const beginning = readBeginning(r, "suback", level);
+export function decodeSuback(r: ByteReader, rules: LevelRules): Suback {
+  const beginning = readBeginning(r, "suback", rules);
   const reasonCodes: number[] = [];
   while (r.left > 0) {
     const code = r.u8();
-    if (level === 5) expectReason("suback", code);
-    else if (!isReturnCode(code)) throw violation(`SUBACK with return code ${code}`);
+    expectReason(rules, "suback", code);
     reasonCodes.push(code);
   }
   if (reasonCodes.length === 0) throw violation("SUBACK without a reason code");
   expectEnd(r, PacketType.SUBACK);
   return { ...beginning, reasonCodes };
-}
-
-/** MQTT 3.1.1 §3.9.3 */
-function isReturnCode(code: number): boolean {
-  return code === 0 || code === 1 || code === 2 || code === SUBACK_FAILURE;
 }

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { codeFrom, decodeBytes, readerOf } from "./codec.test-support.ts";
+import { LEVEL_5, rulesOf } from "./level-5.ts";
 import { packetBytes } from "./packet-bytes.test-support.ts";
 import { decodeSubscribe, wrongFilter } from "./subscribe.ts";
 
 function optionsAt(level: 4 | 5, options: number): string | null {
   const block = level === 5 ? "[]" : "";
   const notation = `82 [ 0001 ${block} ('a') ${options.toString(16).padStart(2, "0")} ]`;
-  return codeFrom(() => decodeSubscribe(readerOf(notation), level));
+  return codeFrom(() => decodeSubscribe(readerOf(notation), rulesOf(level)));
 }
 
 describe("decodeSubscribe", () => {
@@ -33,7 +34,7 @@ describe("decodeSubscribe", () => {
 
   test("no local may be set on any subscription that is not shared [MQTT-3.8.3-4]", () => {
     const code = (filter: string): string | null =>
-      codeFrom(() => decodeSubscribe(readerOf(`82 [ 0001 [] ('${filter}') 04 ]`), 5));
+      codeFrom(() => decodeSubscribe(readerOf(`82 [ 0001 [] ('${filter}') 04 ]`), LEVEL_5));
     expect(code("a/b")).toBe(null);
     expect(code("$share")).toBe(null);
     expect(code("$shared/g/a")).toBe(null);

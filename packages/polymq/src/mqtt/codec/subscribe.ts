@@ -3,6 +3,7 @@ import { type ByteReader, malformed } from "../../bytes/reader.ts";
 import type { ByteWriter } from "../../bytes/writer.ts";
 import { checkQoS, checkTopic, invalid, putString } from "./arguments.ts";
 import { expectEnd, PacketType, writePacket } from "./header.ts";
+import type { LevelRules } from "./level-rules.ts";
 import { beginBody, readBeginning } from "./packet-id.ts";
 import type { ProtocolLevel, QoS, Subscribe, SubscribeFilter } from "./packets.ts";
 import { SHARE_PREFIX, validatePlainTopicFilter, validateTopicFilter } from "./topic.ts";
@@ -36,27 +37,27 @@ export function wrongFilter(filter: string, level: ProtocolLevel): string | null
  * exist, no local on a shared subscription [MQTT-3.8.3-4]), `ERR_INVALID_ARGUMENT` for everything else. At level 4 a
  * filter's options other than QoS are not sent.
  */
-export function encodeSubscribe(w: ByteWriter, packet: Subscribe, level: ProtocolLevel): void {
+export function encodeSubscribe(w: ByteWriter, packet: Subscribe, rules: LevelRules): void {
   if (packet.filters.length === 0) throw invalid("SUBSCRIBE needs at least one topic filter");
-  const body = beginBody(w, packet, level);
+  const body = beginBody(w, packet, rules);
   for (const each of packet.filters) {
-    putFilter(body, each.filter, level);
-    checkOptions(each, level);
+    putFilter(body, each.filter, rules);
+    checkOptions(each, rules);
     body.reserve(1);
-    body.u8(level === 5 ? optionsOf(each) : each.qos);
+    body.u8(rules.level === 5 ? optionsOf(each) : each.qos);
   }
   writePacket(w, PacketType.SUBSCRIBE, body);
 }
 
 /** Writes a topic filter; one that is none at this level is `ERR_INVALID_TOPIC`. */
-export function putFilter(w: ByteWriter, filter: string, level: ProtocolLevel): void {
-  checkTopic(wrongFilter(filter, level));
+export function putFilter(w: ByteWriter, filter: string, rules: LevelRules): void {
+  checkTopic(wrongFilter(filter, rules.level));
   putString(w, filter, "a topic filter");
 }
 
-function checkOptions({ filter, qos, noLocal, retainHandling }: SubscribeFilter, level: ProtocolLevel): void {
+function checkOptions({ filter, qos, noLocal, retainHandling }: SubscribeFilter, rules: LevelRules): void {
   checkQoS(qos);
-  if (level === 4) return;
+  if (rules.level === 4) return;
   if (retainHandling !== 0 && retainHandling !== 1 && retainHandling !== 2) {
     throw new MessagingError("ERR_INVALID_SUBSCRIBE_OPTION", `retain handling ${String(retainHandling)}`);
   }
@@ -76,12 +77,12 @@ function optionsOf(each: SubscribeFilter): number {
  * `ERR_PROTOCOL_VIOLATION` for no filter at all [MQTT-3.8.3-2] [MQTT3-3.8.3-3], QoS 3 and retain handling 3 at level 5
  * (§3.8.3.1) and no local on a shared subscription [MQTT-3.8.3-4].
  */
-export function decodeSubscribe(r: ByteReader, level: ProtocolLevel): Subscribe {
-  const beginning = readBeginning(r, "subscribe", level);
+export function decodeSubscribe(r: ByteReader, rules: LevelRules): Subscribe {
+  const beginning = readBeginning(r, "subscribe", rules);
   const filters: SubscribeFilter[] = [];
   while (r.left > 0) {
-    const filter = readFilter(r, level);
-    filters.push(readOptions(r, level, filter));
+    const filter = readFilter(r, rules);
+    filters.push(readOptions(r, rules, filter));
   }
   if (filters.length === 0) throw violation("SUBSCRIBE without a topic filter");
   expectEnd(r, PacketType.SUBSCRIBE);
@@ -89,17 +90,17 @@ export function decodeSubscribe(r: ByteReader, level: ProtocolLevel): Subscribe 
 }
 
 /** Reads a topic filter; one that is none at this level is `ERR_MALFORMED_PACKET` [MQTT-3.8.3-1] [MQTT-3.10.3-1]. */
-export function readFilter(r: ByteReader, level: ProtocolLevel): string {
+export function readFilter(r: ByteReader, rules: LevelRules): string {
   const filter = r.string16();
-  const wrong = wrongFilter(filter, level);
+  const wrong = wrongFilter(filter, rules.level);
   if (wrong !== null) throw malformed(wrong);
   return filter;
 }
 
-function readOptions(r: ByteReader, level: ProtocolLevel, filter: string): SubscribeFilter {
+function readOptions(r: ByteReader, rules: LevelRules, filter: string): SubscribeFilter {
   const options = r.u8();
   const qos = options & 3;
-  if (level === 4) {
+  if (rules.level === 4) {
     if (options > 2) throw malformed(`SUBSCRIBE with requested QoS ${options}`);
     return { filter, qos: qos as QoS, noLocal: false, retainAsPublished: false, retainHandling: 0 };
   }

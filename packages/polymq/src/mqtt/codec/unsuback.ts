@@ -2,8 +2,9 @@ import type { ByteReader } from "../../bytes/reader.ts";
 import type { ByteWriter } from "../../bytes/writer.ts";
 import { invalid } from "./arguments.ts";
 import { expectEnd, PacketType, writePacket } from "./header.ts";
+import type { LevelRules } from "./level-rules.ts";
 import { beginBody, readBeginning } from "./packet-id.ts";
-import type { ProtocolLevel, Unsuback } from "./packets.ts";
+import type { Unsuback } from "./packets.ts";
 import { checkReason, expectReason } from "./reason-codes.ts";
 import { violation } from "./violation.ts";
 
@@ -17,12 +18,12 @@ import { violation } from "./violation.ts";
  */
 
 /** Encodes an UNSUBACK; `ERR_INVALID_ARGUMENT` for no code or one that it may not carry [MQTT-3.11.3-2], at level 4 for any code. */
-export function encodeUnsuback(w: ByteWriter, packet: Unsuback, level: ProtocolLevel): void {
+export function encodeUnsuback(w: ByteWriter, packet: Unsuback, rules: LevelRules): void {
   const { reasonCodes } = packet;
-  if (level === 4 && reasonCodes.length > 0) throw invalid("UNSUBACK has no reason codes in MQTT 3.1.1");
-  if (level === 5 && reasonCodes.length === 0) throw invalid("UNSUBACK needs at least one reason code");
-  for (const code of reasonCodes) checkReason("unsuback", code);
-  const body = beginBody(w, packet, level);
+  if (rules.level === 4 && reasonCodes.length > 0) throw invalid("UNSUBACK has no reason codes in MQTT 3.1.1");
+  if (rules.level === 5 && reasonCodes.length === 0) throw invalid("UNSUBACK needs at least one reason code");
+  for (const code of reasonCodes) checkReason(rules, "unsuback", code);
+  const body = beginBody(w, packet, rules);
   body.reserve(reasonCodes.length);
   for (const code of reasonCodes) body.u8(code);
   writePacket(w, PacketType.UNSUBACK, body);
@@ -32,15 +33,15 @@ export function encodeUnsuback(w: ByteWriter, packet: Unsuback, level: ProtocolL
  * Decodes an UNSUBACK that fills the reader's window; the caller holds the number of codes against its UNSUBSCRIBE's filters.
  * `ERR_MALFORMED_PACKET` for packet id 0 and leftovers, `ERR_PROTOCOL_VIOLATION` for no code or one that it may not carry [MQTT-3.11.3-2].
  */
-export function decodeUnsuback(r: ByteReader, level: ProtocolLevel): Unsuback {
-  const beginning = readBeginning(r, "unsuback", level);
+export function decodeUnsuback(r: ByteReader, rules: LevelRules): Unsuback {
+  const beginning = readBeginning(r, "unsuback", rules);
   const reasonCodes: number[] = [];
-  while (level === 5 && r.left > 0) {
+  while (rules.level === 5 && r.left > 0) {
     const code = r.u8();
-    expectReason("unsuback", code);
+    expectReason(rules, "unsuback", code);
     reasonCodes.push(code);
   }
-  if (level === 5 && reasonCodes.length === 0) throw violation("UNSUBACK without a reason code");
+  if (rules.level === 5 && reasonCodes.length === 0) throw violation("UNSUBACK without a reason code");
   expectEnd(r, PacketType.UNSUBACK);
   return { ...beginning, reasonCodes };
 }

@@ -2,8 +2,9 @@ import type { ByteReader } from "../../bytes/reader.ts";
 import type { ByteWriter } from "../../bytes/writer.ts";
 import { invalid } from "./arguments.ts";
 import { expectEnd, PacketType, writePacket } from "./header.ts";
+import type { LevelRules } from "./level-rules.ts";
 import { beginBody, readBeginning } from "./packet-id.ts";
-import type { ProtocolLevel, Unsubscribe } from "./packets.ts";
+import type { Unsubscribe } from "./packets.ts";
 import { putFilter, readFilter } from "./subscribe.ts";
 import { violation } from "./violation.ts";
 
@@ -17,10 +18,10 @@ import { violation } from "./violation.ts";
  */
 
 /** Encodes an UNSUBSCRIBE; `ERR_INVALID_TOPIC` for a filter that is none, `ERR_INVALID_ARGUMENT` for everything else. */
-export function encodeUnsubscribe(w: ByteWriter, packet: Unsubscribe, level: ProtocolLevel): void {
+export function encodeUnsubscribe(w: ByteWriter, packet: Unsubscribe, rules: LevelRules): void {
   if (packet.filters.length === 0) throw invalid("UNSUBSCRIBE needs at least one topic filter");
-  const body = beginBody(w, packet, level);
-  for (const filter of packet.filters) putFilter(body, filter, level);
+  const body = beginBody(w, packet, rules);
+  for (const filter of packet.filters) putFilter(body, filter, rules);
   writePacket(w, PacketType.UNSUBSCRIBE, body);
 }
 
@@ -28,10 +29,10 @@ export function encodeUnsubscribe(w: ByteWriter, packet: Unsubscribe, level: Pro
  * Decodes an UNSUBSCRIBE that fills the reader's window. `ERR_MALFORMED_PACKET` for wrong flags [MQTT-3.10.1-1], packet id 0 and a
  * filter that is none [MQTT-3.10.3-1]; `ERR_PROTOCOL_VIOLATION` for no filter at all [MQTT-3.10.3-2] [MQTT3-3.10.3-2].
  */
-export function decodeUnsubscribe(r: ByteReader, level: ProtocolLevel): Unsubscribe {
-  const beginning = readBeginning(r, "unsubscribe", level);
+export function decodeUnsubscribe(r: ByteReader, rules: LevelRules): Unsubscribe {
+  const beginning = readBeginning(r, "unsubscribe", rules);
   const filters: string[] = [];
-  while (r.left > 0) filters.push(readFilter(r, level));
+  while (r.left > 0) filters.push(readFilter(r, rules));
   if (filters.length === 0) throw violation("UNSUBSCRIBE without a topic filter");
   expectEnd(r, PacketType.UNSUBSCRIBE);
   return { ...beginning, filters };

@@ -21,10 +21,11 @@ import type {
   Unsubscribe,
 } from "../codec/packets.ts";
 import type { PublishHead } from "../codec/publish.ts";
-import { buildPublishProperties, type PublishBlockReader } from "../codec/publish-properties.ts";
-import { ReasonCode } from "../codec/reason-codes.ts";
+import type { PublishBlockReader } from "../codec/publish-properties.ts";
 import { violation } from "../codec/violation.ts";
-import { Endpoint, type EndpointHandler, type EndpointOptions, sayableCode } from "./endpoint.ts";
+import type { ClientLevel } from "./client-level.ts";
+import { Endpoint } from "./endpoint.ts";
+import type { EndpointHandler, EndpointOptions } from "./endpoint-contract.ts";
 import { ClientKeepAlive } from "./keep-alive.ts";
 import { Phase } from "./outbound-flow.ts";
 import type { SessionState } from "./session-state.ts";
@@ -48,6 +49,8 @@ export interface ClientEngineOptions<Item, Route> extends EndpointOptions<Item, 
   readonly handler: ClientHandler<Item, Route>;
   readonly session: SessionState<Item>;
   readonly connect: Connect;
+  /** The rules of CONNECT's level. */
+  readonly rules: ClientLevel;
   /** Our own bound of publishes in flight; the server's receive maximum may lower it. */
   readonly maxInflight: number;
   readonly pingTimeoutMs: number;
@@ -73,16 +76,19 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
   readonly #options: ClientEngineOptions<Item, Route>;
   readonly #clientHandler: ClientHandler<Item, Route>;
   readonly #session: SessionState<Item>;
+  readonly #rules: ClientLevel;
   #state: State = { is: "connecting" };
 
-  protected readonly readProperties: PublishBlockReader = buildPublishProperties;
+  protected readonly readProperties: PublishBlockReader;
 
   constructor(options: ClientEngineOptions<Item, Route>) {
     super(options);
     this.#options = options;
     this.#clientHandler = options.handler;
     this.#session = options.session;
-    this.level = options.connect.level;
+    this.#rules = options.rules;
+    this.readProperties = options.rules.readPublishProperties;
+    this.level = options.rules.level;
   }
 
   /** Writes CONNECT, the first packet of a connection [MQTT-3.1.0-1]. */
@@ -121,17 +127,7 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
    */
   sendAuth(packet: Auth): void {
     if (this.over) return;
-    const method = this.#options.connect.properties?.authenticationMethod;
-    if (this.level === 5 && method === undefined) {
-      throw new MessagingError("ERR_AUTH_METHOD_MISSING", "AUTH without an authentication method in CONNECT");
-    }
-    if (this.level === 5 && packet.properties?.authenticationMethod !== method) {
-      throw new MessagingError("ERR_INVALID_ARGUMENT", "AUTH names another authentication method than CONNECT");
-    }
-    const begins = packet.reasonCode === ReasonCode.ReAuthenticate && this.open;
-    if (this.level === 5 && packet.reasonCode !== ReasonCode.ContinueAuthentication && !begins) {
-      throw new MessagingError("ERR_INVALID_ARGUMENT", `a client cannot send AUTH ${packet.reasonCode} now`);
-    }
+    this.#rules.checkAuth(this.#options.connect, packet, this.open);
     this.send(packet);
   }
 
@@ -142,26 +138,9 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
    */
   disconnect(reasonCode: number, properties: DisconnectProperties | null): void {
     if (this.over) return;
-    if (this.level === 5) this.#checkDisconnect(reasonCode, properties);
-    if (this.#state.is === "open") {
-      this.sendLast({
-        type: "disconnect",
-        reasonCode: this.level === 4 ? 0 : reasonCode,
-        properties: this.level === 4 ? null : properties,
-      });
-    }
+    const packet = this.#rules.disconnect(this.#options.connect, reasonCode, properties);
+    if (this.open) this.sendLast(packet);
     this.end();
-  }
-
-  #checkDisconnect(reasonCode: number, properties: DisconnectProperties | null): void {
-    if (sayableCode("disconnect", reasonCode, "client") !== reasonCode) {
-      throw new MessagingError("ERR_INVALID_ARGUMENT", `a client cannot send DISCONNECT ${reasonCode}`);
-    }
-    const expiry = properties?.sessionExpirySeconds ?? 0;
-    const first = this.#options.connect.properties?.sessionExpirySeconds ?? 0;
-    if (expiry > 0 && first === 0) {
-      throw new MessagingError("ERR_INVALID_ARGUMENT", "DISCONNECT cannot raise a session expiry that was 0");
-    }
   }
 
   override end(): void {
@@ -205,22 +184,29 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
   }
 
   protected decode(r: ByteReader): PacketFromServer {
-    return decodeFromServer(r, this.level);
+    return decodeFromServer(r, this.#rules);
   }
 
   protected encode(w: ByteWriter, packet: Packet): void {
-    encodeFromClient(w, packet as PacketFromClient, this.level);
+    encodeFromClient(w, packet as PacketFromClient, this.#rules);
   }
 
   protected onEarlyFrame(reader: ByteReader): void {
     this.#onHandshake(this.decode(reader));
   }
 
-  protected sayGoodbye(reasonCode: number, text: string): void {
-    if (this.level !== 5 || this.#state.is !== "open") return;
-    const quiet = text === "" || this.#options.connect.properties?.requestProblemInformation === false;
-    const code = sayableCode("disconnect", reasonCode, "client");
-    this.sendLast({ type: "disconnect", reasonCode: code, properties: quiet ? null : { reasonString: text } });
+  protected sayGoodbye(error: MessagingError, text: string): void {
+    const quiet = this.#options.connect.properties?.requestProblemInformation === false;
+    const goodbye = this.open ? this.#rules.goodbye(error, quiet ? "" : text) : null;
+    if (goodbye !== null) this.sendLast(goodbye);
+  }
+
+  protected lighten(packet: Packet): Packet | null {
+    return this.#rules.lighten(packet);
+  }
+
+  protected mayAnswer(reasonCode: number): boolean {
+    return this.#rules.reasonCodes.puback.includes(reasonCode);
   }
 
   /**
@@ -287,8 +273,10 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
       resumed: connack.sessionPresent,
       sendWindow: Math.min(maxInflight, theirs?.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT),
       receiveMaximum: connect.properties?.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT,
-      topicAliasMaximumIn: connect.properties?.topicAliasMaximum ?? 0,
-      topicAliasMaximumOut: useTopicAliases ? (theirs?.topicAliasMaximum ?? 0) : 0,
+      aliases: this.#rules.aliases(
+        connect.properties?.topicAliasMaximum ?? 0,
+        useTopicAliases ? (theirs?.topicAliasMaximum ?? 0) : 0,
+      ),
       peerMaximumPacketSize: theirs?.maximumPacketSize ?? Number.POSITIVE_INFINITY,
     });
     const keepAliveSeconds = theirs?.serverKeepAliveSeconds ?? connect.keepAliveSeconds; // [MQTT-3.2.2-21]
@@ -309,12 +297,7 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
   }
 
   #onAuth(packet: Auth): void {
-    const method = this.#options.connect.properties?.authenticationMethod;
-    if (method === undefined) throw violation("AUTH without an authentication method in CONNECT"); // [MQTT-4.12.0-6]
-    if (packet.properties?.authenticationMethod !== method) {
-      throw new MessagingError("ERR_AUTH_METHOD_MISMATCH", "AUTH names another authentication method"); // [MQTT-4.12.0-5]
-    }
-    if (packet.reasonCode === ReasonCode.ReAuthenticate) throw violation("AUTH re-authenticate from a server");
+    this.#rules.expectAuth(this.#options.connect, packet);
     this.#clientHandler.onAuth(packet);
   }
 }

@@ -5,63 +5,21 @@ import { Splitter } from "../../bytes/splitter.ts";
 import { ByteWriter, VARINT_MAX } from "../../bytes/writer.ts";
 import type { Outbox } from "../../transport/outbox.ts";
 import { measurePacket, PacketType } from "../codec/header.ts";
+import { NO_PROPERTIES } from "../codec/no-properties.ts";
 import type { Packet, ProtocolLevel, PublishAck, ReasonProperties } from "../codec/packets.ts";
 import { type PublishFields, PublishHead, publishBytes, readPublish, writePublish } from "../codec/publish.ts";
 import { BARE_ACK_BYTES, readBareAck, writeAck } from "../codec/publish-ack.ts";
-import { NO_PROPERTIES, type PublishBlockReader } from "../codec/publish-properties.ts";
-import { mayCarryReason, ReasonCode, reasonCodeOf, reasonSender } from "../codec/reason-codes.ts";
+import type { PublishBlockReader } from "../codec/publish-properties.ts";
+import { ReasonCode } from "../codec/reason-codes.ts";
 import type { TopicDecoder, TopicEntry } from "../codec/topic-decoder.ts";
+import type { EndpointAgreement, EndpointHandler, EndpointOptions } from "./endpoint-contract.ts";
 import { type AckSink, Arrival } from "./inbound-flow.ts";
-import { lighten } from "./lighten.ts";
 import { Phase } from "./outbound-flow.ts";
 import type { SessionState } from "./session-state.ts";
-import { InboundAliases, OutboundAliases } from "./topic-aliases.ts";
+import type { InboundAliases, OutboundAliases } from "./topic-aliases.ts";
 
 /** A received PUBLISH of QoS 0 has no ticket. */
 export const NO_TICKET = -1;
-
-/** What an engine tells its owner about messages, for client and server alike. None of these may throw. */
-export interface EndpointHandler<Item, Route> {
-  /**
-   * A message came in. `head` holds offsets into `buffer` and is overwritten by the next message. For QoS above 0 the owner
-   * settles `ticket` through {@link Endpoint.settle}; at QoS 0 it is {@link NO_TICKET}.
-   */
-  onPublish(topic: TopicEntry<Route>, head: PublishHead, buffer: Uint8Array, ticket: number): void;
-  /** A PUBLISH that we sent is finished: by PUBACK, PUBCOMP, or a PUBREC that refuses it. */
-  onPublishDone(item: Item, packetId: number, reasonCode: number, properties: ReasonProperties | null): void;
-  /** The peer has taken a QoS 2 PUBLISH (PUBREC, also a repeated one): the owner calls `sendPubrel` once that state is safe. */
-  onPublishReceived(item: Item, packetId: number): void;
-  /** The peer released a QoS 2 message (PUBREL): the owner calls `sendPubcomp` once its id is forgotten for good. */
-  onReleased(packetId: number, known: boolean): void;
-  /** The engine is over because of `error`; what the peer should know is in the outbox. */
-  onFailed(error: MessagingError): void;
-}
-
-/** What both roles need. */
-export interface EndpointOptions<Item, Route> {
-  readonly outbox: Outbox;
-  readonly handler: EndpointHandler<Item, Route>;
-  readonly topicDecoder: TopicDecoder<Route>;
-  /** Largest packet accepted, in bytes. */
-  readonly maximumPacketSize: number;
-  readonly nowMs: number;
-}
-
-/** What was agreed for a connection that is now open. */
-export interface EndpointAgreement<Item> {
-  readonly level: ProtocolLevel;
-  readonly session: SessionState<Item>;
-  /** True when both sides go on with a session from before. */
-  readonly resumed: boolean;
-  /** PUBLISH packets of QoS above 0 that we may have in flight. */
-  readonly sendWindow: number;
-  /** PUBLISH packets of QoS above 0 that the peer may have in flight. */
-  readonly receiveMaximum: number;
-  readonly topicAliasMaximumIn: number;
-  readonly topicAliasMaximumOut: number;
-  /** Largest packet that the peer accepts, in bytes. */
-  readonly peerMaximumPacketSize: number;
-}
 
 /**
  * One MQTT connection as bytes in and bytes out, the half that client and server have in common: frames, messages in both
@@ -80,13 +38,12 @@ export abstract class Endpoint<Item, Route> implements AckSink {
   readonly #splitter: Splitter;
   readonly #topicDecoder: TopicDecoder<Route>;
   readonly #head: PublishHead = new PublishHead();
-  #aliasesIn: InboundAliases<TopicEntry<Route>> = new InboundAliases(0);
-  #aliasesOut: OutboundAliases = new OutboundAliases(0);
+  #aliasesIn: InboundAliases<TopicEntry<Route>> | null = null;
+  /** Null where none may be used. */
+  #aliasesOut: OutboundAliases | null = null;
   #peerMaximumPacketSize: number = Number.POSITIVE_INFINITY;
   /** The same, but never above what the protocol can say. */
   #aliasedBytesMax = PACKET_BYTES_MAX;
-  /** Property block of a message whose only property is its alias; rewritten for each. */
-  readonly #aliasBlock: Uint8Array = Uint8Array.of(TOPIC_ALIAS, 0, 0);
 
   constructor(options: EndpointOptions<Item, Route>) {
     this.outbox = options.outbox;
@@ -130,7 +87,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
   fail(error: MessagingError): void {
     if (this.#over) return;
     const text = error.message.slice(0, REASON_UNITS_MAX);
-    this.sayGoodbye(reasonCodeOf(error), text.isWellFormed() && !text.includes("\0") ? text : "");
+    this.sayGoodbye(error, text.isWellFormed() && !text.includes("\0") ? text : "");
     this.end();
     this.handler.onFailed(error);
   }
@@ -151,7 +108,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
   settle(ticket: number, reasonCode: number): boolean {
     if (this.#session === null) return false;
     const code = this.level === 4 ? 0 : reasonCode;
-    if (code !== 0 && !mayCarryReason("puback", code)) {
+    if (code !== 0 && !this.mayAnswer(code)) {
       throw new MessagingError("ERR_INVALID_ARGUMENT", `a PUBLISH may not be answered with reason code ${code}`);
     }
     return this.#session.inbound.settle(ticket, code);
@@ -179,12 +136,13 @@ export abstract class Endpoint<Item, Route> implements AckSink {
       properties = block ?? NO_PROPERTIES;
       // An alias is only taken when the message then fits for sure: one that is refused must not leave an alias behind that
       // the peer never learned.
+      const aliases = this.#aliasesOut;
       if (
-        this.#aliasesOut.enabled &&
+        aliases !== null &&
         publishBytes(fields.qos, topicBytes, payload, properties) + ALIAS_BYTES_MAX <= this.#aliasedBytesMax
       ) {
-        const alias = this.#aliasesOut.use(topic);
-        properties = this.#withAlias(properties, alias < 0 ? -alias : alias);
+        const alias = aliases.use(topic);
+        properties = aliases.withAlias(properties, alias < 0 ? -alias : alias);
         if (alias > 0) name = NO_TOPIC;
       }
     }
@@ -219,7 +177,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     if (this.#over) return;
     const scratch = new ByteWriter(this.outbox.text, 64);
     this.encode(scratch, packet);
-    const lighter = scratch.at > this.#peerMaximumPacketSize ? lighten(packet) : null;
+    const lighter = scratch.at > this.#peerMaximumPacketSize ? this.lighten(packet) : null;
     if (lighter !== null) return this.send(lighter);
     this.#checkSize(scratch.at);
     this.outbox.reserve(scratch.at);
@@ -243,11 +201,11 @@ export abstract class Endpoint<Item, Route> implements AckSink {
   }
 
   /** The handshake is done: messages may flow. */
-  protected agree(agreement: EndpointAgreement<Item>): void {
+  protected agree(agreement: EndpointAgreement<Item, Route>): void {
     this.level = agreement.level;
     this.#session = agreement.session;
-    this.#aliasesIn = new InboundAliases(agreement.topicAliasMaximumIn);
-    this.#aliasesOut = new OutboundAliases(agreement.topicAliasMaximumOut);
+    this.#aliasesIn = agreement.aliases?.inbound ?? null;
+    this.#aliasesOut = agreement.aliases?.outbound ?? null;
     this.limitPackets(agreement.peerMaximumPacketSize);
     agreement.session.outbound.openWindow(agreement.sendWindow);
     agreement.session.inbound.open(this, agreement.receiveMaximum, agreement.resumed);
@@ -269,7 +227,11 @@ export abstract class Endpoint<Item, Route> implements AckSink {
   /** A whole frame in the reader's window, before `agree`. */
   protected abstract onEarlyFrame(reader: ByteReader): void;
   /** Tells the peer why the connection ends, where the protocol has words for it; `text` may be "". Must not throw. */
-  protected abstract sayGoodbye(reasonCode: number, text: string): void;
+  protected abstract sayGoodbye(error: MessagingError, text: string): void;
+  /** The packet with less in it, for a peer that it is too large for; null when nothing may be left out. */
+  protected abstract lighten(packet: Packet): Packet | null;
+  /** Whether PUBACK and PUBREC may carry this reason code at level 5. */
+  protected abstract mayAnswer(reasonCode: number): boolean;
   protected abstract heard(nowMs: number): void;
 
   #onFrame(buffer: Uint8Array, start: number, end: number): boolean {
@@ -335,9 +297,10 @@ export abstract class Endpoint<Item, Route> implements AckSink {
 
   #resolveTopic(buffer: Uint8Array, head: PublishHead): TopicEntry<Route> {
     const alias = head.topicAlias;
-    if (alias !== 0 && head.topicStart === head.topicEnd) return this.#aliasesIn.get(alias);
+    const aliases = this.#aliasesIn;
+    if (alias !== 0 && aliases !== null && head.topicStart === head.topicEnd) return aliases.get(alias);
     const topic = this.#topicDecoder.decode(buffer, head.topicStart, head.topicEnd);
-    if (alias !== 0) this.#aliasesIn.set(alias, topic);
+    if (alias !== 0 && aliases !== null) aliases.set(alias, topic);
     return topic;
   }
 
@@ -427,17 +390,6 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     } else this.send({ type: name, packetId, reasonCode, properties: null });
   }
 
-  #withAlias(block: Uint8Array, alias: number): Uint8Array {
-    const bare = this.#aliasBlock;
-    bare[1] = alias >>> 8;
-    bare[2] = alias;
-    if (block.length === 0) return bare;
-    const both = new Uint8Array(block.length + 3);
-    both.set(bare);
-    both.set(block, 3);
-    return both;
-  }
-
   #checkSize(bytes: number): void {
     if (bytes <= this.#peerMaximumPacketSize) return;
     throw new MessagingError(
@@ -456,21 +408,10 @@ const PACKET_BYTES_MAX = VARINT_MAX + 5;
 /** Longest reason string that is made of an error, in UTF-16 units. */
 const REASON_UNITS_MAX = 1_000;
 
-/** Identifier of the Topic Alias property (MQTT 5.0 §3.3.2.3.4). */
-const TOPIC_ALIAS = 0x23;
-
 const NO_TOPIC: Uint8Array = new Uint8Array(0);
 
 function wrongAck(name: string, packetId: number): MessagingError {
   return new MessagingError("ERR_PROTOCOL_VIOLATION", `${name} for packet id ${packetId}, which awaits another packet`);
-}
-
-/** The code to end with: `code` where such a packet may carry it and this side may send it, else a general one (MQTT 5.0 §3.2.2.2, §3.14.2.1). */
-export function sayableCode(packet: "connack" | "disconnect", code: number, side: "client" | "server"): number {
-  if (packet === "connack") return mayCarryReason(packet, code) ? code : ReasonCode.UnspecifiedError;
-  if (code === ReasonCode.UnsupportedProtocolVersion) return ReasonCode.ProtocolError;
-  const sender = mayCarryReason(packet, code) ? reasonSender(packet, code) : "neither";
-  return sender === side || sender === "both" ? code : ReasonCode.UnspecifiedError;
 }
 
 /** Anything that is not a typed error is a defect of ours; it ends the connection instead of the process. */

@@ -26,7 +26,10 @@ import type { PublishFields, PublishHead } from "../codec/publish.ts";
 import { readPublishProperties } from "../codec/publish-properties.ts";
 import { TopicDecoder, type TopicEntry } from "../codec/topic-decoder.ts";
 import { ClientEngine, type ClientEngineOptions, type ClientHandler } from "./client-engine.ts";
-import type { Endpoint, EndpointHandler } from "./endpoint.ts";
+import { CLIENT_LEVEL_4 } from "./client-level-4.ts";
+import { CLIENT_LEVEL_5 } from "./client-level-5.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { EndpointHandler } from "./endpoint-contract.ts";
 import { Phase } from "./outbound-flow.ts";
 import { type Acceptance, ServerEngine, type ServerHandler } from "./server-engine.ts";
 import { SessionState } from "./session-state.ts";
@@ -238,6 +241,7 @@ export class DrivenClient extends Driven<ClientEngine<string, unknown>> implemen
       ...rest,
       session: this.session,
       connect: connectPacket(level, connect),
+      rules: level === 5 ? CLIENT_LEVEL_5 : CLIENT_LEVEL_4,
     });
   }
 

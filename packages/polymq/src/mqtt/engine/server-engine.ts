@@ -6,6 +6,7 @@ import { decodeConnect, readConnectLevel } from "../codec/connect.ts";
 import { decodePacket } from "../codec/decode.ts";
 import { encodePacket } from "../codec/encode.ts";
 import { PacketType } from "../codec/header.ts";
+import { rulesOf } from "../codec/level-5.ts";
 import type {
   Auth,
   Connack,
@@ -25,11 +26,14 @@ import type {
 import type { PublishHead } from "../codec/publish.ts";
 import type { PublishBlockReader } from "../codec/publish-properties.ts";
 import { scanPublishProperties } from "../codec/publish-property-scan.ts";
-import { ReasonCode, reasonSender, returnCodeOfReason } from "../codec/reason-codes.ts";
-import { asMessagingError, Endpoint, type EndpointHandler, type EndpointOptions, sayableCode } from "./endpoint.ts";
+import { ReasonCode } from "../codec/reason-codes.ts";
+import { mayCarryReason, reasonCodeOf, reasonSender, returnCodeOfReason, sayableCode } from "../codec/reason-rules.ts";
+import { asMessagingError, Endpoint } from "./endpoint.ts";
+import type { EndpointHandler, EndpointOptions } from "./endpoint-contract.ts";
 import { ServerKeepAlive } from "./keep-alive.ts";
-import { withoutReasons } from "./lighten.ts";
+import { lighten, withoutReasons } from "./lighten.ts";
 import type { SessionState } from "./session-state.ts";
+import { topicAliases } from "./topic-aliases.ts";
 
 /** What a server engine tells its owner on top of {@link EndpointHandler}. */
 export interface ServerHandler<Item, Route> extends EndpointHandler<Item, Route> {
@@ -129,8 +133,10 @@ export class ServerEngine<Item, Route> extends Endpoint<Item, Route> {
       resumed: sessionPresent,
       sendWindow: Math.min(acceptance.maxInflight, theirs?.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT),
       receiveMaximum: (level === 5 ? ours?.receiveMaximum : undefined) ?? RECEIVE_MAXIMUM_DEFAULT,
-      topicAliasMaximumIn: ours?.topicAliasMaximum ?? 0,
-      topicAliasMaximumOut: Math.min(acceptance.topicAliasesMax, theirs?.topicAliasMaximum ?? 0),
+      aliases: topicAliases(
+        ours?.topicAliasMaximum ?? 0,
+        Math.min(acceptance.topicAliasesMax, theirs?.topicAliasMaximum ?? 0),
+      ),
       peerMaximumPacketSize: theirs?.maximumPacketSize ?? Number.POSITIVE_INFINITY,
     });
     const keepAliveSeconds = (level === 5 ? ours?.serverKeepAliveSeconds : undefined) ?? connect.keepAliveSeconds;
@@ -246,10 +252,19 @@ export class ServerEngine<Item, Route> extends Endpoint<Item, Route> {
     const at = reader.at;
     this.level = this.#readLevel(reader);
     reader.at = at;
-    this.#onFirst(decodeConnect(reader));
+    this.#onFirst(decodeConnect(reader, rulesOf));
   }
 
-  protected sayGoodbye(reasonCode: number, text: string): void {
+  protected lighten(packet: Packet): Packet | null {
+    return lighten(packet);
+  }
+
+  protected mayAnswer(reasonCode: number): boolean {
+    return mayCarryReason("puback", reasonCode);
+  }
+
+  protected sayGoodbye(error: MessagingError, text: string): void {
+    const reasonCode = reasonCodeOf(error);
     if (this.#state.is === "new" || this.#state.is === "deciding") {
       return this.#sendRefusal(sayableCode("connack", reasonCode, "server"), null);
     }

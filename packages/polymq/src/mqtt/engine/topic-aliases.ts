@@ -1,8 +1,22 @@
 // Hot path: runs per message. No closure, promise, spread, iterator or regex here.
 import { MessagingError } from "../../base/errors.ts";
+import { PropertyId } from "../codec/publish-properties.ts";
 
 /** Aliases we use at most, however many the peer offers: each keeps a topic in memory on both sides. */
 const ALIASES_MAX = 1_024;
+
+/** The topic aliases of one connection. */
+export interface TopicAliases<Entry> {
+  readonly inbound: InboundAliases<Entry>;
+  /** Null where none may be used. */
+  readonly outbound: OutboundAliases | null;
+}
+
+/** @param inboundMaximum ours @param outboundMaximum the peer's, or our lower bound */
+export function topicAliases<Entry>(inboundMaximum: number, outboundMaximum: number): TopicAliases<Entry> {
+  const outbound = outboundMaximum === 0 ? null : new OutboundAliases(outboundMaximum);
+  return { inbound: new InboundAliases(inboundMaximum), outbound };
+}
 
 /**
  * Topic aliases for what we send: each topic gets one; when all are taken, the least recently used is given to the new
@@ -15,17 +29,14 @@ export class OutboundAliases {
   /** Doubly linked list over aliases, most recently used first; 0 is the anchor. */
   readonly #next: Uint16Array;
   readonly #previous: Uint16Array;
+  /** Property block of a message whose only property is its alias; rewritten for each. */
+  readonly #block: Uint8Array = Uint8Array.of(PropertyId.TopicAlias, 0, 0);
 
-  /** @param topicAliasMaximum the peer's; 0 allows none */
+  /** @param topicAliasMaximum the peer's, at least 1 */
   constructor(topicAliasMaximum: number) {
     this.#max = Math.min(topicAliasMaximum, ALIASES_MAX);
     this.#next = new Uint16Array(this.#max + 1);
     this.#previous = new Uint16Array(this.#max + 1);
-  }
-
-  /** True when aliases may be used at all. */
-  get enabled(): boolean {
-    return this.#max > 0;
   }
 
   /** The alias that already stands for `topic` (positive: send an empty topic), or a new one negated (send the topic along). */
@@ -36,6 +47,18 @@ export class OutboundAliases {
       return known;
     }
     return -this.#assign(topic);
+  }
+
+  /** The property block with an alias in front; the bytes hold until the next call. */
+  withAlias(block: Uint8Array, alias: number): Uint8Array {
+    const bare = this.#block;
+    bare[1] = alias >>> 8;
+    bare[2] = alias;
+    if (block.length === 0) return bare;
+    const both = new Uint8Array(block.length + 3);
+    both.set(bare);
+    both.set(block, 3);
+    return both;
   }
 
   #assign(topic: string): number {

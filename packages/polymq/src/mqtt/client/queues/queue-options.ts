@@ -1,8 +1,8 @@
 import { MessagingError } from "../../../base/errors.ts";
 import { given, numbersOf, type OptionSource, wordsOf } from "../../../base/option-rules.ts";
 import type { QoS, UserProperties } from "../../codec/packets.ts";
+import type { PublishOptions, PublishPropertiesInput } from "../call-options.ts";
 import type { ServerCapabilities } from "../capabilities.ts";
-import type { PublishOptions, PublishPropertiesInput } from "../mqtt-client.ts";
 import type { CheckedSubscribe, QueueRequest } from "../subscribe-options.ts";
 import type { MessageHandler } from "../subscription.ts";
 import { toUserProperties, type UserPropertiesInput } from "../user-properties.ts";

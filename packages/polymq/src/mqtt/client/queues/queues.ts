@@ -1,7 +1,6 @@
 // Hot path: `deliver` runs per message. No closure or regex there.
 import { MessagingError } from "../../../base/errors.ts";
 import type { UserProperties } from "../../codec/packets.ts";
-import { encodePublishProperties } from "../../codec/publish-properties.ts";
 import type { ServerCapabilities } from "../capabilities.ts";
 import type { ClientCore } from "../client-core.ts";
 import type { QueueSink } from "../inbox.ts";
@@ -155,7 +154,7 @@ export class Queues implements QueueSink, QueuePort {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const userProperties: UserProperties = [["message-id", messageId], ["group-id", group], ...extra];
-    const block = encodePublishProperties(this.#core.platform.text, { userProperties });
+    const block = this.#core.encodeProperties({ userProperties });
     const topic = `${QUEUE_PREFIX}${queue}/$${verb}`;
     this.#settling++;
     try {
@@ -187,7 +186,7 @@ export class Queues implements QueueSink, QueuePort {
   }
 
   /** What belongs to a message in hand is sent although the client is closing. */
-  async #publishLate(topic: string, block: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+  async #publishLate(topic: string, block: Uint8Array | null, signal: AbortSignal | undefined): Promise<void> {
     const item = new PendingPublish(topic, NOTHING, 1, false, block);
     item.settles = true;
     await this.#core.publisher.submit(item, signal);

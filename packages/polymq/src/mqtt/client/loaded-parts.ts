@@ -1,0 +1,17 @@
+import { Authenticator } from "./authenticator.ts";
+import type { ClientParts } from "./client-parts.ts";
+import { MQTT_5 } from "./mqtt5.ts";
+import { QueueClient } from "./queues/queue-client.ts";
+import { Requester } from "./requester.ts";
+import { StoredSession } from "./stored-session.ts";
+import { ChannelTracer } from "./tracer.ts";
+
+/** All parts, there from the start. */
+export const LOADED_PARTS: ClientParts = {
+  queues: { loaded: QueueClient },
+  requests: { loaded: Requester },
+  authentication: { loaded: Authenticator },
+  mqtt5: { loaded: MQTT_5 },
+  store: { loaded: StoredSession },
+  tracer: (owner) => new ChannelTracer(owner),
+};

@@ -1,0 +1,176 @@
+import { expect, test } from "vitest";
+import { deferred } from "../../base/deferred.ts";
+import { type Setup, type Stage, setup } from "./client-setup.test-support.ts";
+import { LAZY_PARTS } from "./lazy-parts.ts";
+import { LOADED_PARTS } from "./loaded-parts.ts";
+
+/** A client whose parts are loaded when the test says so. */
+class LateParts {
+  readonly parts: Setup["parts"] & object;
+  loads = 0;
+  #ready = deferred<void>();
+
+  constructor() {
+    const late = <Code>(source: { readonly loaded: Code } | { readonly load: () => Promise<Code> }) => ({
+      load: async (): Promise<Code> => {
+        this.loads++;
+        await this.#ready.promise;
+        return "loaded" in source ? source.loaded : await source.load();
+      },
+    });
+    const { queues, requests, authentication, mqtt5, store } = LOADED_PARTS;
+    this.parts = {
+      ...LAZY_PARTS,
+      queues: late(queues),
+      requests: late(requests),
+      authentication: late(authentication),
+      mqtt5: late(mqtt5),
+      store: late(store),
+    };
+  }
+
+  arrive(): void {
+    this.#ready.resolve();
+  }
+
+  fail(error: Error): void {
+    const ready = this.#ready;
+    this.#ready = deferred<void>();
+    ready.reject(error);
+  }
+}
+
+const authentication = { method: "M", respond: () => new Uint8Array(0) };
+
+function published(stage: Stage): string[] {
+  return stage.link
+    .take()
+    .flatMap((packet) =>
+      packet.type === "publish" ? [`${packet.topic} ${new TextDecoder().decode(packet.payload)}`] : [],
+    );
+}
+
+test("what the options ask for is loaded by `connect`, before anything is dialled, and never again", async () => {
+  const late = new LateParts();
+  const stage = setup({ protocolVersion: 5, authentication, parts: late.parts });
+  const connecting = stage.client.connect();
+  await stage.clock.settle();
+  expect([late.loads, stage.dials.length, stage.client.state]).toEqual([2, 0, "connecting"]);
+  late.arrive();
+  await stage.now(connecting);
+  stage.link.cut();
+  await stage.clock.advance(2_000);
+  expect([late.loads, stage.dials.length, stage.client.state]).toEqual([2, 2, "connected"]);
+  await stage.finish();
+});
+
+test("without such options nothing is loaded", async () => {
+  const late = new LateParts();
+  const stage = setup({ parts: late.parts });
+  await stage.now(stage.client.connect());
+  expect(late.loads).toBe(0);
+  await stage.finish();
+});
+
+test("when it cannot be loaded, `connect` rejects with ERR_LOAD_FAILED and may be called again", async () => {
+  const late = new LateParts();
+  const stage = setup({ protocolVersion: 5, authentication, parts: late.parts });
+  const connecting = stage.client.connect();
+  await stage.clock.settle();
+  late.fail(new Error("offline"));
+  const error = await stage.refused(connecting, "ERR_LOAD_FAILED");
+  expect([error.retry, stage.client.state, stage.dials.length]).toEqual(["later", "disconnected", 0]);
+  late.arrive();
+  await stage.now(stage.client.connect());
+  await stage.finish();
+});
+
+test("calls that wait for their part run in order, with their bytes as they were", async () => {
+  const late = new LateParts();
+  const stage = setup({ parts: late.parts });
+  await stage.now(stage.client.connect());
+  const payload = new TextEncoder().encode("1");
+  const done = [stage.client.publishToQueue("orders", payload), stage.client.publishToQueue("orders", "2")];
+  payload.fill(0);
+  await stage.clock.settle();
+  expect(published(stage)).toEqual([]);
+  late.arrive();
+  await stage.now(Promise.all(done));
+  await stage.now(stage.client.publishToQueue("orders", "3"));
+  expect(published(stage)).toEqual(["$queue/orders 1", "$queue/orders 2", "$queue/orders 3"]);
+  expect(late.loads).toBe(1);
+  await stage.finish();
+});
+
+test("`preload` loads what it is told, without a connection", async () => {
+  const late = new LateParts();
+  const stage = setup({ parts: late.parts });
+  const loading = stage.client.preload("queues", "requests");
+  await stage.clock.settle();
+  expect([late.loads, stage.dials.length]).toEqual([2, 0]);
+  late.arrive();
+  await stage.now(loading);
+  await stage.now(setup().client.preload("queues", "requests"));
+  await stage.finish();
+});
+
+test("publishes during the load are sent in order, with their bytes as they were", async () => {
+  const late = new LateParts();
+  const stage = setup({ protocolVersion: 5, parts: late.parts });
+  const connecting = stage.client.connect();
+  const payload = new TextEncoder().encode("1");
+  const properties = { contentType: "a" };
+  const done = [
+    stage.client.publish("t", payload, { qos: 1, properties }),
+    stage.client.publish({ topic: "t", payload: "2", qos: 1 }),
+    stage.client.publish("t", "3", { qos: 1, properties }),
+  ];
+  payload.fill(0);
+  late.arrive();
+  await stage.now(connecting);
+  await stage.now(Promise.all(done));
+  expect(published(stage)).toEqual(["t 1", "t 2", "t 3"]);
+  await stage.finish();
+});
+
+test("publishes during a load that fails are rejected with its error", async () => {
+  const late = new LateParts();
+  const stage = setup({ protocolVersion: 5, parts: late.parts });
+  const connecting = stage.promises.track(stage.client.connect());
+  const publishing = stage.promises.track(stage.client.publish("t", "1", { qos: 1 }));
+  late.fail(new Error("offline"));
+  await stage.refused(connecting, "ERR_LOAD_FAILED");
+  await stage.refused(publishing, "ERR_LOAD_FAILED");
+});
+
+test("properties before the first connection, and on one of 3.1.1, are refused as elsewhere", async () => {
+  const late = new LateParts();
+  const properties = { contentType: "a" };
+  const unconnected = setup({ protocolVersion: 5, parts: late.parts });
+  await unconnected.refused(unconnected.client.publish("t", "1", { properties }), "ERR_NOT_CONNECTED");
+  const old = setup({ parts: late.parts });
+  await old.now(old.client.connect());
+  await old.refused(old.client.publish("t", "1", { properties }), "ERR_UNSUPPORTED");
+  expect(late.loads).toBe(0);
+  await old.finish();
+});
+
+test("a call whose part comes after the client was closed is refused", async () => {
+  const late = new LateParts();
+  const stage = setup({ parts: late.parts });
+  await stage.now(stage.client.connect());
+  const request = stage.promises.track(stage.client.request("q", "x"));
+  const joining = stage.promises.track(stage.client.subscribeToQueue("orders", "workers"));
+  await stage.finish().catch(() => undefined);
+  late.arrive();
+  await stage.refused(request, "ERR_CLIENT_CLOSED");
+  await stage.refused(joining, "ERR_CLIENT_CLOSED");
+});
+
+test("the chunks of the browser build hold what they are to hold", async () => {
+  for (const name of ["queues", "requests", "authentication", "mqtt5", "store"] as const) {
+    const late = LAZY_PARTS[name];
+    const loaded = LOADED_PARTS[name];
+    expect("load" in late && "loaded" in loaded && (await late.load()) === loaded.loaded).toBe(true);
+  }
+});

@@ -1,0 +1,52 @@
+import { MessagingError } from "../../base/errors.ts";
+import { invalid } from "../codec/arguments.ts";
+import { LEVEL_5 } from "../codec/level-5.ts";
+import { buildPublishProperties } from "../codec/publish-properties.ts";
+import { ReasonCode } from "../codec/reason-codes.ts";
+import { reasonCodeOf, sayableCode } from "../codec/reason-rules.ts";
+import { violation } from "../codec/violation.ts";
+import type { ClientLevel } from "./client-level.ts";
+import { lighten } from "./lighten.ts";
+import { topicAliases } from "./topic-aliases.ts";
+
+/** A client that speaks MQTT 5.0. */
+export const CLIENT_LEVEL_5: ClientLevel = {
+  ...LEVEL_5,
+  readPublishProperties: buildPublishProperties,
+  aliases: topicAliases,
+  lighten,
+  goodbye(error, text) {
+    const reasonCode = sayableCode("disconnect", reasonCodeOf(error), "client");
+    return { type: "disconnect", reasonCode, properties: text === "" ? null : { reasonString: text } };
+  },
+  disconnect(connect, reasonCode, properties) {
+    if (sayableCode("disconnect", reasonCode, "client") !== reasonCode) {
+      throw invalid(`a client cannot send DISCONNECT ${reasonCode}`);
+    }
+    if ((properties?.sessionExpirySeconds ?? 0) > 0 && (connect.properties?.sessionExpirySeconds ?? 0) === 0) {
+      throw invalid("DISCONNECT cannot raise a session expiry that was 0");
+    }
+    return { type: "disconnect", reasonCode, properties };
+  },
+  checkAuth(connect, packet, open) {
+    const method = connect.properties?.authenticationMethod;
+    if (method === undefined) {
+      throw new MessagingError("ERR_AUTH_METHOD_MISSING", "AUTH without an authentication method in CONNECT");
+    }
+    if (packet.properties?.authenticationMethod !== method) {
+      throw invalid("AUTH names another authentication method than CONNECT");
+    }
+    const begins = packet.reasonCode === ReasonCode.ReAuthenticate && open;
+    if (packet.reasonCode !== ReasonCode.ContinueAuthentication && !begins) {
+      throw invalid(`a client cannot send AUTH ${packet.reasonCode} now`);
+    }
+  },
+  expectAuth(connect, packet) {
+    const method = connect.properties?.authenticationMethod;
+    if (method === undefined) throw violation("AUTH without an authentication method in CONNECT"); // [MQTT-4.12.0-6]
+    if (packet.properties?.authenticationMethod !== method) {
+      throw new MessagingError("ERR_AUTH_METHOD_MISMATCH", "AUTH names another authentication method"); // [MQTT-4.12.0-5]
+    }
+    if (packet.reasonCode === ReasonCode.ReAuthenticate) throw violation("AUTH re-authenticate from a server");
+  },
+};
