@@ -73,6 +73,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
       const session = this.#session;
       const at = session === null || this.#splitter.pendingBytes > 0 ? 0 : this.#takeAcks(session, chunk);
       if (at < chunk.length && !this.#over) this.#splitter.push(chunk, at);
+      if (session !== null && !this.#over) session.inbound.chunkEnded();
     } catch (error) {
       this.fail(asMessagingError(error));
     }
@@ -279,7 +280,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     let ticket = NO_TICKET;
     if (head.qos !== 0) {
       const inbound = session.inbound;
-      const arrival = inbound.arrive(head.packetId, head.qos === 2, head.dup);
+      const arrival = inbound.arrive(head, topic.topic, buffer);
       if (arrival === Arrival.Repeated) return;
       if (arrival === Arrival.TooMany) {
         throw new MessagingError("ERR_RECEIVE_MAXIMUM_EXCEEDED", "more unacknowledged messages than allowed");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Acks, deliver, opened, reconnect, repeat } from "./inbound-flow.test-support.ts";
+import { Acks, arrive, deliver, opened, reconnect, repeat } from "./inbound-flow.test-support.ts";
 import { Arrival, InboundFlow } from "./inbound-flow.ts";
 
 describe("InboundFlow: the link breaks and the session goes on", () => {
@@ -164,6 +164,81 @@ describe("InboundFlow: the link breaks and the session goes on", () => {
     for (let i = tickets.length - 1; i >= 0; i--) expect(flow.settle(tickets[i] ?? -1, 0)).toBe(true);
     for (const id of ids) repeat(flow, id, id % 2 === 0 ? 1 : 2);
     expect(next.take()).toEqual(ids.map((id) => `${id % 2 === 0 ? "a" : "r"}${id}`));
+  });
+});
+
+describe("InboundFlow: a peer gives an id to another QoS 1 message", () => {
+  const first = { id: 5, qos: 1, says: { topic: "t", payload: "one", properties: "p" } } as const;
+
+  /** What becomes of a PUBLISH with DUP under an id whose first message is being handled since before the link broke. */
+  function cameAgain(says: { topic?: string; payload?: string; properties?: string }, changing = false): Arrival {
+    const { flow } = opened();
+    arrive(flow, first);
+    reconnect(flow);
+    return arrive(flow, { id: 5, qos: 1, dup: true, says: { ...first.says, ...says }, changing });
+  }
+
+  test("one that says the same with DUP is the message from before", () => {
+    expect(cameAgain({})).toBe(Arrival.Repeated);
+  });
+
+  test.each([
+    ["payload", { payload: "two" }],
+    ["longer payload", { payload: "one more" }],
+    ["topic", { topic: "u" }],
+    ["property", { properties: "q" }],
+  ])("one with another %s is new, though it says DUP: a server that lost count must not cost a message", (_, says) => {
+    expect(cameAgain(says)).toBe(Arrival.Deliver);
+  });
+
+  test("properties are not compared beside an expiry or an alias, which a server may change", () => {
+    expect(cameAgain({ properties: "q" }, true)).toBe(Arrival.Repeated);
+    expect(cameAgain({ properties: "q", payload: "two" }, true)).toBe(Arrival.Deliver);
+  });
+
+  test("the new one is acknowledged by its own handler, and the old handler's outcome goes nowhere", () => {
+    const { flow } = opened();
+    arrive(flow, first);
+    const old = flow.lastTicket;
+    const acks = reconnect(flow);
+    arrive(flow, { ...first, dup: true, says: { payload: "two" } });
+    const fresh = flow.lastTicket;
+    expect([flow.settle(old, 0), acks.take()]).toEqual([false, []]);
+    expect([flow.settle(fresh, 0), acks.take()]).toEqual([true, ["a5"]]);
+  });
+
+  test("on the same connection, too", () => {
+    const { flow, acks } = opened();
+    arrive(flow, first);
+    const tickets = [flow.lastTicket];
+    expect(arrive(flow, { ...first, dup: true })).toBe(Arrival.Repeated);
+    expect(arrive(flow, { ...first, dup: true, says: { payload: "two" } })).toBe(Arrival.Deliver);
+    tickets.push(flow.lastTicket);
+    for (const ticket of tickets) flow.settle(ticket, 0);
+    expect(acks.take()).toEqual(["a5", "a5"]);
+  });
+
+  test("a message whose content is not kept any more is delivered again rather than lost", () => {
+    const { flow } = opened();
+    const large = "x".repeat(9_000_000);
+    for (const id of [1, 2]) expect(arrive(flow, { id, qos: 1, says: { payload: large } })).toBe(Arrival.Deliver);
+    reconnect(flow);
+    const again = [1, 2].map((id) => arrive(flow, { id, qos: 1, dup: true, says: { payload: large } }));
+    expect(again).toEqual([Arrival.Repeated, Arrival.Deliver]);
+  });
+
+  test("content is known however many messages wait, and whichever of them are settled", () => {
+    const { flow } = opened(65_535);
+    const ids = Array.from({ length: 300 }, (_, index) => index + 1);
+    const tickets = ids.map((id) => deliver(flow, id, 1));
+    for (const ticket of tickets.slice(0, 100)) flow.settle(ticket, 0);
+    for (const id of ids.slice(0, 100)) tickets.push(deliver(flow, id, 1));
+    for (const ticket of tickets.slice(150, 300)) flow.settle(ticket, 0);
+    reconnect(flow, 65_535);
+    const order = [...ids.slice(100), ...ids.slice(0, 100)];
+    expect(order.map((id) => repeat(flow, id, 1)).filter((arrival) => arrival !== Arrival.Repeated)).toEqual([]);
+    const third = order.map((id) => arrive(flow, { id, qos: 1, dup: true, says: { payload: "other" } }));
+    expect(third.filter((arrival) => arrival !== Arrival.Deliver)).toEqual([]);
   });
 });
 

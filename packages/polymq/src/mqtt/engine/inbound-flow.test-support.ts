@@ -24,15 +24,47 @@ export function opened(receiveMaximum = 100): { flow: InboundFlow; acks: Acks } 
   return { flow, acks };
 }
 
+/** A PUBLISH: its content is the same whenever its id and `says` are. */
+export interface Sent {
+  readonly id: number;
+  readonly qos: 1 | 2;
+  readonly dup?: boolean;
+  readonly says?: { readonly topic?: string; readonly payload?: string; readonly properties?: string };
+  /** Set on the property block's expiry or alias, which may change. */
+  readonly changing?: boolean;
+}
+
+/** The peer sends a PUBLISH in a chunk of its own. */
+export function arrive(flow: InboundFlow, { id, qos, dup = false, says = {}, changing = false }: Sent): Arrival {
+  const properties = says.properties ?? "";
+  const text = `${properties}${says.payload ?? `message ${id}`}`;
+  // By hand: an encoder's arrays are large and many.
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  const head = {
+    packetId: id,
+    qos,
+    dup,
+    propertiesStart: 0,
+    payloadStart: properties.length,
+    payloadEnd: bytes.length,
+    topicAlias: 0,
+    messageExpirySeconds: changing ? 60 : -1,
+  };
+  const arrival = flow.arrive(head, says.topic ?? "t", bytes);
+  flow.chunkEnded();
+  return arrival;
+}
+
 /** A new message: its ticket. */
 export function deliver(flow: InboundFlow, packetId: number, qos: 1 | 2, dup = false): number {
-  expect(flow.arrive(packetId, qos === 2, dup)).toBe(Arrival.Deliver);
+  expect(arrive(flow, { id: packetId, qos, dup })).toBe(Arrival.Deliver);
   return flow.lastTicket;
 }
 
 /** The peer sends a message again. */
 export function repeat(flow: InboundFlow, packetId: number, qos: 1 | 2): Arrival {
-  return flow.arrive(packetId, qos === 2, true);
+  return arrive(flow, { id: packetId, qos, dup: true });
 }
 
 /** The link breaks and comes back with the session kept. */

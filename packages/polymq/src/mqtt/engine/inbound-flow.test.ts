@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Acks, deliver, opened, reconnect, repeat } from "./inbound-flow.test-support.ts";
+import { Acks, arrive, deliver, opened, reconnect, repeat } from "./inbound-flow.test-support.ts";
 import { Arrival, InboundFlow } from "./inbound-flow.ts";
 
 describe("InboundFlow: acknowledgements", () => {
@@ -127,7 +127,7 @@ describe("InboundFlow: repetitions on a live connection", () => {
   test("a QoS 2 message that is being handled is not delivered again, with or without DUP [MQTT-4.3.3-10]", () => {
     const { flow, acks } = opened();
     const ticket = deliver(flow, 3, 2);
-    expect(flow.arrive(3, true, false)).toBe(Arrival.Repeated);
+    expect(arrive(flow, { id: 3, qos: 2 })).toBe(Arrival.Repeated);
     expect(repeat(flow, 3, 2)).toBe(Arrival.Repeated);
     flow.settle(ticket, 0);
     expect(acks.take()).toEqual(["r3"]);
@@ -136,7 +136,7 @@ describe("InboundFlow: repetitions on a live connection", () => {
   test("between PUBREC and PUBREL each repetition is answered by PUBREC and not delivered [MQTT-4.3.3-10] [MQTT3-4.3.3-2]", () => {
     const { flow, acks } = opened();
     flow.settle(deliver(flow, 3, 2), 0);
-    expect([repeat(flow, 3, 2), flow.arrive(3, true, false)]).toEqual([Arrival.Repeated, Arrival.Repeated]);
+    expect([repeat(flow, 3, 2), arrive(flow, { id: 3, qos: 2 })]).toEqual([Arrival.Repeated, Arrival.Repeated]);
     expect(acks.take()).toEqual(["r3", "r3", "r3"]);
   });
 
@@ -144,7 +144,7 @@ describe("InboundFlow: repetitions on a live connection", () => {
     const { flow } = opened();
     flow.settle(deliver(flow, 3, 2), 0);
     expect([flow.released(3), flow.released(3)]).toEqual([true, false]);
-    expect(flow.arrive(3, true, true)).toBe(Arrival.Deliver);
+    expect(arrive(flow, { id: 3, qos: 2, dup: true })).toBe(Arrival.Deliver);
   });
 
   test("PUBREL for a message without PUBREC is unknown", () => {
@@ -252,7 +252,7 @@ describe("InboundFlow: receive maximum", () => {
     const { flow } = opened(2);
     deliver(flow, 1, 1);
     deliver(flow, 2, 2);
-    expect(flow.arrive(3, false, false)).toBe(Arrival.TooMany);
+    expect(arrive(flow, { id: 3, qos: 1 })).toBe(Arrival.TooMany);
   });
 
   test("repetitions do not count", () => {
@@ -271,7 +271,7 @@ describe("InboundFlow: receive maximum", () => {
   test("a QoS 2 message counts until its PUBREL (MQTT 5.0 §4.9)", () => {
     const { flow } = opened(1);
     flow.settle(deliver(flow, 1, 2), 0);
-    expect(flow.arrive(2, false, false)).toBe(Arrival.TooMany);
+    expect(arrive(flow, { id: 2, qos: 1 })).toBe(Arrival.TooMany);
     flow.released(1);
     deliver(flow, 2, 1);
   });
@@ -288,10 +288,10 @@ describe("InboundFlow: receive maximum", () => {
     const second = deliver(flow, 2, qos);
     flow.withhold(second);
     deliver(flow, 3, 1);
-    expect(flow.arrive(4, false, false)).toBe(Arrival.TooMany);
+    expect(arrive(flow, { id: 4, qos: 1 })).toBe(Arrival.TooMany);
     flow.settle(first, 0);
     deliver(flow, 4, 1);
-    expect(flow.arrive(5, false, false)).toBe(Arrival.TooMany);
+    expect(arrive(flow, { id: 5, qos: 1 })).toBe(Arrival.TooMany);
   });
 
   test("a withheld message that is delivered again counts once", () => {
@@ -301,7 +301,7 @@ describe("InboundFlow: receive maximum", () => {
     deliver(flow, 2, 1, true);
     flow.settle(first, 0);
     deliver(flow, 3, 1);
-    expect(flow.arrive(4, false, false)).toBe(Arrival.TooMany);
+    expect(arrive(flow, { id: 4, qos: 1 })).toBe(Arrival.TooMany);
   });
 
   test("a new connection begins with nothing counted (MQTT 5.0 §4.9)", () => {
@@ -311,7 +311,7 @@ describe("InboundFlow: receive maximum", () => {
     flow.withhold(deliver(flow, 3, 1));
     reconnect(flow, 1);
     deliver(flow, 4, 1);
-    expect(flow.arrive(5, false, false)).toBe(Arrival.TooMany);
+    expect(arrive(flow, { id: 5, qos: 1 })).toBe(Arrival.TooMany);
   });
 
   test("an old PUBREL makes no room that was not taken", () => {
@@ -320,6 +320,6 @@ describe("InboundFlow: receive maximum", () => {
     reconnect(flow, 1);
     expect(flow.released(1)).toBe(true);
     deliver(flow, 2, 1);
-    expect(flow.arrive(3, false, false)).toBe(Arrival.TooMany);
+    expect(arrive(flow, { id: 3, qos: 1 })).toBe(Arrival.TooMany);
   });
 });

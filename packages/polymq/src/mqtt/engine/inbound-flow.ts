@@ -1,4 +1,5 @@
 // Hot path: runs per message. No closure, promise, spread, iterator or regex here.
+import { ArrivedContent, type Content, type ContentHead, isSameContent } from "./arrived-content.ts";
 
 /** What the peer is owed for one received PUBLISH. */
 export interface AckSink {
@@ -36,15 +37,25 @@ interface Carried {
   readonly packetId: number;
   readonly exactlyOnce: boolean;
   readonly oldTicket: number;
+  /** What tells it from another message under its id, at QoS 1; null when that is not known any more. */
+  readonly content: Content | null;
   /** -1 while its handler runs, else the reason code to send when the peer repeats the message. */
   reasonCode: number;
+}
+
+/** What {@link InboundFlow.arrive} looks at of a PUBLISH. */
+export interface ArrivingHead extends ContentHead {
+  readonly packetId: number;
+  readonly qos: number;
+  readonly dup: boolean;
 }
 
 /**
  * The receiving half of QoS 1 and 2, the same for client and server. Each message of QoS above 0 gets a ticket; settling it
  * releases its PUBACK or PUBREC, which leave in the order of arrival however the settlements come in [MQTT-4.6.0-2]
  * [MQTT-4.6.0-3]. It outlives a connection: a message that is still being handled when the link breaks is recognised
- * when the peer repeats it, and is not delivered twice.
+ * when the peer repeats it, and is not delivered twice. At QoS 1 that takes the same packet id, DUP, and the same topic and payload: a
+ * peer that lost count of its ids may give one to another message, which must rather come twice than never.
  */
 export class InboundFlow {
   #sink: AckSink;
@@ -72,6 +83,8 @@ export class InboundFlow {
   #withheldInRing = 0;
   /** Latest ticket of QoS 1 by packet id; kept from the first repetition until nothing is unsettled, so that looking one up is no walk. */
   #repeatIndex: Map<number, number> | null = null;
+  readonly #content = new ArrivedContent();
+  #reading = false;
   /** From an old ticket to the one that stands for it on this connection. */
   readonly #moved = new Map<number, number>();
 
@@ -84,20 +97,30 @@ export class InboundFlow {
     return this.#tail - this.#head;
   }
 
-  /** Takes an arrived PUBLISH; on `Deliver` its ticket is `lastTicket`. */
-  arrive(packetId: number, exactlyOnce: boolean, dup: boolean): Arrival {
+  /** Takes an arrived PUBLISH whose positions are in `buffer`; on `Deliver` its ticket is `lastTicket`. */
+  arrive(head: ArrivingHead, topic: string, buffer: Uint8Array): Arrival {
+    const packetId = head.packetId;
+    const exactlyOnce = head.qos === 2;
+    this.#reading = true;
     if (exactlyOnce) {
       const known = this.#exactlyOnce.get(packetId);
-      if (known !== undefined) return this.#repeatExactly(packetId, known);
-    } else if (dup) {
-      if (this.#isRepeat(packetId)) return Arrival.Repeated;
+      if (known !== undefined) return this.#repeatExactly(head, topic, buffer, known);
+    } else if (head.dup) {
+      if (this.#isRepeat(head, topic, buffer)) return Arrival.Repeated;
       if (this.#carried.size > 0 && !this.#withheldEarlier.has(packetId)) this.#forgetCarried();
     } else if (this.#carried.size > 0) this.#supersede(packetId);
     if (this.#withheld.size > 0) this.#withheld.delete(packetId);
     if (this.#owed() >= this.#limit) return Arrival.TooMany;
-    const ticket = this.#push(packetId, exactlyOnce);
+    const ticket = this.#push(head, topic, buffer);
     if (exactlyOnce) this.#exactlyOnce.set(packetId, ticket);
     return Arrival.Deliver;
+  }
+
+  /** What `arrive` was given of a chunk has all been read. */
+  chunkEnded(): void {
+    if (!this.#reading) return;
+    this.#reading = false;
+    if (this.#head === this.#tail) this.#content.clear();
   }
 
   /** Ticket of the message that `arrive` took last. */
@@ -129,7 +152,7 @@ export class InboundFlow {
       this.#head++;
       this.#acknowledge(slot, reasonCode);
       if (this.#head !== this.#tail) this.#sweep();
-      if (this.#repeatIndex !== null && this.#head === this.#tail) this.#repeatIndex = null;
+      if (this.#head === this.#tail) this.#emptied();
       return true;
     }
     this.#settled[slot] = lasting ? SETTLED : SETTLED_HERE;
@@ -151,6 +174,7 @@ export class InboundFlow {
     this.#withheldInRing++;
     if (this.#exactly[slot] === 1) this.#exactlyOnce.delete(packetId);
     if (ticket === this.#head) this.#sweep();
+    if (this.#head === this.#tail) this.#emptied();
     return true;
   }
 
@@ -204,9 +228,11 @@ export class InboundFlow {
       this.#settled[slot] = WAITING;
       if (state === WITHHELD || state === SETTLED_HERE) continue;
       const reasonCode = state === SETTLED ? (this.#reasons[slot] as number) : -1;
-      this.#carry({ packetId, exactlyOnce, oldTicket: oldest.get(ticket) ?? ticket, reasonCode });
+      const content = exactlyOnce ? null : this.#content.at(slot);
+      this.#carry({ packetId, exactlyOnce, oldTicket: oldest.get(ticket) ?? ticket, content, reasonCode });
     }
     this.#head = this.#tail;
+    this.#content.clear();
     this.#withheldEarlier.clear();
     for (const id of this.#withheld) this.#withheldEarlier.add(id);
     this.#withheld.clear();
@@ -247,13 +273,21 @@ export class InboundFlow {
     }
   }
 
-  #isRepeat(packetId: number): boolean {
-    if (this.#carried.size > 0 && this.#reattach(packetId, false)) return true;
+  /** All is settled. */
+  #emptied(): void {
+    this.#repeatIndex = null;
+    if (!this.#reading) this.#content.clear();
+  }
+
+  #isRepeat(head: ArrivingHead, topic: string, buffer: Uint8Array): boolean {
+    const packetId = head.packetId;
+    if (this.#carried.size > 0 && this.#reattach(head, topic, buffer)) return true;
     if (this.#head === this.#tail) return false;
     if (this.#repeatIndex === null) this.#repeatIndex = this.#indexRing();
     const ticket = this.#repeatIndex.get(packetId);
     if (ticket === undefined || ticket < this.#head) return false;
-    return this.#settled[ticket & (this.#ids.length - 1)] !== WITHHELD;
+    const slot = ticket & (this.#ids.length - 1);
+    return this.#settled[slot] !== WITHHELD && isSameContent(this.#content.at(slot), topic, head, buffer);
   }
 
   #indexRing(): Map<number, number> {
@@ -266,19 +300,22 @@ export class InboundFlow {
     return index;
   }
 
-  #repeatExactly(packetId: number, known: number): Arrival {
-    if (known < 0) this.#sink.sendAck(packetId, true, 0);
-    else if (this.#carried.size > 0) this.#reattach(packetId, true);
+  #repeatExactly(head: ArrivingHead, topic: string, buffer: Uint8Array, known: number): Arrival {
+    if (known < 0) this.#sink.sendAck(head.packetId, true, 0);
+    else if (this.#carried.size > 0) this.#reattach(head, topic, buffer);
     return Arrival.Repeated;
   }
 
   /** A message of the last connection came again: its handler's outcome goes to this connection. */
-  #reattach(packetId: number, exactlyOnce: boolean): boolean {
+  #reattach(head: ArrivingHead, topic: string, buffer: Uint8Array): boolean {
+    const packetId = head.packetId;
+    const exactlyOnce = head.qos === 2;
     const carried = this.#carried.get(packetId);
     if (carried === undefined || carried.exactlyOnce !== exactlyOnce) return false;
+    if (!exactlyOnce && !isSameContent(carried.content, topic, head, buffer)) return false;
     this.#carried.delete(packetId);
     this.#carriedOpen.delete(carried.oldTicket);
-    const ticket = this.#push(packetId, exactlyOnce);
+    const ticket = this.#push(head, topic, buffer);
     if (exactlyOnce) this.#exactlyOnce.set(packetId, ticket);
     if (carried.reasonCode < 0) this.#moved.set(carried.oldTicket, ticket);
     else this.settle(ticket, carried.reasonCode);
@@ -338,13 +375,17 @@ export class InboundFlow {
     this.#sink.sendAck(packetId, true, reasonCode);
   }
 
-  #push(packetId: number, exactlyOnce: boolean): number {
+  #push(head: ArrivingHead, topic: string, buffer: Uint8Array): number {
     if (this.#tail - this.#head === this.#ids.length) this.#grow();
     const ticket = this.#tail++;
-    const slot = ticket & (this.#ids.length - 1);
+    const mask = this.#ids.length - 1;
+    const slot = ticket & mask;
+    const packetId = head.packetId;
+    const exactlyOnce = head.qos === 2;
     this.#ids[slot] = packetId;
     this.#exactly[slot] = exactlyOnce ? 1 : 0;
     this.#settled[slot] = WAITING;
+    this.#content.note(slot, topic, head, buffer, ticket === this.#head ? -1 : this.#head & mask);
     if (this.#repeatIndex !== null && !exactlyOnce) this.#repeatIndex.set(packetId, ticket);
     return ticket;
   }
@@ -363,6 +404,7 @@ export class InboundFlow {
       settled[to] = this.#settled[from] as number;
       exactly[to] = this.#exactly[from] as number;
     }
+    this.#content.move(this.#head, this.#tail, old);
     this.#ids = ids;
     this.#reasons = reasons;
     this.#settled = settled;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { QoS } from "../codec/packets.ts";
+import { arrive } from "./inbound-flow.test-support.ts";
 import { type AckSink, Arrival } from "./inbound-flow.ts";
 import { Phase } from "./outbound-flow.ts";
 import { SessionState } from "./session-state.ts";
@@ -178,7 +179,7 @@ class World implements AckSink {
     const { inbound } = this.receiver;
     this.#answering = message.qos === 2 && inbound.receivedIds().includes(id);
     if (!this.#answering) this.#arrivals.push(`${message.qos}:${id}`);
-    const arrival = inbound.arrive(id, message.qos === 2, dup);
+    const arrival = arrive(inbound, { id, qos: message.qos === 2 ? 2 : 1, dup, says: { payload: `${message.name}` } });
     this.#answering = false;
     expect(arrival, "within the receive maximum").not.toBe(Arrival.TooMany);
     if (arrival !== Arrival.Deliver) return;
