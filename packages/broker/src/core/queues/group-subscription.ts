@@ -1,7 +1,6 @@
 import type { Group } from "./group.ts";
 import type { Member } from "./members.ts";
 import type { GroupMode, QueueSubscription, SettleOutcome, SettleResult } from "./queue-port.ts";
-import { WorkGroup } from "./work-group.ts";
 
 /** A member of a group, as its session holds it. */
 export class GroupSubscription implements QueueSubscription {
@@ -34,7 +33,7 @@ export class GroupSubscription implements QueueSubscription {
 
   /** Gives back all that the member has not settled; it may get it again. */
   recover(): void {
-    if (this.#group instanceof WorkGroup && !this.#member.isGone) this.#group.giveBack(this.#member);
+    if (!this.#member.isGone) this.#group.giveBack(this.#member);
   }
 
   close(): void {

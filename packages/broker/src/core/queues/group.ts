@@ -72,6 +72,8 @@ export interface Group extends GroupFacts {
   readonly returnedCount: number;
   join(member: Member): void;
   leave(member: Member): void;
+  /** What the member has and has not settled is delivered again, to it or to others; in stream mode only where the group knows what members have. */
+  giveBack(member: Member): void;
   /** Delivers what can be delivered now. */
   pump(): void;
   settle(offset: number, outcome: SettleOutcome): SettleResult;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { GroupSubscription } from "./group-subscription.ts";
 import { QueueScene } from "./queue-scene.test-support.ts";
 
 /** A scene with the stream `s` of these texts, a second between them. */
@@ -287,6 +288,14 @@ describe("a group that commits what is settled", () => {
     expect(x.consumer.counted.concat(y.consumer.counted)).not.toContain("a/1");
     scene.clock.advanceSync(1);
     expect(x.consumer.counted.concat(y.consumer.counted)).toContain("a/1");
+  });
+
+  test("delivers again what a member gives back without leaving", () => {
+    const { x, y, ack } = shared();
+    y.consumer.credit = 0;
+    ack(2);
+    (x.subscription as GroupSubscription).recover();
+    expect(x.consumer.counted).toEqual(["a/0", "c/0", "e/0", "a/1", "e/1"]);
   });
 
   test("buries what was returned too often, or rejected, and goes on", () => {

@@ -100,6 +100,13 @@ export class StreamGroup implements Group {
     else this.pump();
   }
 
+  /** What the member has in hand is delivered again, to it or to others. */
+  giveBack(member: Member): void {
+    if (this.#deliveries === null) return;
+    this.#giveBackAll(this.#deliveries.heldBy(member));
+    this.pump();
+  }
+
   /** Moves the whole group. */
   seek(position: StreamPosition): void {
     const to = findPosition(this.#host.log, position);
