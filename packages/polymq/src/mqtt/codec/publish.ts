@@ -141,7 +141,7 @@ export function writePublish(
   if (topicBytes > TOPIC_BYTES_MAX) throw invalid(`a topic of ${topicBytes} bytes, the limit is ${TOPIC_BYTES_MAX}`);
   const rest = remainingLength(qos, topic, payload, properties);
   writeHeader(w, FIRST_BYTE | (head.dup ? 8 : 0) | (qos << 1) | (head.retain ? 1 : 0), rest);
-  // By index, in one go: with this and without the general way for PUBACK a QoS 1 publish costs 5 % less in all.
+  // By index, in one go: lengths are known, and topics are short.
   const buffer = w.buffer;
   let at = w.at;
   buffer[at] = topicBytes >>> 8;
