@@ -102,7 +102,7 @@ test("calls that wait for their part run in order, with their bytes as they were
   await stage.finish();
 });
 
-test("`preload` loads what it is told, without a connection", async () => {
+test("preload loads what it is told, without a connection", async () => {
   const late = new LateParts();
   const stage = setup({ parts: late.parts });
   const loading = stage.client.preload("queues", "requests");
