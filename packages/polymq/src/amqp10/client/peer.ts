@@ -26,3 +26,12 @@ export function peerOf(open: Composite<"open">): AmqpPeer {
     properties: open.properties,
   };
 }
+
+/**
+ * True for RabbitMQ before version 4, whose AMQP 1.0 plugin reckons a flow without what is on its way meanwhile, and so sends up to
+ * one window beyond the credit.
+ */
+export function overrunsCredit(peer: AmqpPeer): boolean {
+  const version = peer.properties?.get("version");
+  return peer.properties?.get("product") === "RabbitMQ" && typeof version === "string" && version.startsWith("3.");
+}

@@ -20,6 +20,35 @@ function said(delivery: AmqpDelivery): string {
   return textOfBytes(delivery.message.data);
 }
 
+describe("more messages than there is credit for", () => {
+  async function overrun(version: string): Promise<Lab & { receiver: AmqpReceiver }> {
+    const made = await lab({}, { open: { containerId: "rabbit", properties: { product: "RabbitMQ", version } } });
+    const receiver = await (await made.connection.createSession()).createReceiver("q", { credit: 2 });
+    await until(() => made.server.link().credit === 2);
+    (made.server.link() as SenderLink<Names>).grant(2);
+    made.server.deliver(["a", "b", "c", "d"]);
+    return { ...made, receiver };
+  }
+
+  test("are taken from RabbitMQ 3, which reckons a flow without what is on its way", async () => {
+    const { receiver, connection } = await overrun("3.10.8");
+    for (const text of ["a", "b", "c", "d"]) {
+      const delivery = await receiver.receive();
+      expect(said(delivery)).toBe(text);
+      await delivery.accept();
+    }
+    expect(receiver.error).toBeNull();
+    await connection.close();
+  });
+
+  test("end the link of any other server", async () => {
+    const { receiver, connection } = await overrun("4.0.1");
+    await until(() => receiver.error !== null);
+    expect(receiver.error).toMatchObject({ code: "ERR_LINK_DETACHED" });
+    await connection.close();
+  });
+});
+
 describe("receive", () => {
   test("gives messages in their order, those that wait first", async () => {
     const { receiver, server, connection } = await receiverLab();
