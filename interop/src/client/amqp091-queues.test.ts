@@ -1,3 +1,4 @@
+import { type Broker, startBroker } from "@polymq/broker";
 import { AmqpClient, type AmqpClientOptions } from "polymq/amqp091";
 import { faultProxy } from "polymq/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -20,10 +21,22 @@ interface Target {
 
 const tools = requireOrSkip("rabbitmq-server", "rabbitmqctl");
 const flux = process.env["POLYMQ_FLUXMQ_AMQP091"] ?? null;
+let embedded: Broker | null = null;
 let rabbitmq: Rabbitmq | null = null;
 let spawned: SpawnedTool | null = null;
 
 const targets: readonly Target[] = [
+  {
+    name: "polymq",
+    missing: null,
+    start: async () => {
+      embedded = await startBroker({ port: 0 });
+      return embedded.port;
+    },
+    stop: async () => {
+      await embedded?.close();
+    },
+  },
   {
     name: "RabbitMQ",
     missing: tools.skip ? tools.title("RabbitMQ") : null,
