@@ -1,4 +1,4 @@
-/** AMQP 0-9-1: workers that share a queue; done, given back, and given up. Runs unchanged with polymq's broker, FluxMQ and RabbitMQ. */
+/** AMQP 0-9-1: workers that share a queue; done, given back, and given up. Runs with polymq's broker; FluxMQ marks no redelivery, which this program waits for. */
 import { startBroker } from "@polymq/broker";
 import { AmqpClient, type AmqpQueueMessage } from "polymq/amqp091";
 
