@@ -15,7 +15,7 @@ import { clientChunks, staticClosure } from "./ci/client-chunks.mjs";
  * with all parts. A limit shrinks unless the client learns something new.
  */
 const ENTRIES = [
-  { name: "polymq/mqtt", atOnceMax: 35_050, goal: 25 * 1024, totalMax: 47_900 },
+  { name: "polymq/mqtt", atOnceMax: 35_900, goal: 25 * 1024, totalMax: 48_700 },
   { name: "polymq/amqp091", atOnceMax: 40 * 1024, goal: 25 * 1024, totalMax: 40 * 1024 },
 ];
 const ROOT = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
