@@ -13,6 +13,7 @@ import { BrokerMetrics, type MetricsSnapshot } from "./metrics/broker-metrics.ts
 import type { BrokerOptions } from "./options.ts";
 import { type AmqpContext, amqpContext } from "./sessions/amqp091/amqp-context.ts";
 import { AmqpWire } from "./sessions/amqp091/amqp-wire.ts";
+import { deadLetterHeaders } from "./sessions/amqp091/header-lookup.ts";
 import { MqttConnection } from "./sessions/mqtt/mqtt-connection.ts";
 import type { MqttContext } from "./sessions/mqtt/mqtt-context.ts";
 import { MqttSession } from "./sessions/mqtt/mqtt-session.ts";
@@ -108,6 +109,7 @@ export class RunningBroker implements Broker {
       topology: {
         virtualHosts: settings.virtualHosts,
         randomBytes: (count) => platform.randomBytes(count),
+        headersOf: deadLetterHeaders(lenientText(text)),
       },
       text,
       restoreSession: (restored, into) =>

@@ -267,3 +267,17 @@ describe("when memory is short", () => {
     for (let i = 0; i < 5; i++) expect((await reader.checkQueue(queue)).messageCount).toBe(0);
   });
 });
+
+test("dead letters find their way through a headers exchange by the headers of their publisher", async () => {
+  await using scene = await AmqpScene.open();
+  const channel = await (await scene.client()).channel();
+  await channel.declareQueue("dead-a");
+  await channel.bindQueue("dead-a", "amq.headers", "", { "x-match": "all", kind: "a" });
+  await channel.declareQueue("q", { arguments: { "x-dead-letter-exchange": "amq.headers" } });
+  await channel.publish("", "q", "other", { headers: { kind: "b" } });
+  await channel.publish("", "q", "mine", { headers: { kind: "a" } });
+  for (let i = 0; i < 2; i++) await (await channel.get("q"))?.reject({ requeue: false });
+  const dead = await channel.get("dead-a", { noAck: true });
+  expect(dead?.text()).toBe("mine");
+  expect(await channel.get("dead-a")).toBeNull();
+});
