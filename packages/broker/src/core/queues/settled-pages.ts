@@ -29,8 +29,12 @@ export class SettledPages {
   #lastNumber = -1;
   #lastPage: Page | null = null;
 
-  constructor(base: number) {
+  readonly #isStored: boolean;
+
+  /** @param isStored false for a set that is never written: then no pages are listed for that */
+  constructor(base: number, isStored = true) {
     this.#base = base;
+    this.#isStored = isStored;
   }
 
   /** The lowest offset that is not in the set. */
@@ -160,7 +164,7 @@ export class SettledPages {
   }
 
   #list(number: number, page: Page): void {
-    if (page.isListed) return;
+    if (page.isListed || !this.#isStored) return;
     page.isListed = true;
     this.#dirty.push(number);
   }

@@ -18,7 +18,7 @@ export class StreamDeliveries {
   #pendingCount = 0;
 
   constructor(from: number) {
-    this.#done = new SettledPages(from);
+    this.#done = new SettledPages(from, false);
   }
 
   /** Everything before it is done with. */
@@ -107,9 +107,12 @@ export class StreamDeliveries {
     return held;
   }
 
-  /** The group goes back to `to`: what is behind it is read again, and deliveries so far count. */
+  /**
+   * The group reads again from `to` on what is not done, and deliveries so far count. Where the application moved the group back, what it did
+   * before counts no more.
+   */
   rewind(to: number): void {
-    this.#done = new SettledPages(to);
+    if (to !== this.#done.base) this.#done = new SettledPages(to, false);
     this.#ready = new ReadyLine();
     this.#waiting = new WaitingLine();
     for (const entry of this.#entries.values()) {

@@ -273,8 +273,32 @@ describe("a group that commits what is settled", () => {
     y.subscription.close();
     scene.publish("s", "g");
     const later = scene.consume("s", "g", settled);
-    expect(later.consumer.counted).toEqual(["b/1", "c/1", "d/1", "e/2", "f/1", "g/0"]);
-    expect(group()).toMatchObject({ committed: 1, pending: 6 });
+    expect(later.consumer.counted).toEqual(["b/1", "d/1", "e/2", "f/1", "g/0"]);
+    expect(group()).toMatchObject({ committed: 1, pending: 5 });
+  });
+
+  test("that its only member leaves and joins again delivers, and buries, nothing again that was settled", () => {
+    const scene = stream(["a", "b", "c"]);
+    for (let round = 0; round < 3; round++) {
+      const { consumer, subscription } = scene.consume("s", "g", settled);
+      expect(consumer.texts).toEqual(round === 0 ? ["a", "b", "c"] : ["a"]);
+      subscription.settle(1, { is: "reject" });
+      subscription.settle(2, { is: "ack" });
+      subscription.close();
+    }
+    expect(scene.consume("$dlq/s", "g").consumer.texts).toEqual(["b"]);
+    const { consumer, subscription } = scene.consume("s", "g", settled);
+    subscription.settle(0, { is: "ack" });
+    expect([consumer.texts, groupOf(scene)?.committed]).toEqual([["a"], 3]);
+  });
+
+  test("that the application moved back delivers all from there once its members have left", () => {
+    const scene = stream(["a", "b", "c"]);
+    const first = scene.consume("s", "g", settled);
+    for (const offset of [0, 1, 2]) first.subscription.settle(offset, { is: "ack" });
+    expect(scene.hub.queues.commit("s", "g", 1)).toBe("committed");
+    first.subscription.close();
+    expect(scene.consume("s", "g", settled).consumer.texts).toEqual(["b", "c"]);
   });
 
   test("delivers again what is returned, at once in its place or after a delay", () => {

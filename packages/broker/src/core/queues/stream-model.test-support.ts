@@ -75,8 +75,10 @@ export class StreamModel implements BatchModel {
     }
     if (group.members.length === 0) {
       group.cursor = group.committed;
-      group.doneBelow = group.committed;
-      group.done = [];
+      if (group.committed !== group.doneBelow) {
+        group.doneBelow = group.committed;
+        group.done = [];
+      }
       group.held = group.held.filter((one) => one.offset >= group.committed);
       for (const one of group.held) one.status = "idle";
     }
@@ -123,7 +125,7 @@ export class StreamModel implements BatchModel {
   commit(id: string, offset: number): string {
     const group = this.#group(id);
     if (offset > group.cursor) return "invalid-offset";
-    group.doneBelow = Math.max(group.doneBelow, offset);
+    raiseDone(group, offset);
     group.committed = offset;
     return "committed";
   }
@@ -152,7 +154,7 @@ export class StreamModel implements BatchModel {
     state.messages = state.messages.filter((one) => one.offset >= state.first);
     for (const group of state.groups) {
       group.cursor = Math.max(group.cursor, state.first);
-      group.doneBelow = Math.max(group.doneBelow, state.first);
+      raiseDone(group, state.first);
       group.committed = Math.max(group.committed, state.first);
     }
     this.#durable = structuredClone(state);
@@ -221,7 +223,7 @@ export class StreamModel implements BatchModel {
   #finish(group: ModelReader, offset: number): void {
     group.held = group.held.filter((one) => one.offset !== offset);
     group.done.push(offset);
-    while (group.done.includes(group.doneBelow)) group.doneBelow++;
+    raiseDone(group, group.doneBelow);
     group.committed = Math.max(group.committed, group.doneBelow);
   }
 
@@ -304,6 +306,12 @@ function standingAt(position: number) {
     done: [] as number[],
     held: [] as ModelHeld[],
   };
+}
+
+/** Everything below an offset is done, and what follows without a gap. */
+function raiseDone(group: ModelReader, offset: number): void {
+  group.doneBelow = Math.max(group.doneBelow, offset);
+  while (group.done.includes(group.doneBelow)) group.doneBelow++;
 }
 
 function isDone(group: ModelReader, offset: number): boolean {

@@ -215,7 +215,7 @@ export class AmqpConnection implements ServerHandler<AmqpTypes>, QueueOwner {
       if (value.allow) this.engine.acceptSecret();
       else this.refuse(new ReplyError(ReplyCode.NotAllowed, "the new secret was refused"), "connection.update-secret");
     };
-    if (entry instanceof Promise) void entry.then(settle);
+    if (entry instanceof Promise) entry.then(settle).catch((error: unknown) => this.fail(error));
     else settle(entry);
   }
 

@@ -1,7 +1,7 @@
 import type { AmqpMessage } from "polymq/amqp091";
-import { TypedField } from "polymq/amqp091/codec";
+import { encodeProperties, TypedField } from "polymq/amqp091/codec";
 import { describe, expect, test } from "vitest";
-import { AmqpScene } from "./scene.test-support.ts";
+import { AmqpScene, headerFrame, TEXT } from "./scene.test-support.ts";
 
 /** The next messages of a consumer, which are acknowledged. */
 async function take(consumer: AsyncIterable<AmqpMessage>, count: number): Promise<AmqpMessage[]> {
@@ -298,6 +298,24 @@ describe("direct reply-to", () => {
     await expect(server.publish("", replyTo, "late", { mandatory: true })).rejects.toMatchObject({
       returned: { replyCode: 313, replyText: "NO_CONSUMERS" },
     });
+  });
+
+  test("leaves out answers for a client that does not read them", async () => {
+    await using scene = await AmqpScene.open({ sessions: { unsentBytesMax: 65_536 } });
+    const server = await (await scene.client()).channel();
+    await server.declareQueue("rpc");
+    const raw = await scene.raw().open();
+    const consume = { method: "basic.consume", queue: "amq.rabbitmq.reply-to", consumerTag: "t" } as const;
+    raw.send(1, { ...consume, noLocal: false, noAck: true, exclusive: false, noWait: false, arguments: {} });
+    expect(await raw.next()).toBe("1 basic.consume-ok");
+    raw.send(1, { method: "basic.publish", exchange: "", routingKey: "rpc", mandatory: false, immediate: false });
+    raw.write(headerFrame(1, 0, encodeProperties(TEXT, { replyTo: "amq.rabbitmq.reply-to" })));
+    let request: AmqpMessage | null = null;
+    while (request === null) request = await server.get("rpc", { noAck: true });
+    raw.pause();
+    const answer = new Uint8Array(32_768);
+    for (let i = 0; i < 100; i++) await server.publish("", request.properties.replyTo ?? "", answer);
+    expect(scene.broker.inspect().metrics.messagesDroppedSlow).toBeGreaterThan(80);
   });
 
   test("has no acknowledgements (406)", async () => {

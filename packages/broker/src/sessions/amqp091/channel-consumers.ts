@@ -103,6 +103,8 @@ export class ChannelConsumers implements ConsumerLink, TopicLink, ReplyConsumer 
     const reply = this.#reply;
     const { context, engine } = this.#channel.connection;
     if (reply === null || !engine.open || !this.#engine.usable) return;
+    // Answers stand in no queue: who does not read them misses some, and holds up nobody.
+    if (this.#channel.connection.wire.congested) return this.onDropped();
     const route = context.routeEncoder.encode(exchange, key);
     engine.deliver(this.#engine, reply.tagBytes, false, route, properties, body, null);
   }

@@ -93,6 +93,11 @@ export class RawClient {
     for (const each of bytes) this.#transport.write(each);
   }
 
+  /** Reads nothing any more. */
+  pause(): void {
+    this.#transport.pause();
+  }
+
   send(channel: number, ...methods: readonly Method[]): void {
     this.write(...methods.map((method) => methodFrame(channel, method)));
   }
