@@ -56,14 +56,23 @@ export class StoreModel {
   }
 
   check(store: Store): void {
-    const records = [...this.#records].sort(([a], [b]) => a - b).map(([at, value]) => [key(at), value]);
-    expect(scanAll(store, key())).toEqual(records);
+    const records = [...this.#records].sort(([a], [b]) => a - b);
+    const found = scanAll(store, key());
+    expect(found.map(([one, value]) => [textOf(one), textOf(value)])).toEqual(
+      records.map(([at, value]) => [textOf(key(at)), textOf(value)]),
+    );
     expect(store.logs()).toEqual([...this.#logs.keys()].sort());
     for (const [log, { range, values }] of this.#logs) {
       expect(store.logRange(log)).toEqual(range);
-      expect(readAll(store, log)).toEqual([...values]);
+      const entries = readAll(store, log).map(([offset, value]) => [offset, textOf(value)]);
+      expect(entries).toEqual([...values].map(([offset, value]) => [offset, textOf(value)]));
     }
   }
+}
+
+/** Bytes as one value: compared as elements, thousands of them took a busy machine longer than a test may. */
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
 }
 
 /** All records under a prefix. */
