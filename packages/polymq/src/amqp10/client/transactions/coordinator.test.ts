@@ -211,6 +211,42 @@ describe("a transaction", () => {
     await connection.close();
   });
 
+  test("run rejects when the server rolled its transaction back meanwhile, and not when the work itself did", async () => {
+    const { broker, coordinator, sender, connection, servers } = await transacted();
+    const lost = coordinator.run(async (transaction) => {
+      await sender.send(bytes("a"), { transaction });
+      servers[0]?.transport.destroy();
+      await until(() => transaction.state === "rolledBack");
+      return "done";
+    });
+    await expect(lost).rejects.toMatchObject({ code: "ERR_TRANSACTION_ROLLED_BACK" });
+    expect(broker.stored).toEqual([]);
+    await coordinator.begin().then((transaction) => transaction.commit());
+    expect(await coordinator.run((transaction) => transaction.rollback())).toBeUndefined();
+    await connection.close();
+  });
+
+  test("a commit given up by its signal while an outcome is missing goes on, and rejects at once", async () => {
+    const { broker, coordinator, sender, connection, servers } = await transacted();
+    const server = servers[0] as LabServer;
+    const { outcome } = server;
+    const transaction = await coordinator.begin();
+    server.outcome = null;
+    const sending = sender.send(bytes("a"), { transaction });
+    await until(() => server.deliveries.length === 2);
+    const abort = new AbortController();
+    const committing = transaction.commit({ signal: abort.signal });
+    abort.abort();
+    await expect(committing).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    server.outcome = outcome;
+    for (const delivery of server.deliveries.slice(1)) outcome?.(delivery);
+    server.push();
+    await sending;
+    await until(() => transaction.state === "committed");
+    expect(broker.stored).toEqual(["a"]);
+    await connection.close();
+  });
+
   test("begin given up by its signal leaves no transaction open", async () => {
     const { broker, coordinator, connection } = await transacted();
     const abort = new AbortController();

@@ -121,7 +121,8 @@ export class AmqpCoordinator {
       if (transaction.state === "open") await transaction.rollback();
       throw error;
     }
-    if (transaction.state === "open") await transaction.commit();
+    // One that the server has rolled back meanwhile is told by the commit.
+    if (transaction.state === "open" || transaction.wasLost) await transaction.commit();
     return result;
   }
 
@@ -136,18 +137,14 @@ export class AmqpCoordinator {
   }
 
   /** For transactions: ends one (§4.3). */
-  async discharge(
-    transaction: AmqpTransaction,
-    how: "commit" | "rollback",
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  async discharge(transaction: AmqpTransaction, how: "commit" | "rollback"): Promise<void> {
     const composite = { type: "discharge", txnId: transaction.id, fail: how === "rollback" } as const;
     const discharging = this.#link.send({ body: { type: "composite", composite } });
     discharging.then(
       () => this.#open.delete(transaction),
       () => this.#open.delete(transaction),
     );
-    await raceAbort(discharging, signal);
+    await discharging;
   }
 
   async #declare(): Promise<AmqpTransaction> {

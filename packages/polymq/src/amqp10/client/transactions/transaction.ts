@@ -1,3 +1,4 @@
+import { raceAbort } from "../../../base/abort.ts";
 import { type Deferred, deferred } from "../../../base/deferred.ts";
 import { MessagingError } from "../../../base/errors.ts";
 import { noop } from "../../../base/noop.ts";
@@ -52,12 +53,7 @@ export class AmqpTransaction {
    */
   async commit(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     this.#begin();
-    await this.#sent();
-    if (this.#failed !== null) {
-      await this.#discharge("rollback", options.signal).catch(noop);
-      throw this.#rolledBack("a message sent in the transaction was not accepted", this.#failed);
-    }
-    await this.#discharge("commit", options.signal);
+    await raceAbort(this.#commit(), options.signal);
   }
 
   /**
@@ -67,7 +63,12 @@ export class AmqpTransaction {
   async rollback(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     if (this.#state === "rolledBack") return;
     this.#begin();
-    await this.#discharge("rollback", options.signal);
+    await raceAbort(this.#discharge("rollback"), options.signal);
+  }
+
+  /** For the coordinator: true when it was rolled back without our asking. */
+  get wasLost(): boolean {
+    return this.#reason !== null;
   }
 
   /** For senders and receivers. @throws {MessagingError} ERR_TRANSACTION_ENDED, ERR_TRANSACTION_ROLLED_BACK */
@@ -108,6 +109,15 @@ export class AmqpTransaction {
     this.#reason = reason;
   }
 
+  async #commit(): Promise<void> {
+    await this.#sent();
+    if (this.#failed !== null) {
+      await this.#discharge("rollback").catch(noop);
+      throw this.#rolledBack("a message sent in the transaction was not accepted", this.#failed);
+    }
+    await this.#discharge("commit");
+  }
+
   #begin(): void {
     this.check();
     this.#state = "ending";
@@ -124,12 +134,11 @@ export class AmqpTransaction {
     if (--this.#open === 0) this.#idle?.resolve();
   }
 
-  async #discharge(how: "commit" | "rollback", signal: AbortSignal | undefined): Promise<void> {
+  async #discharge(how: "commit" | "rollback"): Promise<void> {
     for (const receiver of this.#receivers) receiver.flushSettlements();
     try {
-      await this.#coordinator.discharge(this, how, signal);
+      await this.#coordinator.discharge(this, how);
     } catch (error) {
-      if (error instanceof MessagingError && error.code === "ERR_ABORTED") throw error;
       this.#state = "rolledBack";
       if (how === "rollback") return;
       throw this.#failure(error as MessagingError);
