@@ -53,6 +53,8 @@ export abstract class MqttClientApi implements AsyncDisposable {
   readonly #core: ClientCore;
   readonly #requester: Lazy<Requester>;
   readonly #queues: Lazy<QueueClient>;
+  /** Publishes that wait for code to be loaded. */
+  readonly #early = { messages: 0, bytes: 0 };
 
   protected constructor(options: MqttClientOptions, platform: Platform, parts: ClientParts) {
     const core = new ClientCore(settingsOf(options), platform, parts);
@@ -179,9 +181,16 @@ export abstract class MqttClientApi implements AsyncDisposable {
    * @throws {MessagingError} as `publish`; ERR_INVALID_ARGUMENT for options; ERR_INVALID_TOPIC for a name that is none; ERR_PUBLISH_REJECTED with 0x97 when the queue is full
    */
   async publishToQueue(queue: string, payload: Payload, options: QueuePublishOptions = {}): Promise<PublishResult> {
+    if (this.#queues.part !== null) return await this.#queues.part.publish(queue, payload, options);
+    const release = this.#reserve(payload?.length ?? 0);
     // Bytes are the caller's again as soon as this returns.
-    const kept = this.#queues.part === null && payload instanceof Uint8Array ? copyOf(payload) : payload;
-    return await this.#queues.use((queues) => queues.publish(queue, kept, options));
+    const kept = payload instanceof Uint8Array ? copyOf(payload) : payload;
+    try {
+      const publishing = this.#queues.use((queues) => queues.publish(queue, kept, options));
+      return await raceAbort(publishing, options?.signal);
+    } finally {
+      release();
+    }
   }
 
   /**
@@ -346,6 +355,7 @@ export abstract class MqttClientApi implements AsyncDisposable {
   }
 
   /** While `connect` loads what properties are encoded with: in order, with the bytes as they are now. */
+  /** Waits for the code of a connection, in order and within the limits of what waits. Bytes are the caller's again at once. */
   async #publishLater(
     loading: Promise<void>,
     topic: string | MqttPublishMessage,
@@ -353,9 +363,34 @@ export abstract class MqttClientApi implements AsyncDisposable {
     options?: PublishOptions,
   ): Promise<PublishResult> {
     const message = typeof topic === "object" ? topic : { ...options, topic, payload };
+    const release = this.#reserve(message?.payload?.length ?? 0);
     const bytes = message?.payload instanceof Uint8Array ? copyOf(message.payload) : message?.payload;
-    await loading;
-    return await this.publish({ ...message, payload: bytes } as MqttPublishMessage);
+    const publishing = loading.then(
+      () => {
+        release();
+        return this.publish({ ...message, payload: bytes } as MqttPublishMessage);
+      },
+      (error: unknown) => {
+        release();
+        throw error;
+      },
+    );
+    return await raceAbort(publishing, message?.signal);
+  }
+
+  /** A place for a message that waits for code; the returned function gives it back. @throws {MessagingError} ERR_OFFLINE_FULL */
+  #reserve(size: number): () => void {
+    const early = this.#early;
+    const { waitingMessagesMax, waitingBytesMax } = this.#core.settings;
+    if (early.messages >= waitingMessagesMax || early.bytes + size > waitingBytesMax) {
+      throw new MessagingError("ERR_OFFLINE_FULL", "too many messages wait for a connection");
+    }
+    early.messages++;
+    early.bytes += size;
+    return () => {
+      early.messages--;
+      early.bytes -= size;
+    };
   }
 
   #publish(topic: string, payload: Payload | undefined, options: PublishOptions | undefined): Promise<PublishResult> {

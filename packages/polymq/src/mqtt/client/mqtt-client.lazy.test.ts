@@ -133,6 +133,43 @@ test("publishes during the load are sent in order, with their bytes as they were
   await stage.finish();
 });
 
+test("publishes during the load wait within the limits of what waits, and end at their signal", async () => {
+  const late = new LateParts();
+  const stage = setup({ protocolVersion: 5, parts: late.parts, waiting: { maxMessages: 2, maxBytes: 10 } });
+  const connecting = stage.client.connect();
+  const abort = new AbortController();
+  const given = stage.client.publish("t", "12345", { qos: 1 });
+  await stage.refused(stage.client.publish("t", "123456", { qos: 1 }), "ERR_OFFLINE_FULL");
+  const aborted = stage.promises.track(stage.client.publish("t", "2", { qos: 1, signal: abort.signal }));
+  await stage.refused(stage.client.publish("t", "3", { qos: 1 }), "ERR_OFFLINE_FULL");
+  abort.abort();
+  await stage.refused(aborted, "ERR_ABORTED");
+  late.arrive();
+  await stage.now(connecting);
+  await stage.now(given);
+  await stage.now(stage.client.publish("t", "4", { qos: 1 }));
+  expect(published(stage)).toEqual(["t 12345", "t 4"]);
+  await stage.finish();
+});
+
+test("publishes to queues wait for their part within the same limits", async () => {
+  const late = new LateParts();
+  const stage = setup({ parts: late.parts, waiting: { maxMessages: 2, maxBytes: 10 } });
+  await stage.now(stage.client.connect());
+  const given = stage.client.publishToQueue("orders", "12345");
+  await stage.refused(stage.client.publishToQueue("orders", "123456"), "ERR_OFFLINE_FULL");
+  const abort = new AbortController();
+  const aborted = stage.promises.track(stage.client.publishToQueue("orders", "2", { signal: abort.signal }));
+  await stage.refused(stage.client.publishToQueue("orders", "3"), "ERR_OFFLINE_FULL");
+  abort.abort();
+  await stage.refused(aborted, "ERR_ABORTED");
+  late.arrive();
+  await stage.now(given);
+  await stage.now(stage.client.publishToQueue("orders", "4"));
+  expect(published(stage)).toEqual(["$queue/orders 12345", "$queue/orders 4"]);
+  await stage.finish();
+});
+
 test("publishes during a load that fails are rejected with its error", async () => {
   const late = new LateParts();
   const stage = setup({ protocolVersion: 5, parts: late.parts });
