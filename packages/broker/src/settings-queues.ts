@@ -1,6 +1,11 @@
 import { isMessagingError } from "polymq/internal";
 import type { QueueLimits } from "./core/queues/queue-directory.ts";
-import { type QueueDefinition, type QueueSettings, queueSettings } from "./core/queues/queue-settings.ts";
+import {
+  QUEUE_OVERFLOWS,
+  type QueueDefinition,
+  type QueueSettings,
+  queueSettings,
+} from "./core/queues/queue-settings.ts";
 import { OptionReader } from "./option-reader.ts";
 
 const BYTES_MAX = Number.MAX_SAFE_INTEGER;
@@ -45,7 +50,7 @@ function definition(value: unknown, path: string): QueueSettings {
     kind: reader.oneOf("kind", ["classic", "stream"], "classic"),
     lifetime: reader.oneOf("lifetime", ["durable", "ephemeral"], "durable"),
     topics: reader.texts("topics") ?? [],
-    overflow: reader.oneOf("overflow", ["reject", "drop-head"], "reject"),
+    overflow: reader.oneOf("overflow", QUEUE_OVERFLOWS, "reject"),
     primaryGroup: reader.text("primaryGroup") ?? "",
     singleActiveConsumer: reader.flag("singleActiveConsumer", "no"),
     retry: numbers(reader.nested("retry"), ["delayMs", "maxMs", "multiplier"]),

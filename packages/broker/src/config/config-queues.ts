@@ -1,5 +1,5 @@
 import { isMessagingError } from "polymq/internal";
-import { type QueueDefinition, queueSettings } from "../core/queues/queue-settings.ts";
+import { QUEUE_OVERFLOWS, type QueueDefinition, queueSettings } from "../core/queues/queue-settings.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import { defined } from "./defined.ts";
 
@@ -59,7 +59,7 @@ function limits(reader: ConfigReader): Partial<QueueDefinition> {
     maxMessageBytes: reader.bytes("max_message_size"),
     maxDepth: reader.number("max_depth"),
     ttlMs: reader.duration("message_ttl"),
-    overflow: reader.oneOf("overflow", ["reject", "drop-head"]),
+    overflow: reader.oneOf("overflow", QUEUE_OVERFLOWS),
     pendingMax: reader.number("max_pending"),
   });
   reader.done();

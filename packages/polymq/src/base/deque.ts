@@ -45,6 +45,15 @@ export class Deque<T> {
     return this.#items[(this.#head + index) & (this.#items.length - 1)];
   }
 
+  /** Puts another item in the place `index` behind the head and returns the one that was there; undefined, and nothing done, when there is none. */
+  set(index: number, item: T): T | undefined {
+    if (index < 0 || index >= this.#length) return undefined;
+    const at = (this.#head + index) & (this.#items.length - 1);
+    const before = this.#items[at];
+    this.#items[at] = item;
+    return before;
+  }
+
   clear(): void {
     this.#items = new Array<T | undefined>(16).fill(undefined);
     this.#head = 0;

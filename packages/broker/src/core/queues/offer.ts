@@ -12,7 +12,9 @@ export function offerTo(
   deadLetter: DeadLetterFacts | null = null,
 ): MessagingError | null {
   const refusal = queue.refusal(message.payload.length, options);
-  return refusal === null ? enqueued(queue, message, options, deadLetter) : refusal;
+  if (refusal === null) return enqueued(queue, message, options, deadLetter);
+  queue.overflow.onRefused(message, options, refusal);
+  return refusal;
 }
 
 /** The same for a queue that was asked before. */

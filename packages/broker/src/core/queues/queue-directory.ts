@@ -224,7 +224,7 @@ export class QueueDirectory implements QueueRestorer {
   deleteGroup(queue: Queue, group: Group): void {
     queue.groups.delete(group.id);
     this.#groups--;
-    queue.onReturned(queue.log.first);
+    queue.onRegrouped();
     const members = group.members.list.slice();
     group.close();
     for (const member of members) member.consumer.onCancelled("group-deleted");
@@ -313,7 +313,7 @@ export class QueueDirectory implements QueueRestorer {
     const group = mode === "stream" ? new StreamGroup(queue, facts, first) : new WorkGroup(queue, facts, first);
     queue.groups.set(facts.id, group);
     this.#groups++;
-    queue.onReturned(first); // what others have settled is new to it
+    queue.onRegrouped(); // what others have settled is new to it
     return group;
   }
 

@@ -87,8 +87,11 @@ export class QueueModel {
   publish(name: string, key: string, priority: number, expiresAtMs: number): boolean {
     const queue = this.#queue(name);
     const { maxDepth, overflow, priorityMax } = queue.settings;
-    if (overflow === "reject" && depthOf(queue) >= maxDepth) return false;
-    if (overflow === "drop-head") {
+    if (overflow === "reject" && depthOf(queue) >= maxDepth) {
+      this.#expireWaiting(queue);
+      if (depthOf(queue) >= maxDepth) return false;
+    } else if (overflow === "drop-head" && idleOf(queue) >= maxDepth) {
+      this.#expireWaiting(queue);
       while (idleOf(queue) >= maxDepth) {
         const oldest = queue.messages.find((one) => isLive(queue, one) && !isPending(queue, one));
         if (oldest === undefined) break;
@@ -173,13 +176,13 @@ export class QueueModel {
   }
 
   sweep(name: string): void {
-    const queue = this.#queue(name);
-    for (const message of queue.messages) {
-      if (!message.isDurable) break;
-      if (!isLive(queue, message)) continue;
-      if (message.expiresAtMs > this.nowMs) break;
-      this.#remove(queue, message, "expired");
-    }
+    this.#expireWaiting(this.#queue(name));
+  }
+
+  /** What has expired and waits goes, wherever it stands. */
+  #expireWaiting(queue: ModelQueue): void {
+    const expired = queue.messages.filter((one) => isWaiting(queue, one) && one.expiresAtMs <= this.nowMs);
+    for (const message of expired) this.#remove(queue, message, "expired");
     this.#fillRoom();
   }
 
@@ -382,6 +385,15 @@ function isPending(queue: ModelQueue, message: ModelMessage): boolean {
 function isLive(queue: ModelQueue, message: ModelMessage): boolean {
   if (message.isRemoved) return false;
   return queue.groups.length === 0 || queue.groups.some((group) => isUnsettled(group, message.offset));
+}
+
+/** True when somebody has still to work on it and nobody of those does. */
+function isWaiting(queue: ModelQueue, message: ModelMessage): boolean {
+  if (message.isRemoved) return false;
+  if (queue.groups.length === 0) return true;
+  return queue.groups.some(
+    (group) => isUnsettled(group, message.offset) && group.entries.get(message.offset)?.status !== "pending",
+  );
 }
 
 function figuresOf(queue: ModelQueue, group: ModelGroup): GroupFigures {

@@ -9,6 +9,12 @@ export type QueueKind = "classic" | "stream";
 /** `durable` queues are stored; `ephemeral` ones live in memory, and those that are unused and empty for `expiresAfterMs` are deleted. */
 export type QueueLifetime = "durable" | "ephemeral";
 
+/** What a queue does at its limits. */
+export type QueueOverflow = "reject" | "reject-dead-letter" | "drop-head";
+
+/** All words of {@link QueueOverflow}. */
+export const QUEUE_OVERFLOWS: readonly QueueOverflow[] = ["reject", "reject-dead-letter", "drop-head"];
+
 /** A queue as it is declared; what is not said has its default. */
 export interface QueueDefinition {
   /** 1 to 255 characters without "/", "+", "#"; names that begin with "$" are reserved. */
@@ -25,8 +31,11 @@ export interface QueueDefinition {
   readonly maxDepth?: number;
   /** Payload bytes of messages that nobody works on. Default 0: no limit. */
   readonly maxBytes?: number;
-  /** What happens at `maxDepth` or `maxBytes`: publishers are refused, or the oldest message that nobody works on goes to the dead letters. Default `reject`. */
-  readonly overflow?: "reject" | "drop-head";
+  /**
+   * What happens at `maxDepth` or `maxBytes`, once expired messages have left: publishers are refused, with `reject-dead-letter` what they sent goes to
+   * the dead letters besides, or with `drop-head` the oldest message that nobody works on goes there instead. Default `reject`.
+   */
+  readonly overflow?: QueueOverflow;
   /** How long a message is worth delivering; the publisher's own expiry counts when it is earlier. Default 604,800,000 (7 days), in streams and dead-letter queues 0: for ever. */
   readonly ttlMs?: number;
   /** Deliveries of one message to one group before it is dead-lettered. Default 5, in dead-letter queues 0: no limit. */
@@ -106,7 +115,7 @@ export function queueSettings(definition: QueueDefinition): QueueSettings {
     maxMessageBytes: whole("maxMessageBytes", definition.maxMessageBytes ?? 10_485_760, 1),
     maxDepth: whole("maxDepth", definition.maxDepth ?? (isClassic && !isDeadLetters ? 100_000 : 0)),
     maxBytes: whole("maxBytes", definition.maxBytes ?? 0),
-    overflow: oneOf("overflow", definition.overflow ?? "reject", ["reject", "drop-head"]),
+    overflow: oneOf("overflow", definition.overflow ?? "reject", QUEUE_OVERFLOWS),
     ttlMs: whole("ttlMs", definition.ttlMs ?? (isClassic && !isDeadLetters ? WEEK_MS : 0)),
     deliveryLimit: whole("deliveryLimit", definition.deliveryLimit ?? (isDeadLetters ? 0 : 5)),
     visibilityTimeoutMs: whole("visibilityTimeoutMs", definition.visibilityTimeoutMs ?? 30_000),

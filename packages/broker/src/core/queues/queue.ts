@@ -2,8 +2,10 @@
 import { type Clock, MessagingError } from "polymq/internal";
 import type { Deadline, Schedule } from "../schedule.ts";
 import { DELAYED_MAX, DelayedMessages } from "./delayed-messages.ts";
+import { Expiry } from "./expiry.ts";
 import type { Death, Group, GroupHost } from "./group.ts";
 import { HeadExpiry } from "./head-expiry.ts";
+import { Overflow } from "./overflow.ts";
 import { PriorityLanes } from "./priority-lanes.ts";
 import { groupIdOf, keyStartIn } from "./queue-address.ts";
 import type { QueueCache } from "./queue-cache.ts";
@@ -15,7 +17,6 @@ import type { QueueSettings } from "./queue-settings.ts";
 import { QueueStatistics } from "./queue-statistics.ts";
 import { retentionPoint } from "./retention.ts";
 import { SettledPages } from "./settled-pages.ts";
-import { WaitingBytes } from "./waiting-bytes.ts";
 import { WorkGroup } from "./work-group.ts";
 
 /** What a queue shares with all others. */
@@ -31,9 +32,6 @@ export interface QueueContext {
   readonly bury: (queue: Queue, message: QueueMessage, death: Death) => void;
 }
 
-/** Expired messages that one sweep takes out at most before others have their turn. */
-const SWEPT_MAX = 1_000;
-
 /** What may be queued: a publisher's view, or a message out of another queue. */
 export type Enqueueable = Enqueued & { readonly expiresAtMs: number };
 
@@ -47,6 +45,7 @@ export class Queue implements GroupHost {
   readonly removed: SettledPages = new SettledPages(0);
   readonly statistics: QueueStatistics = new QueueStatistics();
   readonly delayed: DelayedMessages;
+  readonly overflow: Overflow;
   readonly clock: Clock;
   readonly schedule: Schedule;
   readonly onError: (error: unknown) => void;
@@ -55,6 +54,8 @@ export class Queue implements GroupHost {
   /** True when it survives a restart. */
   readonly isStored: boolean;
   settings: QueueSettings;
+  /** True when it ended: nothing happens to it any more. */
+  isClosed = false;
   /** When it goes for want of use; for `queue-directory.ts`. */
   expiry: Deadline | null = null;
   /** True while it waits for the next batch; for `queue-persistence.ts`. */
@@ -74,13 +75,11 @@ export class Queue implements GroupHost {
     expiresAtMs: 0,
     deadLetter: null,
   };
-  /** Everything before it is no candidate for leaving at the head. */
-  #dropFrom = 0;
   /** Everything before it may go, as far as retention is asked. */
   #retentionPoint = 0;
   /** Set when expired messages are to leave on time. */
   #headExpiry: HeadExpiry | null = null;
-  #waitingBytes: WaitingBytes | null = null;
+  readonly #expiry: Expiry;
 
   constructor(context: QueueContext, settings: QueueSettings, log: QueueLog, isStored: boolean) {
     this.#context = context;
@@ -94,6 +93,8 @@ export class Queue implements GroupHost {
     this.schedule = context.schedule;
     this.onError = context.onError;
     this.delayed = new DelayedMessages(this, context);
+    this.overflow = new Overflow(this);
+    this.#expiry = new Expiry(this);
   }
 
   /** Messages that not every work group has settled; without work groups, all. */
@@ -122,7 +123,7 @@ export class Queue implements GroupHost {
 
   /** Why it does not take a message of so many payload bytes now, or null. */
   refusal(payloadBytes: number, options: EnqueueOptions | null = null): MessagingError | null {
-    const { settings, log } = this;
+    const { settings } = this;
     if (payloadBytes > settings.maxMessageBytes) {
       const text = `a message of ${payloadBytes} bytes, queue ${this.name} takes ${settings.maxMessageBytes}`;
       return new MessagingError("ERR_MESSAGE_TOO_LARGE", text);
@@ -133,14 +134,8 @@ export class Queue implements GroupHost {
     if (options !== null && (options.deliverAfterMs ?? 0) > 0 && this.delayed.count >= DELAYED_MAX) {
       return new MessagingError("ERR_QUEUE_FULL", `queue ${this.name} has ${DELAYED_MAX} delayed messages`);
     }
-    const { maxDepth: max, maxBytes } = settings;
-    if (maxBytes > 0 && settings.overflow === "reject" && this.#bytesWaiting() >= maxBytes) {
-      return new MessagingError("ERR_QUEUE_FULL", `queue ${this.name} holds ${maxBytes} bytes`);
-    }
-    // The log can be longer than the queue is deep, never shorter.
-    if (max === 0 || settings.overflow !== "reject" || log.next - log.first + this.delayed.count < max) return null;
-    if (this.depth + this.delayed.count < max) return null;
-    return new MessagingError("ERR_QUEUE_FULL", `queue ${this.name} holds ${max} messages`);
+    const held = this.overflow.refuses(payloadBytes);
+    return held === null ? null : new MessagingError("ERR_QUEUE_FULL", `queue ${this.name} holds ${held}`);
   }
 
   /** Takes a message that nothing speaks against (see {@link refusal}). It is delivered once it is durable. */
@@ -149,9 +144,7 @@ export class Queue implements GroupHost {
     options: EnqueueOptions | null = null,
     deadLetter: DeadLetterFacts | null = null,
   ): void {
-    // What came by an exchange has its key as its topic, unless that is the queue's own address.
-    const isAddress = message.exchange === null || message.topic.charCodeAt(0) === DOLLAR;
-    const keyStart = isAddress ? keyStartIn(message.topic, this.name) : 0;
+    const keyStart = this.#keyStartOf(message);
     const priority = Math.min(options?.priority ?? 0, this.settings.priorityMax);
     const delayMs = options?.deliverAfterMs ?? 0;
     if (delayMs > 0) {
@@ -162,26 +155,29 @@ export class Queue implements GroupHost {
 
   /** Puts a message at the end of the log; with `drop-head`, older ones leave when there are too many. */
   append(message: Enqueueable, keyStart: number, priority: number, deadLetter: DeadLetterFacts | null): void {
-    const { settings, log } = this;
-    if (settings.overflow === "drop-head") {
-      if (settings.maxDepth > 0) this.#makeRoom(settings.maxDepth);
-      if (settings.maxBytes > 0) this.#makeRoomForBytes(settings.maxBytes - message.payload.length);
-    }
-    const place = this.#place;
-    const epochMs = this.clock.epochMs();
-    place.offset = log.next;
-    place.startBytes = log.endBytes;
-    place.keyStart = keyStart;
-    place.priority = priority;
-    place.createdAtMs = epochMs > log.lastAtMs ? epochMs : log.lastAtMs;
-    const endsAtMs = settings.ttlMs === 0 ? Number.POSITIVE_INFINITY : epochMs + settings.ttlMs;
-    place.expiresAtMs = message.expiresAtMs < endsAtMs ? message.expiresAtMs : endsAtMs;
-    place.deadLetter = deadLetter;
-    log.append(message, place);
+    this.overflow.makeRoom(message.payload.length);
+    const place = this.#placeFor(message, keyStart, priority, deadLetter);
+    this.log.append(message, place);
     this.lanes?.add(place.offset, priority);
     this.statistics.appended++;
+    if (this.settings.kind === "classic") this.#expiry.expect(place.offset, place.expiresAtMs);
     if (place.expiresAtMs < Number.POSITIVE_INFINITY) this.#headExpiry?.expect(place.expiresAtMs);
     this.touch("soon");
+  }
+
+  /** A message as it would stand at the end of the log. @throws {MessagingError} ERR_INVALID_ARGUMENT for a text above 65,535 bytes */
+  draft(message: Enqueueable, options: EnqueueOptions | null): QueueMessage {
+    const priority = Math.min(options?.priority ?? 0, this.settings.priorityMax);
+    const place = this.#placeFor(message, this.#keyStartOf(message), priority, null);
+    const { codec } = this.#context;
+    return codec.decode(place.offset, codec.encode(message, place));
+  }
+
+  /** Takes out what has expired; true when that was anything. */
+  expireDue(): boolean {
+    if (this.settings.kind === "stream") return false;
+    this.#expiry.learn("all");
+    return this.removeTogether(() => this.#expiry.expire(this.clock.epochMs())) > 0;
   }
 
   /** From now on expired messages leave when they expire, and not only when somebody comes for them. */
@@ -200,6 +196,7 @@ export class Queue implements GroupHost {
     this.log.onDurable(this.flightNext);
     this.delayed.onDurable();
     this.pump();
+    this.overflow.afterDelivery();
   }
 
   /** Delivers what can be delivered. */
@@ -221,6 +218,7 @@ export class Queue implements GroupHost {
   /** Takes a message out for everybody but members that work on it; false when it was out. */
   remove(offset: number): boolean {
     if (!this.removed.add(offset)) return false;
+    this.overflow.onRemoved(offset);
     for (const group of this.groups.values()) group.onRemoved(offset);
     this.touch("soon");
     return true;
@@ -247,8 +245,14 @@ export class Queue implements GroupHost {
   }
 
   onReturned(offset: number): void {
-    if (offset < this.#dropFrom) this.#dropFrom = offset;
-    this.#waitingBytes?.onReturned(offset);
+    this.overflow.onReturned(offset);
+    this.#expiry.onReturned(offset);
+  }
+
+  /** A group came or went: what was settled may wait again. */
+  onRegrouped(): void {
+    this.overflow.onReturned(this.log.first);
+    this.#expiry.restart();
   }
 
   primaryProgress(filter: string): { readonly group: string; readonly committed: number } | null {
@@ -306,13 +310,17 @@ export class Queue implements GroupHost {
   /** Expired messages at the head go, and what retention does not hold any more. */
   sweep(epochMs: number): void {
     this.#raiseRetention(this.settings.retention);
-    if (this.#headExpiry !== null) this.#headExpiry.look();
-    else if (this.settings.kind === "classic") this.removeTogether(() => this.#sweepExpired(epochMs, SWEPT_MAX));
+    this.#headExpiry?.look();
+    if (this.settings.kind === "classic") {
+      this.#expiry.learn("some");
+      this.#sweepExpired(epochMs);
+    }
     if (this.#head() > this.log.first) this.touch("soon");
   }
 
   /** Ends it: nothing is delivered any more, consumers are told. */
   close(reason: "queue-deleted" | null): void {
+    this.isClosed = true;
     this.delayed.close();
     this.expiry?.cancel();
     this.#headExpiry?.close();
@@ -340,62 +348,37 @@ export class Queue implements GroupHost {
     return Math.min(this.log.next, Math.max(head, Math.min(settled, this.removed.base)));
   }
 
-  #makeRoom(max: number): void {
-    if (this.log.next - this.log.first < max) return;
-    this.removeTogether(() => {
-      while (this.#idle() >= max) if (!this.#dropOldest()) return;
-    });
+  #sweepExpired(epochMs: number): void {
+    if (this.isClosed) return;
+    const expired = this.removeTogether(() => this.#expiry.expire(epochMs));
+    if (expired > 0) this.schedule.after(0, () => this.#sweepExpired(epochMs));
   }
 
-  #makeRoomForBytes(max: number): void {
-    if (this.#bytesWaiting() <= max) return;
-    this.removeTogether(() => {
-      while (this.#bytesWaiting() > max) if (!this.#dropOldest()) return;
-    });
+  /** What came by an exchange has its key as its topic, unless that is the queue's own address. */
+  #keyStartOf(message: Enqueueable): number {
+    const isAddress = message.exchange === null || message.topic.charCodeAt(0) === DOLLAR;
+    return isAddress ? keyStartIn(message.topic, this.name) : 0;
   }
 
-  #bytesWaiting(): number {
-    this.#waitingBytes ??= new WaitingBytes(this);
-    return this.#waitingBytes.bytes;
-  }
-
-  /** Messages that wait for somebody to work on them, in the group that has most of them. */
-  #idle(): number {
-    let idle = -1;
-    for (const group of this.groups.values()) {
-      if (group instanceof WorkGroup) idle = Math.max(idle, group.depth - group.pendingCount);
-    }
-    return idle < 0 ? this.depth : idle;
-  }
-
-  /** The oldest message that nobody works on becomes a dead letter; false when there is none. */
-  #dropOldest(): boolean {
-    const { log } = this;
-    for (let offset = Math.max(this.#dropFrom, log.first); offset < log.next; offset++) {
-      this.#dropFrom = offset + 1;
-      if (!this.isLive(offset) || this.isPending(offset)) continue;
-      const message = this.readSafely(offset, null);
-      this.remove(offset);
-      this.statistics.overflowed++;
-      if (message !== null) this.bury(message, { reason: "maxlen", group: "", count: 0, detail: "" });
-      return true;
-    }
-    return false;
-  }
-
-  #sweepExpired(epochMs: number, countMax: number): void {
-    const { log } = this;
-    let left = countMax;
-    for (let offset = log.first; offset < log.durableNext; offset++) {
-      if (!this.isLive(offset)) continue;
-      const message = this.readSafely(offset, null);
-      if (message === null || message.expiresAtMs > epochMs) return;
-      if (left-- === 0) {
-        this.schedule.after(0, () => this.removeTogether(() => this.#sweepExpired(epochMs, countMax)));
-        return;
-      }
-      this.expire(message);
-    }
+  /** The next place at the end of the log; one object for all. */
+  #placeFor(
+    message: Enqueueable,
+    keyStart: number,
+    priority: number,
+    deadLetter: DeadLetterFacts | null,
+  ): Readonly<Placement> {
+    const { settings, log } = this;
+    const place = this.#place;
+    const epochMs = this.clock.epochMs();
+    place.offset = log.next;
+    place.startBytes = log.endBytes;
+    place.keyStart = keyStart;
+    place.priority = priority;
+    place.createdAtMs = epochMs > log.lastAtMs ? epochMs : log.lastAtMs;
+    const endsAtMs = settings.ttlMs === 0 ? Number.POSITIVE_INFINITY : epochMs + settings.ttlMs;
+    place.expiresAtMs = message.expiresAtMs < endsAtMs ? message.expiresAtMs : endsAtMs;
+    place.deadLetter = deadLetter;
+    return place;
   }
 }
 

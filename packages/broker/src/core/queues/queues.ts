@@ -196,8 +196,11 @@ export class Queues {
     }
     const bytes = message.payload.length;
     for (let i = 0; i < queues.length; i++) {
-      const refusal = (queues[i] as Queue).refusal(bytes, options);
-      if (refusal !== null) return refusal;
+      const queue = queues[i] as Queue;
+      const refusal = queue.refusal(bytes, options);
+      if (refusal === null) continue;
+      queue.overflow.onRefused(message, options, refusal);
+      return refusal;
     }
     for (let i = 0; i < queues.length; i++) {
       const refusal = enqueued(queues[i] as Queue, message, options);

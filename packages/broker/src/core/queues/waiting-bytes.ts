@@ -11,7 +11,7 @@ export interface WaitingHost {
 
 /**
  * Payload bytes of the messages that wait in a queue. They are counted from the first one that waits to the end of the log; what was settled in
- * between, out of order, counts until its turn comes.
+ * between, out of order, counts until its turn comes, what was taken out does not.
  */
 export class WaitingBytes {
   readonly #host: WaitingHost;
@@ -37,6 +37,11 @@ export class WaitingBytes {
       this.#from++;
     }
     return this.#bytes;
+  }
+
+  /** A message was taken out, wherever it stood. */
+  onRemoved(offset: number): void {
+    this.#bytes -= this.#sizes.set(offset - this.#from, 0) ?? 0;
   }
 
   /** A message that was passed over may wait again. */

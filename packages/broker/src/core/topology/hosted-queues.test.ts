@@ -85,8 +85,8 @@ describe("a queue", () => {
       { ttlMs: -1 },
       { ttlMs: 0.5 },
       { expiresMs: 0 },
-      { maxLength: 0 },
-      { maxBytes: 0 },
+      { maxLength: -1 },
+      { maxBytes: 0.5 },
       { priorityMax: 256 },
       { deliveryLimit: -1 },
       { deadLetterKey: "k" },
@@ -98,6 +98,7 @@ describe("a queue", () => {
       ]);
     }
     expect(scene.queue("s", { kind: "stream" }, { durable: false })).toMatchObject({ is: "invalid", field: "durable" });
+    expect(scene.queue("s", { kind: "stream", maxLength: 0 })).toMatchObject({ is: "invalid", field: "maxLength" });
     expect(scene.queue("s", { kind: "stream" }, { exclusive: true })).toMatchObject({ is: "invalid" });
   });
 

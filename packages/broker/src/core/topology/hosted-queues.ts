@@ -10,6 +10,7 @@ import {
   declarationDifference,
   declarationFault,
   definitionOf,
+  passingOf,
   type QueueDeclaration,
   queueDeclaration,
   settingsDifference,
@@ -206,6 +207,8 @@ export class HostedQueues {
   #adopt(hosted: HostedQueue): void {
     this.#hosted.set(hosted.queue, hosted);
     hosted.queue.expireOnTime();
+    const passing = hosted.declaration === null ? null : passingOf(hosted.declaration.settings);
+    if (passing !== null) hosted.queue.overflow.holdNothing(passing);
     this.#watch(hosted);
   }
 

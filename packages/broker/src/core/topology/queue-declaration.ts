@@ -48,7 +48,7 @@ export function declarationFault(
   const { settings, durable, exclusive } = declaration;
   for (const field of ["ttlMs", "expiresMs", "maxLength", "maxBytes", "maxAgeMs"] as const) {
     const value = settings[field];
-    const least = field === "ttlMs" ? 0 : 1;
+    const least = mayBeZero(field, settings) ? 0 : 1;
     if (value !== null && (!Number.isSafeInteger(value) || value < least)) {
       return { field, why: `must be a whole number of at least ${least}` };
     }
@@ -61,6 +61,11 @@ export function declarationFault(
   return exclusive ? { field: "exclusive", why: "a stream is not exclusive" } : null;
 }
 
+/** Of a stream 0 would mean to keep nothing, which would be no stream. */
+function mayBeZero(field: string, settings: HostedQueueSettings): boolean {
+  return field === "ttlMs" || (settings.kind === "classic" && (field === "maxLength" || field === "maxBytes"));
+}
+
 /** The settings of the queue that a declaration makes. */
 export function definitionOf(queue: string, name: string, declaration: QueueDeclaration): QueueDefinition {
   const { settings, durable, exclusive } = declaration;
@@ -69,6 +74,12 @@ export function definitionOf(queue: string, name: string, declaration: QueueDecl
   const common = { name: queue, kind, lifetime, priorityMax, singleActiveConsumer, deliveryLimit };
   const deadLetter = lettersOf(queue === name ? name : "", name, declaration);
   return { ...common, ...limitsOf(settings), deadLetter, expiresAfterMs: NEVER_MS };
+}
+
+/** What may not wait in a queue of such settings, if anything; the queue's own limits have no word for it. */
+export function passingOf(settings: HostedQueueSettings): "messages" | "bytes" | null {
+  if (settings.kind === "stream") return null;
+  return settings.maxLength === 0 ? "messages" : settings.maxBytes === 0 ? "bytes" : null;
 }
 
 function limitsOf(settings: HostedQueueSettings): Partial<QueueDefinition> {

@@ -11,6 +11,7 @@ import type {
   SettleResult,
   StreamPosition,
 } from "../queues/queue-port.ts";
+import type { QueueOverflow } from "../queues/queue-settings.ts";
 
 /*
  * Exchanges, bindings and queues as a session layer sees them. Nothing here waits and nothing is thrown for what a client did wrong: results are unions.
@@ -138,12 +139,18 @@ export interface HostedQueueSettings {
   readonly ttlMs: number | null;
   /** The queue is deleted, whatever it holds, when for so long nobody consumed, got from or declared it. Default null: never. */
   readonly expiresMs: number | null;
-  /** Classic: messages that nobody works on (with `reject`: that are not settled); at least 1. Stream: messages that are kept. Default null: no limit. */
+  /**
+   * Classic: messages that nobody works on (with `reject`: that are not settled); with 0 no message waits, for what no consumer takes at once is above
+   * the limit. Stream: messages that are kept, at least 1. Default null: no limit.
+   */
   readonly maxLength: number | null;
-  /** The same in bytes of the messages as stored. Default null: no limit. */
+  /** The same in bytes of bodies, of a stream in bytes of the messages as stored; with 0 only messages without a body wait. Default null: no limit. */
   readonly maxBytes: number | null;
-  /** At a limit the oldest message leaves as a dead letter (`maxlen`), or publishers are refused. Default `drop-head`. */
-  readonly overflow: "reject" | "drop-head";
+  /**
+   * At a limit the oldest message leaves as a dead letter (`maxlen`), or publishers are refused; with `reject-dead-letter` what they sent is such a dead
+   * letter besides. Default `drop-head`.
+   */
+  readonly overflow: QueueOverflow;
   /** Where dead letters go: "" is the default exchange. Default null: to the queue `$dlq/<name>`; exclusive and auto-delete queues drop them. */
   readonly deadLetterExchange: string | null;
   /** Default null: the keys that the message had. */
