@@ -148,7 +148,10 @@ describe("a queue over MQTT", () => {
     await (await got.at(0)).reject("no such item");
     expect(await undertaker.texts(1)).toEqual(["bad"]);
     const dead = await undertaker.at(0);
-    expect(dead).toMatchObject({ queue: "$dlq/orders", sourceTopic: "$queue/orders/eu" });
+    expect(dead).toMatchObject({ queue: "$dlq/orders", routingKey: "eu", sourceTopic: "$queue/orders/eu" });
+    const filtered = new Got();
+    await worker.subscribeToQueue("$dlq/orders", "filtered", { filter: "eu/#", ...filtered });
+    expect((await filtered.at(0)).topic).toBe("$queue/$dlq/orders/eu");
     expect(dead.deadLetter).toMatchObject({ reason: "rejected", queue: "orders", offset: 0, count: 1 });
     expect(dead.userProperties).toContainEqual(["mine", "1"]);
     expect(dead.userProperties).toContainEqual(["x-dead-letter-detail", "no such item"]);

@@ -2,7 +2,9 @@
 import { type MethodOf, ReplyCode, shortStringBytes } from "polymq/amqp091/codec";
 import { isMessagingError } from "polymq/internal";
 import type { MessageView } from "../../core/message.ts";
+import { deliveredAddress } from "../../core/queues/delivered-address.ts";
 import { ADDRESS_EXCHANGE, exchangeOf, routingKeyOf } from "../../core/queues/message-address.ts";
+import { QUEUE_PREFIX } from "../../core/queues/queue-address.ts";
 import type { QueueDelivery } from "../../core/queues/queue-port.ts";
 import { keyOfTopic } from "../../core/topic-keys.ts";
 import type { ConsumeResult } from "../../core/topology/topology-port.ts";
@@ -310,15 +312,8 @@ export class ChannelConsumers implements ConsumerLink, TopicLink, ReplyConsumer 
     const { routeEncoder } = this.#channel.connection.context;
     const { message, queue } = delivery;
     if (!isStamped) return routeEncoder.encode(exchangeOf(message), routingKeyOf(message));
-    return routeEncoder.encode(ADDRESS_EXCHANGE, addressedKey(message.topic, queue));
+    return routeEncoder.encode(ADDRESS_EXCHANGE, deliveredAddress(message, queue).slice(QUEUE_PREFIX.length));
   }
-}
-
-/** What stands behind `$queue/` in the address of a message: the queue, and its key there. */
-function addressedKey(topic: string, queue: string): string {
-  const prefix = `${ADDRESS_EXCHANGE}/${queue}/`;
-  if (topic.startsWith(prefix)) return topic.slice(ADDRESS_EXCHANGE.length + 1);
-  return topic === queue || topic === `${ADDRESS_EXCHANGE}/${queue}` ? queue : `${queue}/${topic}`;
 }
 
 function addressOf(source: { readonly name: string; readonly filter: string }): string {

@@ -160,7 +160,7 @@ export class MqttConnection
   sendQueued(item: QueuedDelivery, delivery: QueueDelivery): boolean {
     const { hub, topicEncoder } = this.#context;
     const { message, queue } = delivery;
-    const topic = deliveredTopic(message.topic, queue);
+    const topic = deliveredTopic(message, queue);
     const payload = message.payload;
     try {
       const block = this.engine.protocolLevel === 5 ? this.#queueBlock(item, delivery) : null;

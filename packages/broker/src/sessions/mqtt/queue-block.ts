@@ -1,6 +1,7 @@
 // Hot path: `write` runs per delivery of a queue. No closure, promise, spread, iterator or regex here.
 import { ByteWriter, MessagingError, type TextCodec } from "polymq/internal";
 import { PROPERTY_COUNT_MAX } from "polymq/mqtt/codec";
+import { deliveredAddress } from "../../core/queues/delivered-address.ts";
 import type { DeadLetterFacts, QueueMessage } from "../../core/queues/queue-message.ts";
 import type { QueueDelivery, StreamFacts } from "../../core/queues/queue-port.ts";
 import { MQTT_ENCODING, propertyBytes } from "./property-block.ts";
@@ -165,15 +166,9 @@ function tooLarge(what: string): MessagingError {
   return new MessagingError("ERR_PACKET_TOO_LARGE", what);
 }
 
-/**
- * The topic on which a queue's message is delivered: below `$queue/<queue>`, as published where that says so already. Keys of other protocols that no topic can
- * hold are left out.
- */
-export function deliveredTopic(topic: string, queue: string): string {
-  const address = `$queue/${queue}`;
-  if (topic.includes("#") || topic.includes("+") || topic.includes("\0")) return address;
-  if (topic === "" || topic === queue) return address;
-  if (topic.startsWith(address) && (topic.length === address.length || topic[address.length] === "/")) return topic;
-  if (topic.startsWith(queue) && topic[queue.length] === "/") return `$queue/${topic}`;
-  return `${address}/${topic}`;
+/** The topic on which a queue's message is delivered, as {@link deliveredAddress}; keys of other protocols that no topic can hold are left out. */
+export function deliveredTopic(message: QueueMessage, queue: string): string {
+  const { topic } = message;
+  if (topic.includes("#") || topic.includes("+") || topic.includes("\0")) return `$queue/${queue}`;
+  return deliveredAddress(message, queue);
 }
