@@ -5,6 +5,14 @@ import type { BrokerOptions } from "../options.ts";
 import { serverOf } from "./config-listeners.ts";
 import { queuesOf } from "./config-queues.ts";
 import { type ConfigReader, readConfigText } from "./config-reader.ts";
+import {
+  CLUSTER_KEYS,
+  EXTERNAL_AUTH_KEYS,
+  HOOK_KEYS,
+  LOG_KEYS,
+  RATE_LIMIT_KEYS,
+  WEBHOOK_KEYS,
+} from "./config-sections.ts";
 import { defined } from "./defined.ts";
 
 /** Where a configuration is: in a file, or already a text. */
@@ -38,7 +46,7 @@ export async function readBrokerConfig(source: BrokerConfigSource): Promise<Brok
     queues,
   };
   refuseWhatIsMissing(reader);
-  reader.ignore("log");
+  reader.map("log").onlyHas(LOG_KEYS);
   reader.done();
   return options;
 }
@@ -84,9 +92,15 @@ function managerOf(reader: ConfigReader): ManagerConfig {
 /** A packet holds a message of the largest size and, about, this much more. */
 const PACKET_BYTES_MORE = 65_536;
 
+/** The largest packet of MQTT. */
+const PACKET_BYTES_MAX = 268_435_460;
+
+const U16_MAX = 65_535;
+const U32_MAX = 4_294_967_295;
+
 function clientOptions(broker: ConfigReader, session: ConfigReader): BrokerOptions {
-  const messageBytes = broker.bytes("max_message_size");
-  const retained = broker.number("max_retained_messages");
+  const messageBytes = broker.bytes("max_message_size", 1, PACKET_BYTES_MAX - PACKET_BYTES_MORE);
+  const retained = broker.whole("max_retained_messages", 0, U32_MAX);
   const maximumQoS = broker.number("max_qos");
   if (maximumQoS !== undefined && maximumQoS !== 0 && maximumQoS !== 1 && maximumQoS !== 2) {
     throw broker.invalid("max_qos", "must be 0, 1 or 2");
@@ -95,11 +109,11 @@ function clientOptions(broker: ConfigReader, session: ConfigReader): BrokerOptio
   broker.done();
   const policy = session.oneOf("offline_queue_policy", ["evict", "reject"]);
   const sessions = defined({
-    countMax: session.number("max_sessions"),
-    queuedMessagesMax: session.number("max_offline_queue_size"),
+    countMax: session.whole("max_sessions", 1, U32_MAX),
+    queuedMessagesMax: session.whole("max_offline_queue_size", 0, U32_MAX),
     whenQueueFull: policy === undefined ? undefined : OFFLINE_POLICY[policy],
   });
-  const inflight = session.number("max_inflight_messages");
+  const inflight = session.whole("max_inflight_messages", 1, U16_MAX);
   session.ignore("default_expiry_interval", "max_send_queue_size", "disconnect_on_full");
   session.ignore("inflight_overflow", "pending_queue_size");
   session.done();
@@ -116,23 +130,27 @@ const OFFLINE_POLICY = { evict: "dropOldest", reject: "dropNewest" } as const;
 
 /** Sections that would change who may do what, or where messages go, are not passed over in silence. */
 function refuseWhatIsMissing(reader: ConfigReader): void {
-  const switches = {
-    cluster: "this broker is a single node",
-    webhook: "this broker calls no webhooks",
-    ratelimit: "this broker has no rate limits",
-  };
-  for (const [section, why] of Object.entries(switches)) {
+  for (const [section, { why, known }] of Object.entries(SWITCHED)) {
     const found = reader.map(section);
     if (found.flag("enabled") === true) throw found.invalid("enabled", why);
+    found.onlyHas(known);
   }
   const auth = reader.map("auth");
   const external = auth.map("external");
   if (external.text("url") !== undefined)
     throw external.invalid("url", "access is decided by the options users and auth");
+  external.onlyHas(EXTERNAL_AUTH_KEYS);
   if (auth.maps("local_principals").length > 0) {
     throw auth.invalid("local_principals", "access is decided by the options users and auth");
   }
   auth.done();
   const hooks = reader.map("hooks");
   if (hooks.text("url") !== undefined) throw hooks.invalid("url", "hooks are functions, in the option auth");
+  hooks.onlyHas(HOOK_KEYS);
 }
+
+const SWITCHED = {
+  cluster: { why: "this broker is a single node", known: CLUSTER_KEYS },
+  webhook: { why: "this broker calls no webhooks", known: WEBHOOK_KEYS },
+  ratelimit: { why: "this broker has no rate limits", known: RATE_LIMIT_KEYS },
+} as const;

@@ -1,5 +1,6 @@
 import type { BrokerTlsOptions, ListenerOptions } from "../options.ts";
 import type { ConfigReader } from "./config-reader.ts";
+import { LISTENER_KEYS } from "./config-sections.ts";
 import { defined } from "./defined.ts";
 
 /** Reads a file that the configuration names. */
@@ -18,6 +19,10 @@ const MQTT_SLOTS = { v3: "plain", v5: "plain", tls: "tls", mtls: "mtls" } as con
 const AMQP_SLOTS = { plain: "plain", tls: "tls", mtls: "mtls" } as const;
 const AMQP091_SLOTS = { ...AMQP_SLOTS, local: "mtls", internal: "mtls", service: "mtls" } as const;
 
+/** The most that the options `connections.countMax` and `drainTimeoutMs` take. */
+const CONNECTIONS_MAX = 1_048_576;
+const TIMER_MS_MAX = 2_147_483_647;
+
 type Security = "plain" | "tls" | "mtls";
 
 /** Reads the section `server`. Every port serves all protocols that the broker speaks, whatever section it stands in. */
@@ -34,7 +39,7 @@ export async function serverOf(reader: ConfigReader, readFile: ReadFile): Promis
   reader.ignore("health_addr", "health_enabled", "metrics_addr", "metrics_enabled", "admin_api_addr");
   reader.ignore("otel_service_name", "otel_service_version", "otel_traces_enabled", "otel_metrics_enabled");
   reader.ignore("otel_trace_sample_rate", "otel_insecure", "otel_ca_file", "otel_cert_file", "otel_key_file");
-  const drainTimeoutMs = reader.duration("shutdown_timeout");
+  const drainTimeoutMs = reader.duration("shutdown_timeout", TIMER_MS_MAX);
   reader.done();
   return { listeners: found.all, connectionsMax: found.connectionsMax, drainTimeoutMs };
 }
@@ -55,7 +60,7 @@ class Listeners {
 
   async #one(reader: ConfigReader, security: Security, webSocket: "yes" | "no"): Promise<void> {
     const address = reader.address("addr");
-    const connectionsMax = reader.number("max_connections");
+    const connectionsMax = reader.whole("max_connections", 1, CONNECTIONS_MAX);
     reader.ignore("read_timeout", "write_timeout", "handshake_timeout", "protocol");
     const path = webSocket === "yes" ? reader.text("path") : undefined;
     const origins = webSocket === "yes" ? reader.texts("allowed_origins") : undefined;
@@ -120,6 +125,7 @@ function refuseListeners(reader: ConfigReader, slots: readonly string[], why: st
   for (const slot of slots) {
     const listener = reader.map(slot);
     if (listener.text("addr") !== undefined) throw listener.invalid("addr", why);
+    listener.onlyHas(LISTENER_KEYS);
   }
   reader.done();
 }

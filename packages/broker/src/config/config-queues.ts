@@ -1,6 +1,7 @@
-import { isMessagingError } from "polymq/internal";
+import { isMessagingError, type MessagingError } from "polymq/internal";
 import { QUEUE_OVERFLOWS, type QueueDefinition, queueSettings } from "../core/queues/queue-settings.ts";
 import type { ConfigReader } from "./config-reader.ts";
+import { REPLICATION_KEYS } from "./config-sections.ts";
 import { defined } from "./defined.ts";
 
 /** What the rest of the file says that concerns queues. */
@@ -12,16 +13,51 @@ export interface QueueDefaults {
 
 /** The queues of the section `queues`. @throws {MessagingError} ERR_INVALID_OPTIONS */
 export function queuesOf(list: readonly ConfigReader[], defaults: QueueDefaults): readonly QueueDefinition[] {
+  const names = new Set<string>();
   return list.map((reader) => {
     const definition = queueOf(reader, defaults);
     try {
       queueSettings(definition);
     } catch (error) {
-      throw isMessagingError(error) ? reader.invalid("", error.message) : error;
+      throw isMessagingError(error) ? invalidField(reader, error.message) : error;
     }
+    if (names.has(definition.name)) throw reader.invalid("name", `${definition.name} is there twice`);
+    names.add(definition.name);
     return definition;
   });
 }
+
+/** What is wrong with a field of the definition is said of the key that it came from. */
+function invalidField(reader: ConfigReader, message: string): MessagingError {
+  const at = message.indexOf(": ");
+  const [section, key] = KEYS[message.slice(0, at)] ?? ["", ""];
+  const what = message.slice(at + 2);
+  if (key === "delivery_limit" && !reader.has(key)) return reader.map("retry").invalid("max_retries", what);
+  return key === "" ? reader.invalid("", message) : (section === "" ? reader : reader.map(section)).invalid(key, what);
+}
+
+/** By field of the definition: the section below the queue, and the key in it. */
+const KEYS: Readonly<Record<string, readonly [section: string, key: string]>> = {
+  name: ["", "name"],
+  topics: ["", "topics"],
+  priorityMax: ["", "priority_max"],
+  deliveryLimit: ["", "delivery_limit"],
+  visibilityTimeoutMs: ["", "visibility_timeout"],
+  autoCommitIntervalMs: ["", "auto_commit_interval"],
+  expiresAfterMs: ["", "expires_after"],
+  maxMessageBytes: ["limits", "max_message_size"],
+  maxDepth: ["limits", "max_depth"],
+  maxBytes: ["limits", "max_bytes"],
+  ttlMs: ["limits", "message_ttl"],
+  pendingMax: ["limits", "max_pending"],
+  "retry.delayMs": ["retry", "initial_backoff"],
+  "retry.maxMs": ["retry", "max_backoff"],
+  "retry.multiplier": ["retry", "multiplier"],
+  "deadLetter.queue": ["dlq", "topic"],
+  "retention.ageMs": ["retention", "max_age"],
+  "retention.bytes": ["retention", "max_length_bytes"],
+  "retention.messages": ["retention", "max_length_messages"],
+};
 
 function queueOf(reader: ConfigReader, defaults: QueueDefaults): QueueDefinition {
   const name = reader.text("name");
@@ -58,6 +94,7 @@ function limits(reader: ConfigReader): Partial<QueueDefinition> {
   const found = defined({
     maxMessageBytes: reader.bytes("max_message_size"),
     maxDepth: reader.number("max_depth"),
+    maxBytes: reader.bytes("max_bytes"),
     ttlMs: reader.duration("message_ttl"),
     overflow: reader.oneOf("overflow", QUEUE_OVERFLOWS),
     pendingMax: reader.number("max_pending"),
@@ -104,4 +141,5 @@ function checkAckDurability(reader: ConfigReader, defaults: QueueDefaults): void
 
 function checkReplication(reader: ConfigReader): void {
   if (reader.flag("enabled") === true) throw reader.invalid("enabled", "this broker is a single node");
+  reader.onlyHas(REPLICATION_KEYS);
 }

@@ -1,5 +1,6 @@
 import { MessagingError } from "polymq/internal";
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
+import type { KnownKeys } from "./config-sections.ts";
 import { parseAddress, parseBytes, parseDuration } from "./go-values.ts";
 import { nearestWord } from "./nearest-word.ts";
 
@@ -70,8 +71,8 @@ export class ConfigReader {
   texts(name: string): readonly string[] | undefined {
     if (!this.has(name)) return this.ignore(name);
     return this.#items(name).map((item) => {
-      if (!isScalar(item) || typeof item.value !== "string") throw this.invalid(name, "must be a list of texts");
-      return item.value;
+      if (isScalar(item) && typeof item.value === "string") return item.value;
+      throw this.#failure(item?.range?.[0] ?? this.#at(name), this.#pathOf(name), "must be a list of texts");
     });
   }
 
@@ -89,6 +90,13 @@ export class ConfigReader {
     return value;
   }
 
+  /** A whole number in a range, as the broker's options have it. */
+  whole(name: string, least: number, most: number): number | undefined {
+    const value = this.number(name);
+    if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return value;
+    throw this.invalid(name, `must be a whole number from ${least} to ${most}`);
+  }
+
   flag(name: string): boolean | undefined {
     const value = this.#scalar(name);
     if (value !== undefined && typeof value !== "boolean") throw this.invalid(name, "must be true or false");
@@ -104,13 +112,17 @@ export class ConfigReader {
   }
 
   /** Whole milliseconds of a duration such as `5s`. */
-  duration(name: string): number | undefined {
-    return this.#parsed(name, parseDuration, "must be a duration such as 500ms, 5s or 1h30m");
+  duration(name: string, most: number = Number.MAX_SAFE_INTEGER): number | undefined {
+    const value = this.#parsed(name, parseDuration, "must be a duration such as 500ms, 5s or 1h30m");
+    if (value === undefined || value <= most) return value;
+    throw this.invalid(name, `must be ${most} ms at most`);
   }
 
   /** Bytes, as a number or such as `10MiB`. */
-  bytes(name: string): number | undefined {
-    return this.#parsed(name, parseBytes, "must be bytes such as 1048576, 10MB or 10MiB");
+  bytes(name: string, least = 0, most: number = Number.MAX_SAFE_INTEGER): number | undefined {
+    const value = this.#parsed(name, parseBytes, "must be bytes such as 1048576, 10MB or 10MiB");
+    if (value === undefined || (value >= least && value <= most)) return value;
+    throw this.invalid(name, `must be ${least} to ${most} bytes`);
   }
 
   address(name: string): { readonly host: string; readonly port: number } | undefined {
@@ -120,6 +132,21 @@ export class ConfigReader {
   /** Keys that are known and mean nothing to this broker, with all below them. */
   ignore(...names: readonly string[]): undefined {
     for (const name of names) this.#read.add(name);
+  }
+
+  /** The same for a section whose known keys are listed: others in it are still errors. @throws {MessagingError} ERR_INVALID_OPTIONS */
+  passOver(known: KnownKeys): undefined {
+    for (const [name, below] of Object.entries(known)) {
+      if (below === "any") this.ignore(name);
+      else if (isList(below)) for (const each of this.maps(name)) each.onlyHas(below[0]);
+      else this.map(name).onlyHas(below);
+    }
+  }
+
+  /** {@link passOver}, and there is nothing else. */
+  onlyHas(known: KnownKeys): void {
+    this.passOver(known);
+    this.done();
   }
 
   /** To be called once everything was read. @throws {MessagingError} ERR_INVALID_OPTIONS for a key that nobody asked for */
@@ -132,10 +159,15 @@ export class ConfigReader {
     }
   }
 
-  /** The error that names a key by its place; "" names the mapping itself. */
+  /** The error that names a key, at the place of its value; "" names the mapping itself. */
   invalid(name: string, what: string): MessagingError {
-    const path = name === "" ? this.#path : this.#pathOf(name);
-    return failure(this.#source, name === "" ? this.#start : this.#at(name), `${path}: ${what}`);
+    const value = this.#pairs.get(name)?.value ?? null;
+    const at = name === "" ? this.#start : isEmpty(value) ? this.#at(name) : (value?.range?.[0] ?? this.#at(name));
+    return this.#failure(at, name === "" ? this.#path : this.#pathOf(name), what);
+  }
+
+  #failure(at: number, path: string, what: string): MessagingError {
+    return failure(this.#source, at, `${path}: ${what}`);
   }
 
   #pathOf(name: string): string {
@@ -174,6 +206,10 @@ export class ConfigReader {
     if (parsed === null) throw this.invalid(name, what);
     return parsed;
   }
+}
+
+function isList(known: KnownKeys | readonly [KnownKeys]): known is readonly [KnownKeys] {
+  return Array.isArray(known);
 }
 
 function isEmpty(node: Value): boolean {
