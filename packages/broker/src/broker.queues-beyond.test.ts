@@ -19,8 +19,10 @@ describe("a queue over MQTT 3.1.1", () => {
     const one = await client(broker, { ...options, clientId: "workers-1" });
     const two = await client(broker, { ...options, clientId: "workers-2" });
     const got = new Got();
-    await one.subscribeToQueue("orders", "ignored", got);
-    await two.subscribeToQueue("orders", "ignored", got);
+    await one.subscribeToQueue("orders", "workers", got);
+    await two.subscribeToQueue("orders", "", got);
+    const other = two.subscribeToQueue("orders", "others", got);
+    await expect(other).rejects.toMatchObject({ code: "ERR_QUEUE_GROUP_REQUIRES_V5" });
     await publishAll(one, "orders", ["a", "b"]);
     expect((await got.texts(2)).sort()).toEqual(["a", "b"]);
     await vi.waitFor(() => expect(broker.inspect().queues[0]?.depth).toBe(0), WAIT);
@@ -31,6 +33,26 @@ describe("a queue over MQTT 3.1.1", () => {
     const broker = await started({ queues: [{ name: "small", maxMessageBytes: 1 }] });
     const from = await client(broker, { protocolVersion: 4, clientId: "c", reconnect: false });
     await expect(from.publishToQueue("small", "too long")).rejects.toMatchObject({ code: "ERR_CONNECTION_LOST" });
+  });
+
+  test.each([
+    ["too large for a queue", { queues: [{ name: "q", maxMessageBytes: 4 }] }, "too long"],
+    ["one too many for a queue", { queues: [{ name: "q", maxDepth: 1, overflow: "reject" }] }, "next"],
+    [
+      "too large for the broker",
+      { queues: [{ name: "q" }], mqtt: { maximumPacketSize: 1_024 } },
+      "x".repeat(2_000_000),
+    ],
+  ] as const)("a message that is %s is rejected in the end, and the others go on", async (_, options, text) => {
+    const broker = await started(options);
+    const from = await client(broker, { protocolVersion: 4, clientId: "c", reconnect: { delay: () => 5 } });
+    await from.publishToQueue("q", "1st");
+    const others = (): Promise<unknown>[] => ["a", "b"].map((each) => from.publish("t", each, { qos: 1 }));
+    const all = [...others(), from.publishToQueue("q", text), ...others()];
+    const ended = await Promise.allSettled(all);
+    expect(ended.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled", "fulfilled"]);
+    expect(ended[2]).toMatchObject({ reason: { code: "ERR_PUBLISH_REJECTED" } });
+    expect(broker.inspect().queues[0]?.depth).toBe(1);
   });
 });
 

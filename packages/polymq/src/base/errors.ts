@@ -85,6 +85,7 @@ export const ERRORS = {
   ERR_STORE_IN_USE: "call later",
   ERR_QUEUE_ACK_REQUIRES_V5: "call never",
   ERR_QUEUE_ACK_MISSING_GROUP: "call never",
+  ERR_QUEUE_GROUP_REQUIRES_V5: "call never",
   ERR_QUEUE_NOT_FOUND: "call later",
   ERR_QUEUE_EXISTS: "call never",
   ERR_QUEUE_IN_USE: "call later",

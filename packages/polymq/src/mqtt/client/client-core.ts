@@ -293,6 +293,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     if (!this.#draining) this.#enter("reconnecting");
     this.events.emit({ type: "connectionLost", error: lost });
     this.#trace("lost", lost);
+    this.publisher.lost(lost);
     this.#supervisor.lost(lost);
   }
 

@@ -68,6 +68,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
   readonly engine: ClientEngine<ClientItem, Route>;
   readonly outbox: Outbox;
   capabilities: ServerCapabilities;
+  readonly clientId: string;
   readonly #parts: ConnectionParts;
   readonly #owner: ConnectionOwner;
   readonly #clock: Clock;
@@ -90,6 +91,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
 
   constructor(parts: ConnectionParts, connect: Connect, owner: ConnectionOwner) {
     const { clock, settings } = parts;
+    this.clientId = connect.clientId;
     this.#parts = parts;
     this.#owner = owner;
     this.#clock = clock;
@@ -249,6 +251,10 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
 
   onSuback(item: ClientItem, packet: Suback): void {
     if (item instanceof PendingRequest) item.settle.answered(packet);
+  }
+
+  onPingresp(): void {
+    this.#parts.publisher.onPingresp();
   }
 
   onUnsuback(item: ClientItem, packet: Unsuback): void {

@@ -7,7 +7,7 @@ import type { MqttMessage } from "./message.ts";
 export type MqttClientState = "disconnected" | "connecting" | "connected" | "reconnecting" | "disconnecting" | "closed";
 
 /** Why a message was dropped instead of being sent or delivered. */
-export type DropReason = "slowConsumer" | "offlineFull" | "unclaimed";
+export type DropReason = "slowConsumer" | "offlineFull" | "unclaimed" | "refused";
 
 /** What each event carries besides its `type`. */
 export interface MqttClientEvents {

@@ -11,6 +11,8 @@ export interface Link {
   readonly engine: ClientEngine<ClientItem, Route>;
   readonly outbox: Outbox;
   readonly capabilities: ServerCapabilities;
+  /** As CONNECT says it: "" where the server chooses. */
+  readonly clientId: string;
   /** The time of this turn, in the clock's ms. */
   nowMs(): number;
   /** Asks for `pump` to be called when the outbox has room again. */

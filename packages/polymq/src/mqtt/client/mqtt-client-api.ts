@@ -122,7 +122,8 @@ export abstract class MqttClientApi implements AsyncDisposable {
    * their way (QoS 0); later when the outbox is full. The payload may be changed as soon as this returns.
    * @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_QOS, ERR_INVALID_MESSAGE; ERR_NOT_CONNECTED, ERR_OFFLINE_FULL,
    *   ERR_MAX_INFLIGHT, ERR_OUTBOUND_BACKPRESSURE; ERR_PACKET_TOO_LARGE and ERR_NOT_SUPPORTED_BY_SERVER before anything is
-   *   sent; ERR_PUBLISH_REJECTED for a reason code of 0x80 and above (MQTT 5.0 §3.4.2.1); ERR_TIMEOUT, ERR_ABORTED
+   *   sent; ERR_PUBLISH_REJECTED for a reason code of 0x80 and above (MQTT 5.0 §3.4.2.1), and when the server ended
+   *   `maxDeliveryRetries` connections over the message; ERR_TIMEOUT, ERR_ABORTED
    */
   publish(message: MqttPublishMessage): Promise<PublishResult>;
   publish(topic: string, payload: Payload, options?: PublishOptions): Promise<PublishResult>;
@@ -195,8 +196,10 @@ export abstract class MqttClientApi implements AsyncDisposable {
 
   /**
    * Joins a consumer group of a queue (`orders`, or `orders/eu/#` with a filter) and resolves when the server has granted it. Members of a group share
-   * its messages, each group gets all of them. Asked for again after every reconnect. With MQTT 3.1.1 the server chooses the group.
-   * @throws {MessagingError} as `subscribe`; ERR_INVALID_ARGUMENT when `options` is no object
+   * its messages, each group gets all of them. Asked for again after every reconnect. `""` leaves the choice of the
+   * group to the server, which names it after the client id; with MQTT 3.1.1, which has no word for groups, only that or the group itself may be given:
+   * what the client id begins with, up to the first "-".
+   * @throws {MessagingError} as `subscribe`; ERR_QUEUE_GROUP_REQUIRES_V5; ERR_INVALID_ARGUMENT when `options` is no object
    */
   subscribeToQueue(
     queue: string,

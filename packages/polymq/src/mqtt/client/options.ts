@@ -140,6 +140,11 @@ export interface MqttClientOptions {
   readonly pingTimeoutMs?: number;
   /** QoS 1 and 2 publishes in flight at a time, 1 to 65,535; the server's receive maximum lowers it. Default 100. */
   readonly maxInflight?: number;
+  /**
+   * Times that a QoS 1 or 2 message is sent again to a server that ends the connection over it, as one of MQTT 3.1.1 must that refuses a message; then
+   * its publish is rejected with `ERR_PUBLISH_REJECTED`. Lost links and time-outs do not count. Default 5.
+   */
+  readonly maxDeliveryRetries?: number;
   /** With the window full, a publish waits for room, or is refused with `ERR_MAX_INFLIGHT`. Default `wait`. */
   readonly whenInflightFull?: "wait" | "reject";
   /**
@@ -193,6 +198,7 @@ export interface Settings {
   readonly ackTimeoutMs: number;
   readonly pingTimeoutMs: number;
   readonly maxInflight: number;
+  readonly maxDeliveryRetries: number;
   readonly whenInflightFull: "wait" | "reject";
   readonly whenOffline: WhenOffline | null;
   readonly waitingMessagesMax: number;

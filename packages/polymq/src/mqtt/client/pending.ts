@@ -64,6 +64,8 @@ export class PendingPublish {
   sentAtMs = -1;
   /** True once its bytes may have reached a server: sending it again then says DUP. */
   attempted = false;
+  /** How often the server ended a connection over it after it was sent again; -1 before it was. */
+  refusals = -1;
   /** True while a store writes it, or its release; what follows is sent afterwards. */
   storing = false;
   /** True for what belongs to messages in hand: taken while the client closes, too. */
@@ -91,6 +93,7 @@ export class PendingPublish {
     this.packetId = 0;
     this.dup = false;
     this.attempted = false;
+    this.refusals = -1;
     this.settles = false;
     this.sentAtMs = -1;
     this.resolve = ignore;

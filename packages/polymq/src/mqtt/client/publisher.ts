@@ -65,7 +65,7 @@ export class Publisher {
     this.#admission = new Admission(settings, owner, this.#waiting, fail);
     const inflight = new Inflight(outbound, settings.store === null ? "reused" : "kept", tracer);
     this.#inflight = inflight;
-    this.#resender = new Resender({ outbound, inflight, topics, stored: null });
+    this.#resender = new Resender({ outbound, inflight, topics, stored: null }, settings.maxDeliveryRetries);
   }
 
   /** Stores every step of a message from now on; called before the first connection. */
@@ -79,7 +79,7 @@ export class Publisher {
       pump: () => this.pump(),
     });
     this.#stored = stored;
-    this.#resender = new Resender({ ...parts, stored });
+    this.#resender = new Resender({ ...parts, stored }, this.#settings.maxDeliveryRetries);
   }
 
   /** Messages that are not acknowledged or not sent yet. */
@@ -129,7 +129,7 @@ export class Publisher {
   /** A connection is open: sends again what is in flight, in order, then what waits. */
   open(link: Link, sessionPresent: boolean): void {
     this.#link = link;
-    this.#resender.open(sessionPresent, (item, packetId) => {
+    this.#resender.open(link, sessionPresent, (item, packetId) => {
       this.#stored?.forget(packetId);
       this.#inflight.complete(link, item, 0, null);
     });
@@ -140,6 +140,23 @@ export class Publisher {
   close(): void {
     this.#link = null;
     this.#resender.close();
+  }
+
+  /** The connection ended by the server or the link; what a server ended too many connections over is given up. */
+  lost(error: MessagingError): void {
+    const item = this.#resender.lost(error);
+    if (item === null) return;
+    this.#stored?.forget(item.packetId);
+    item.payload = item.bytes();
+    this.#inflight.unpin(null, item);
+    this.#owner.dropped(item, "refused");
+    const message = `the server ended ${item.refusals} connections in a row over the message on ${item.topic}`;
+    this.#settleError(item, new MessagingError("ERR_PUBLISH_REJECTED", message, { cause: error }));
+  }
+
+  /** The server has done with all that was sent before PINGREQ. */
+  onPingresp(): void {
+    if (this.#resender.onPingresp()) this.pump();
   }
 
   /** Sends what can be sent now: repetitions first, then waiting messages. */
@@ -158,6 +175,7 @@ export class Publisher {
   /** PUBACK, PUBCOMP or a refusing PUBREC came. */
   onDone(item: PendingPublish, packetId: number, reasonCode: number, properties: ReasonProperties | null): void {
     if (this.#stored !== null) this.#stored.forget(packetId);
+    if (!this.#resender.done) this.#resender.answered(item);
     this.#inflight.complete(this.#link, item, reasonCode, properties);
     if (this.#session.outbound.inflight === 0) {
       this.#owner.awaitingChanged();
@@ -170,11 +188,14 @@ export class Publisher {
   onReceived(item: PendingPublish, packetId: number): void {
     const link = this.#link;
     if (link === null) return;
+    const resending = !this.#resender.done;
+    if (resending) this.#resender.answered(item);
     item.sentAtMs = link.nowMs();
     // The bytes are the server's now.
     this.#inflight.unpin(link, item);
     if (this.#stored === null || item.releaseStored) link.engine.sendPubrel(packetId, 0);
     else if (!item.storing) this.#stored.release(link, item, packetId);
+    if (resending) this.pump();
   }
 
   /**
@@ -190,8 +211,10 @@ export class Publisher {
       if (!(item instanceof PendingPublish) || item.sentAtMs < 0) continue;
       if (nowMs - Math.max(item.sentAtMs, flowingSinceMs) < timeoutMs) continue;
       item.sentAtMs = -1;
+      this.#resender.expired(item);
       this.#settleError(item, new MessagingError("ERR_TIMEOUT", `no acknowledgement within ${timeoutMs} ms`));
     }
+    this.pump();
   }
 
   /** Fails everything that nobody will send any more; `inflight` says what becomes of messages in flight. */

@@ -38,6 +38,7 @@ describe("defaults", () => {
       pingTimeoutMs: 5_000,
       maximumPacketSize: 268_435_460,
       maxInflight: 100,
+      maxDeliveryRetries: 5,
       whenInflightFull: "wait",
       whenOffline: null,
       waitingMessagesMax: 10_000,

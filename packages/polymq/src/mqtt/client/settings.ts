@@ -24,6 +24,7 @@ const NUMBERS = {
   pingTimeoutMs: [1, TIMER_MAX_MS, 5_000],
   maximumPacketSize: [1, U32_MAX, PACKET_BYTES_MAX],
   maxInflight: [1, U16_MAX, 100],
+  maxDeliveryRetries: [1, U32_MAX, 5],
   highWaterBytes: [1, U32_MAX, 1_048_576],
 } as const satisfies Readonly<Record<string, NumberRule>>;
 

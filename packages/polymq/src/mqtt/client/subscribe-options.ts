@@ -3,7 +3,7 @@ import { numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.t
 import { checkQoS, checkTopic } from "../codec/arguments.ts";
 import type { QoS, SubscribeFilter, UserProperties } from "../codec/packets.ts";
 import { SHARE_PREFIX, validateTopicFilter } from "../codec/topic.ts";
-import type { ServerCapabilities } from "./capabilities.ts";
+import type { Link } from "./link.ts";
 import type { MqttMessage } from "./message.ts";
 import type { ConsumeSettings, MessageHandler, Overflow } from "./subscription.ts";
 import { toUserProperties, type UserPropertiesInput } from "./user-properties.ts";
@@ -63,7 +63,7 @@ export interface CheckedSubscribe<M = MqttMessage> {
    * Of a subscription to a queue, else null: the user properties of its packets with MQTT 5.0, which depend on the server. No server keeps such
    * a subscription with the session.
    */
-  readonly queueProperties: ((request: QueueRequest, server: ServerCapabilities) => UserProperties) | null;
+  readonly queueProperties: ((request: QueueRequest, link: Link) => UserProperties) | null;
 }
 
 /** SUBSCRIBE for the first time or again on a later connection, or UNSUBSCRIBE. */

@@ -29,11 +29,9 @@ export function subscribePacket(
 ): RequestSource {
   const { identifier, userProperties, queueProperties } = call;
   if (queueProperties !== null) {
-    return ({ engine, capabilities }) => {
-      const named = queueProperties(request, capabilities);
-      // MQTT 3.1.1 cannot say the group: the server chooses it.
-      const properties = engine.protocolLevel === 4 || named.length === 0 ? null : { userProperties: named };
-      return { type: "subscribe", filters, properties };
+    return (link) => {
+      const named = queueProperties(request, link);
+      return { type: "subscribe", filters, properties: named.length === 0 ? null : { userProperties: named } };
     };
   }
   const properties = given<SubscribeProperties>({

@@ -339,7 +339,7 @@ export class Subscriptions {
   async #unsubscribe({ queueProperties }: SubscribeCall, filters: readonly string[]): Promise<void> {
     const unused = filters.filter((filter) => !this.#isUsed(filter));
     // A server that tells the groups of a queue apart is told which one is left.
-    const named = queueProperties !== null && this.#link !== null && queueProperties("end", this.#link.capabilities);
+    const named = queueProperties !== null && this.#link !== null && queueProperties("end", this.#link);
     const gone = named !== false && named.length > 0 ? filters : unused;
     if (gone.length > 0) await this.#unsubscribePacket(gone, named === false ? [] : named);
   }

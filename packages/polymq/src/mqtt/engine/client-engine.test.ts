@@ -221,7 +221,15 @@ describe.each(LEVELS)("ClientEngine, keep alive at level %i", (level) => {
     expect(client.sent()).toEqual([hex("c0 00")]);
     client.nowMs = 8_000;
     client.feed("d0 00");
-    expect([client.told(), client.engine.deadlineMs]).toEqual([[], 15_000]);
+    expect([client.told(), client.engine.deadlineMs]).toEqual([["pingresp"], 15_000]);
+  });
+
+  test("PINGREQ also goes out when the owner asks for it, and is waited for", () => {
+    const client = open(10);
+    client.engine.ping();
+    expect([client.sent(), client.engine.deadlineMs]).toEqual([[hex("c0 00")], 2_000]);
+    client.feed("d0 00");
+    expect([client.told(), client.engine.deadlineMs]).toEqual([["pingresp"], 7_500]);
   });
 
   test("what was sent and heard puts the ping off", () => {

@@ -38,6 +38,7 @@ export interface ClientHandler<Item, Route> extends EndpointHandler<Item, Route>
   onRefused(connack: Connack): void;
   onSuback(item: Item, packet: Suback): void;
   onUnsuback(item: Item, packet: Unsuback): void;
+  onPingresp(): void;
   /** The server goes on with, or asks for, enhanced authentication. */
   onAuth(packet: Auth): void;
   /** The server said goodbye (MQTT 5.0); the engine is over. */
@@ -171,12 +172,17 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
     this.nowMs = nowMs;
     const keepAlive = this.#state.keepAlive;
     const action = keepAlive.due(nowMs);
-    if (action === "ping") {
-      this.send({ type: "pingreq" });
-      keepAlive.pinged(nowMs);
-    } else if (action === "dead") {
+    if (action === "ping") this.ping();
+    else if (action === "dead") {
       this.fail(new MessagingError("ERR_PING_TIMEOUT", "no answer to PINGREQ in time"));
     }
+  }
+
+  /** Sends PINGREQ, whether keep-alive asks for it or the owner wants to know that all it has sent before is done with. */
+  ping(): void {
+    if (this.#state.is !== "open") return;
+    this.send({ type: "pingreq" });
+    this.#state.keepAlive.pinged(this.nowMs);
   }
 
   protected heard(nowMs: number): void {
@@ -228,7 +234,7 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
       case "unsuback":
         return this.#onUnsuback(packet);
       case "pingresp":
-        return;
+        return this.#clientHandler.onPingresp();
       case "disconnect":
         this.end();
         return this.#clientHandler.onServerDisconnect(packet);

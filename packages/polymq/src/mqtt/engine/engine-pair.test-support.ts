@@ -267,6 +267,10 @@ export class DrivenClient extends Driven<ClientEngine<string, unknown>> implemen
     this.lines.push(`suback ${item} ${packet.packetId} ${packet.reasonCodes.map(code).join(" ")}`);
   }
 
+  onPingresp(): void {
+    this.lines.push("pingresp");
+  }
+
   onUnsuback(item: string, packet: Unsuback): void {
     this.lines.push(`unsuback ${item} ${packet.packetId} ${packet.reasonCodes.map(code).join(" ")}`.trimEnd());
   }

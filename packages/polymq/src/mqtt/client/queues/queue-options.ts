@@ -3,6 +3,7 @@ import { given, numbersOf, type OptionSource, wordsOf } from "../../../base/opti
 import type { QoS, UserProperties } from "../../codec/packets.ts";
 import type { PublishOptions, PublishPropertiesInput } from "../call-options.ts";
 import type { ServerCapabilities } from "../capabilities.ts";
+import type { Link } from "../link.ts";
 import type { CheckedSubscribe, QueueRequest } from "../subscribe-options.ts";
 import type { MessageHandler } from "../subscription.ts";
 import { toUserProperties, type UserPropertiesInput } from "../user-properties.ts";
@@ -69,7 +70,10 @@ export type StreamStart =
 
 /** Options of `subscribeToStream`. */
 export interface StreamSubscribeOptions extends QueueConsumeOptions {
-  /** Members of a group share a stream; each group reads all of it. Default: what the server makes of the client id. */
+  /**
+   * Members of a group share a stream; each group reads all of it. Default: what the server makes of the client id; with MQTT 3.1.1 no other can be
+   * said than the client id (`ERR_QUEUE_GROUP_REQUIRES_V5`).
+   */
   readonly group?: string;
   /**
    * Moves the group there. Default: where the group stands, a new one at the first message. polymq's broker only (`ERR_UNSUPPORTED`
@@ -141,8 +145,8 @@ export function checkQueue(
       ack: ack === "auto" ? ack : "manual",
       whenHandlerFails: whenHandlerFails === "nack" ? "withhold" : whenHandlerFails,
     },
-    queueProperties: (request, server) =>
-      wireProperties({ group, prefetch, stream: stream !== null, start }, request, server),
+    queueProperties: (request, link) =>
+      wireProperties({ group, prefetch, stream: stream !== null, start }, request, link),
   };
 }
 
@@ -180,9 +184,11 @@ interface Wire {
   readonly start: string | null;
 }
 
-function wireProperties(wire: Wire, request: QueueRequest, server: ServerCapabilities): UserProperties {
-  const group: [string, string][] = wire.group === "" ? [] : [["consumer-group", wire.group]];
-  if (!isPolymq(server)) {
+function wireProperties(wire: Wire, request: QueueRequest, link: Link): UserProperties {
+  const version4 = link.engine.protocolLevel === 4;
+  if (version4 && request !== "end") checkVersion4Group(wire, link.clientId);
+  const group: [string, string][] = wire.group === "" || version4 ? [] : [["consumer-group", wire.group]];
+  if (!isPolymq(link.capabilities)) {
     if (wire.start === null) return request === "end" ? [] : group;
     throw new MessagingError("ERR_UNSUPPORTED", "this server has no way to say over MQTT where a stream begins");
   }
@@ -191,6 +197,18 @@ function wireProperties(wire: Wire, request: QueueRequest, server: ServerCapabil
   if (wire.stream) group.push(["x-queue-type", "stream"]);
   if (wire.start !== null && request === "first") group.push(["x-stream-offset", wire.start]);
   return group;
+}
+
+/**
+ * MQTT 3.1.1 has no word for a group: the server names that of a queue after the client id up to its first "-", that of a stream after all of it.
+ * @throws {MessagingError} ERR_QUEUE_GROUP_REQUIRES_V5 for another one
+ */
+function checkVersion4Group({ group, stream }: Wire, clientId: string): void {
+  const dash = stream ? 0 : clientId.indexOf("-");
+  const own = dash > 0 ? clientId.slice(0, dash) : clientId;
+  if (group === "" || group === own) return;
+  const message = `MQTT 3.1.1 cannot name a group: not "${group}", but ${own === "" ? "the server's choice" : `"${own}"`}, or ""`;
+  throw new MessagingError("ERR_QUEUE_GROUP_REQUIRES_V5", message);
 }
 
 /** A start in the words of `x-stream-offset`. */

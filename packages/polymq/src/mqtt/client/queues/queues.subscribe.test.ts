@@ -72,9 +72,7 @@ describe("subscribeToQueue", () => {
   test("with MQTT 3.1.1 subscribes plainly, and the server chooses the group", async () => {
     const stage = await lab("v3");
     const got: MqttQueueMessage[] = [];
-    await stage.now(
-      stage.client.subscribeToQueue("orders", "workers", { handler: (message) => void got.push(message) }),
-    );
+    await stage.now(stage.client.subscribeToQueue("orders", "", { handler: (message) => void got.push(message) }));
     expect(stage.link.take("subscribe")).toMatchObject([
       { filters: [{ filter: "$queue/orders", qos: 1 }], properties: null },
     ]);
@@ -205,6 +203,28 @@ describe("dispatch", () => {
     expect(got).toEqual(["b  0", "a # 1", "a  2"]);
     await stage.finish();
   });
+
+  test.each([
+    ["workers-7", "workers", "workers-7"],
+    ["c", "c", "c"],
+    ["-c", "-c", "-c"],
+  ])(
+    "with MQTT 3.1.1 and the client id %s names no group but %s, or %s of a stream",
+    async (clientId, own, ofStream) => {
+      const stage = await lab("v3", { clientId });
+      for (const group of ["", own]) await stage.now(stage.client.subscribeToQueue(`orders${group}`, group));
+      await stage.refused(stage.client.subscribeToQueue("orders", "other"), "ERR_QUEUE_GROUP_REQUIRES_V5");
+      await stage.now(stage.client.subscribeToStream("events", { group: ofStream }));
+      await stage.refused(stage.client.subscribeToStream("more", { group: "other" }), "ERR_QUEUE_GROUP_REQUIRES_V5");
+      expect(stage.link.take("subscribe").map((packet) => packet.filters[0]?.filter)).toEqual([
+        "$queue/orders",
+        `$queue/orders${own}`,
+        "$queue/events",
+      ]);
+      await stage.now(stage.client.unsubscribeFromQueue(`orders${own}`, { group: own }));
+      await stage.finish();
+    },
+  );
 
   test("of MQTT 3.1.1 goes by the topic's queue, then by the filter", async () => {
     const stage = await lab("v3");
