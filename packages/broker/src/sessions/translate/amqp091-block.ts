@@ -8,7 +8,16 @@ import {
   TypedField,
 } from "polymq/amqp091/codec";
 import { ByteReader, type TextCodec } from "polymq/internal";
-import type { CommonDraft, CommonEntry, CommonProperties, CommonValue, NumberKind } from "./common-properties.ts";
+import {
+  type CommonDraft,
+  type CommonEntry,
+  type CommonProperties,
+  type CommonValue,
+  type Moment,
+  type NumberKind,
+  type TypedNumber,
+  textOf,
+} from "./common-properties.ts";
 
 /*
  * The AMQP 0-9-1 side of docs/property-mapping.md: the block of a content header (§4.2.6.1). Headers called `response-topic`,
@@ -19,6 +28,8 @@ const PAYLOAD_FORMAT = "payload-format";
 const CORRELATION_DATA = "correlation-data";
 
 const SHORT_BYTES_MAX = 255;
+
+const INT64_MAX = 2n ** 63n - 1n;
 
 const TEXTS = {
   contentType: "content-type",
@@ -169,13 +180,25 @@ function addHeader(headers: Record<string, FieldValue>, name: string, value: Fie
 function fieldOf(value: CommonValue): FieldValue {
   if (value === null || typeof value !== "object" || value instanceof Uint8Array) return value;
   if (Array.isArray(value)) return value.map(fieldOf);
-  if ("number" in value) return new TypedField(TAGS[value.kind], value.number);
-  if ("epochMs" in value) return new TypedField("T", Math.floor(value.epochMs / 1000));
+  if ("number" in value) return numberOf(value);
+  if ("epochMs" in value) return momentOf(value);
   if ("scale" in value) return new TypedField("D", { scale: value.scale, unscaled: value.unscaled });
   const table: Record<string, FieldValue> = Object.create(null) as Record<string, FieldValue>;
   for (const [name, each] of (value as { readonly entries: readonly CommonEntry[] }).entries)
     table[name] = fieldOf(each);
   return table;
+}
+
+/** Unsigned integers beyond those of 64 bits with a sign are text. */
+function numberOf({ kind, number }: TypedNumber): FieldValue {
+  const isTooLarge = kind === "uint64" && number > INT64_MAX;
+  return isTooLarge ? String(number) : new TypedField(TAGS[kind], number);
+}
+
+/** Whole seconds since 1970; what lies before is text. */
+function momentOf(moment: Moment): FieldValue {
+  const seconds = Math.floor(moment.epochMs / 1000);
+  return seconds >= 0 && Number.isSafeInteger(seconds) ? new TypedField("T", seconds) : textOf(moment);
 }
 
 function fitsShort(value: string, text: TextCodec): boolean {

@@ -89,7 +89,7 @@ export function textOf(value: CommonValue): string {
   if (value === null) return "";
   if (typeof value !== "object") return String(value);
   if ("number" in value) return String(value.number);
-  if ("epochMs" in value) return new Date(value.epochMs).toISOString();
+  if ("epochMs" in value) return momentText(value);
   if ("scale" in value) return decimalText(value);
   return JSON.stringify(jsonOf(value));
 }
@@ -103,6 +103,13 @@ function jsonOf(value: CommonValue): unknown {
   if (typeof value === "object" && "number" in value && typeof value.number === "number") return value.number;
   return textOf(value);
 }
+
+/** Milliseconds in decimal where no date can be written. */
+function momentText({ epochMs }: Moment): string {
+  return Math.abs(epochMs) <= DATE_MS_MAX ? new Date(epochMs).toISOString() : String(epochMs);
+}
+
+const DATE_MS_MAX = 8_640_000_000_000_000;
 
 function decimalText({ scale, unscaled }: Decimal): string {
   const digits = String(unscaled).padStart(scale + 1, "0");

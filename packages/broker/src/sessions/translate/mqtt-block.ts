@@ -1,6 +1,7 @@
 import { ByteReader, ByteWriter, MessagingError, type TextCodec } from "polymq/internal";
 import { PROPERTY_COUNT_MAX } from "polymq/mqtt/codec";
 import { type CommonDraft, type CommonProperties, type CommonValue, textOf } from "./common-properties.ts";
+import { textOrBytes } from "./text-or-bytes.ts";
 
 /*
  * The MQTT 5.0 side of docs/property-mapping.md. Properties of a PUBLISH (§3.3.2.3) by identifier:
@@ -75,16 +76,6 @@ function userProperty(name: string, value: string, draft: CommonDraft, text: Tex
     return;
   }
   draft.headers.push([name, value]);
-}
-
-/** The bytes as text where they are text that comes back as the same bytes. */
-function textOrBytes(bytes: Uint8Array, text: TextCodec): string | Uint8Array {
-  try {
-    const found = text.utf8(bytes, 0, bytes.length);
-    return text.lenient === true && found.includes("\ufffd") ? bytes : found;
-  } catch {
-    return bytes;
-  }
 }
 
 /**

@@ -1,5 +1,7 @@
 // Hot path: runs per message that changes protocols. The same block again, as in a fan-out, costs a comparison.
 import type { TextCodec } from "polymq/internal";
+import { readAmqp10Block } from "./amqp10-block.ts";
+import { writeAmqp10Block } from "./amqp10-block-writer.ts";
 import { readAmqp091Block, writeAmqp091Block } from "./amqp091-block.ts";
 import type { CommonProperties } from "./common-properties.ts";
 import { Encoding } from "./encodings.ts";
@@ -39,6 +41,8 @@ class Last {
 export class PropertyTranslator {
   readonly #text: TextCodec;
   readonly #mqtt = new Last();
+  readonly #durable = new Last();
+  readonly #transient = new Last();
 
   /** @param text strict or lenient; blocks were checked when they came */
   constructor(text: TextCodec) {
@@ -72,14 +76,35 @@ export class PropertyTranslator {
     return writeAmqp091Block({ isDurable, ...this.common(message) }, this.#text, expiration);
   }
 
+  /**
+   * The sections of an AMQP 1.0 message (§3.2) but for its body, which is one data section with the payload, unless the message came by AMQP 1.0 and had another one; null
+   * for none. The ttl is not among them: `MessageView.expiresAtMs` tells it.
+   * @param isDurable as for {@link toAmqp091}
+   */
+  toAmqp10(message: Translated, isDurable: boolean): Uint8Array | null {
+    const { properties, encoding } = message;
+    if (encoding === Encoding.Amqp10) return properties;
+    if (properties === null) return isDurable ? DURABLE : null;
+    const last = isDurable ? this.#durable : this.#transient;
+    if (last.has(properties, encoding)) return last.result;
+    const common = this.common(message);
+    const block = writeAmqp10Block({ ...common, isDurable: common.isDurable ?? isDurable }, this.#text);
+    last.keep(properties, encoding, block);
+    return block;
+  }
+
   /** What the properties say, in no protocol's form. */
   common(message: Translated): CommonProperties {
     const { properties, encoding } = message;
     if (properties === null) return NOTHING;
     if (encoding === Encoding.Mqtt) return readMqttBlock(properties, this.#text);
     if (encoding === Encoding.Amqp091) return readAmqp091Block(properties, this.#text);
+    if (encoding === Encoding.Amqp10) return readAmqp10Block(properties, this.#text);
     return NOTHING;
   }
 }
+
+/** A header section that says durable, and nothing else. */
+const DURABLE: Uint8Array = Uint8Array.of(0x00, 0x53, 0x70, 0xc0, 0x02, 0x01, 0x41);
 
 const NOTHING: CommonProperties = Object.freeze({ headers: Object.freeze([]) });
