@@ -1,3 +1,5 @@
 import { describeExchange } from "./exchange.test-support.ts";
+import { QUIET_AMQP091 } from "./exhaustive.ts";
 
 for (const seed of [3, 25, 39, 45, 51]) describeExchange(seed);
+for (const seed of [1, 23, 32, 55]) describeExchange(seed, QUIET_AMQP091);

@@ -13,21 +13,35 @@ export const QUIET: Profile = {
   faults: { cut: 0, "half open": 0, stall: 0, crash: 0, "power loss": 0, "sync failure": 0 },
   syncDelayMsMax: 0,
   broker: { sysIntervalSeconds: 0 },
+  queueWires: ["mqtt"],
   protocolVersions: [5],
   maxInflight: 10,
   keepAliveSeconds: 600,
 };
 
-/** Runs the exchange of a seed with one thing breaking. */
-export function runScript(seed: number, script: Script): Promise<RunReport> {
-  return simulate(seed, { profile: QUIET, trouble: (world) => new ScriptedTrouble(world, script) });
+/** The same with nothing in it but queues over AMQP 0-9-1. */
+export const QUIET_AMQP091: Profile = {
+  ...QUIET,
+  workloads: { topics: false, retained: false, queues: false, tasks: true, stream: false },
+  queueWires: ["amqp091"],
+};
+
+/** One exchange: what is in it, and the seed that draws it. */
+export interface Exchange {
+  readonly seed: number;
+  readonly profile: Profile;
+}
+
+/** Runs an exchange with one thing breaking. */
+export function runScript({ seed, profile }: Exchange, script: Script): Promise<RunReport> {
+  return simulate(seed, { profile, trouble: (world) => new ScriptedTrouble(world, script) });
 }
 
 /** Runs every script and returns what was wrong, with the script that brought it about. */
-export async function runScripts(seed: number, scripts: readonly Script[]): Promise<string[]> {
+export async function runScripts(exchange: Exchange, scripts: readonly Script[]): Promise<string[]> {
   const wrong: string[] = [];
   for (const script of scripts) {
-    const { violations } = await runScript(seed, script);
+    const { violations } = await runScript(exchange, script);
     if (violations.length > 0) wrong.push(`${JSON.stringify(script)}: ${violations.slice(0, 5).join("; ")}`);
   }
   return wrong;

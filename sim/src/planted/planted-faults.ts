@@ -1,10 +1,11 @@
 import type { PlantedFault } from "../world/planted-fault.ts";
 import { earlyAck } from "./early-ack.ts";
+import { nackAsAck } from "./nack-as-ack.ts";
 import { pubrelTwice } from "./pubrel-twice.ts";
 import { droppedDeadLetter, lostCursor, reusedOffset } from "./queue-faults.ts";
 import { tornBatch } from "./torn-batch.ts";
 
 /** Every mistake that the seeds of the unit tier must find. */
 export function plantedFaults(): readonly PlantedFault[] {
-  return [earlyAck, lostCursor, pubrelTwice(), reusedOffset, droppedDeadLetter, tornBatch];
+  return [earlyAck, lostCursor, pubrelTwice(), reusedOffset, droppedDeadLetter, tornBatch, nackAsAck];
 }

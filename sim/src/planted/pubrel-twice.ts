@@ -24,6 +24,7 @@ export function pubrelTwice(): PlantedFault {
     connection: (attach) => (handler) => {
       const topics = new Map<number, string>();
       let clientId = "";
+      let isMqtt: boolean | null = null;
       const tap = new PacketTap((packet) => {
         if (packet.type === "connect") clientId = packet.clientId;
         else if (packet.type === "pubrel") onRelease(`${clientId} ${packet.packetId}`);
@@ -35,7 +36,8 @@ export function pubrelTwice(): PlantedFault {
       return attach({
         onBytes: (chunk) => {
           handler.onBytes(chunk);
-          tap.push("broker", chunk);
+          isMqtt ??= chunk[0] === CONNECT;
+          if (isMqtt) tap.push("broker", chunk);
         },
         onDrain: () => handler.onDrain(),
         onClosed: (error) => handler.onClosed(error),
@@ -43,6 +45,9 @@ export function pubrelTwice(): PlantedFault {
     },
   };
 }
+
+/** First byte of a connection that speaks MQTT. */
+const CONNECT = 0x10;
 
 /** The topic of a message, under its alias where it has one. */
 function topicOf(packet: Publish, topics: Map<number, string>): string {

@@ -19,7 +19,10 @@ export class CorePublisher {
     const hub = host.broker?.hub;
     if (hub === undefined) return;
     const { chance } = world;
-    const queued = this.#ledger.publish({ id: `${queue}-${this.#count++}`, queue, key, guarantee: "exactly" });
+    const number = this.#count++;
+    // Some are delayed, and overtaken.
+    const facts = { queue, key, guarantee: "exactly", from: null, number } as const;
+    const queued = this.#ledger.publish({ id: `${queue}-${number}`, ...facts });
     const payload = new TextEncoder().encode(`${queued.id}|${"x".repeat(chance.pick([0, 10, 400]))}`);
     const topic = `$queue/${queue}${key === "" ? "" : `/${key}`}`;
     const deliverAfterMs = chance.happens(0.1) ? chance.integer(1, 3_000) : 0;

@@ -1,14 +1,13 @@
 import type { MemoryBroker } from "@polymq/broker/testing";
-import type { Stage, Workload } from "../run/workload.ts";
+import type { Actor, Stage, Workload } from "../run/workload.ts";
 import { scaled } from "../world/profile.ts";
-import type { SimClient } from "../world/sim-client.ts";
 import { passed } from "../world/world.ts";
 import { CorePublisher } from "./core-publisher.ts";
 import { CoreWorker } from "./core-worker.ts";
 import { deadLettersIn } from "./dead-letters.ts";
-import { MqttProducer } from "./mqtt-producer.ts";
 import { GroupLedger, QueueLedger } from "./queue-ledger.ts";
 import { groupId, type QueuePlan } from "./queue-plan.ts";
+import { QueueProducer } from "./queue-producer.ts";
 import { idOf, watchDeliveries } from "./queue-watch.ts";
 import { unsettledIn } from "./unsettled.ts";
 
@@ -23,7 +22,7 @@ export class CoreQueueWorkload implements Workload {
   readonly #ledger = new QueueLedger();
   readonly #publisher: CorePublisher;
   readonly #workers: CoreWorker[] = [];
-  readonly #producers: readonly MqttProducer[];
+  readonly #producers: readonly QueueProducer[];
   #state: "working" | "done" = "working";
 
   constructor(stage: Stage, plans: readonly QueuePlan[]) {
@@ -33,7 +32,7 @@ export class CoreQueueWorkload implements Workload {
     const producers = scaled(stage.profile, stage.world.chance.integer(0, 2));
     this.#producers = Array.from(
       { length: producers },
-      (_, i) => new MqttProducer(`producer${i}`, stage, this.#ledger),
+      (_, i) => new QueueProducer(`producer${i}`, stage, this.#ledger),
     );
     for (const plan of plans) this.#plan(plan);
     stage.host.onStarted((broker) => this.#onStarted(broker));
@@ -62,7 +61,7 @@ export class CoreQueueWorkload implements Workload {
     return Promise.resolve(this.#ledger.check());
   }
 
-  clients(): readonly SimClient[] {
+  clients(): readonly Actor[] {
     return this.#producers.map(({ client }) => client);
   }
 

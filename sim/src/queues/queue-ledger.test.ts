@@ -14,7 +14,8 @@ function books(facts: Partial<ConstructorParameters<typeof GroupLedger>[0]> = {}
     new GroupLedger({ queue: "q", group: "g", filter: "", deliveryLimit: 2, reasons: [], ...facts }),
   );
   const confirm = (...ids: string[]): void => {
-    for (const id of ids) ledger.publish({ id, queue: "q", key: "a/b", guarantee: "exactly" }).state = "confirmed";
+    const facts = { queue: "q", key: "a/b", guarantee: "exactly", from: "p" } as const;
+    for (const [number, id] of ids.entries()) ledger.publish({ id, ...facts, number }).state = "confirmed";
   };
   return { ledger, group, confirm };
 }
@@ -52,6 +53,16 @@ describe("the ledger of a queue", () => {
       ({ group }) => {
         group.delivered(0, "m0", count(0));
         group.delivered(0, "m1", count(1));
+      },
+    ],
+    [
+      "what overtook an earlier message of its publisher",
+      "m1 is in q behind m2, which was published after it",
+      ({ group, confirm }) => {
+        confirm("m0", "m1", "m2");
+        group.delivered(0, "m0", count(0));
+        group.delivered(1, "m2", count(0));
+        group.delivered(2, "m1", count(0));
       },
     ],
     [

@@ -7,6 +7,9 @@ export interface Queued {
   readonly key: string;
   /** `exactly`: once in the queue at most; `at least`: what was not confirmed was published again under the same id. */
   readonly guarantee: "exactly" | "at least";
+  /** Names a row of numbered messages whose order holds in each queue, or null. */
+  readonly from: string | null;
+  readonly number: number;
   state: "open" | "confirmed" | "refused" | "unknown";
 }
 
@@ -126,7 +129,7 @@ export class QueueLedger {
     return this.#groups;
   }
 
-  publish(facts: Pick<Queued, "id" | "queue" | "key" | "guarantee">): Queued {
+  publish(facts: Omit<Queued, "state">): Queued {
     const queued: Queued = { ...facts, state: "open" };
     this.#messages.set(queued.id, queued);
     return queued;
@@ -154,6 +157,7 @@ export class QueueLedger {
       ...this.#lost(group),
       ...this.#strangers(group),
       ...this.#copies(group),
+      ...this.#overtaken(group),
       ...this.#gaps(group),
       ...this.#deaths(group),
     ]);
@@ -188,6 +192,26 @@ export class QueueLedger {
     return [...at]
       .filter(([id, offsets]) => offsets.length > 1 && this.#messages.get(id)?.guarantee === "exactly")
       .map(([id, offsets]) => `${id} is in ${group.queue} ${offsets.length} times, at ${offsets.join(", ")}`);
+  }
+
+  /** What a publisher sent first is first in the log; only the first copy of a message counts. */
+  #overtaken(group: GroupLedger): string[] {
+    // What the queue itself buried was never delivered: where its first copy was is not known here.
+    if (group.reasons.length > 0) return [];
+    const seen = new Set<string>();
+    const last = new Map<string, Queued>();
+    const wrong: string[] = [];
+    for (const [, { id }] of [...group.entries].sort(([a], [b]) => a - b)) {
+      const queued = this.#messages.get(id);
+      if (queued === undefined || queued.from === null || seen.has(id)) continue;
+      seen.add(id);
+      const before = last.get(queued.from);
+      if (before !== undefined && before.number > queued.number) {
+        wrong.push(`${id} is in ${group.queue} behind ${before.id}, which was published after it`);
+      }
+      last.set(queued.from, queued);
+    }
+    return wrong;
   }
 
   /** A group that sees everything has been given every offset up to its highest. */

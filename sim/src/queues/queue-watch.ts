@@ -1,13 +1,13 @@
 import type { Hub, MemoryBroker } from "@polymq/broker/testing";
 
-type Subscribe = Hub["queues"]["subscribe"];
-type Request = Parameters<Subscribe>[1];
+type Join = Hub["queues"]["directory"]["join"];
+type Request = Parameters<Join>[1];
 
 /** A consumer, as the queue core sees it. */
 export type CoreConsumer = Request["consumer"];
 
 /** A membership in a group, as the queue core hands it out. */
-export type CoreSubscription = ReturnType<Subscribe>;
+export type CoreSubscription = ReturnType<Hub["queues"]["subscribe"]>;
 
 /** One delivery, as the queue core makes it. */
 export type CoreDelivery = Parameters<CoreConsumer["deliver"]>[0];
@@ -15,12 +15,36 @@ export type CoreDelivery = Parameters<CoreConsumer["deliver"]>[0];
 /** Told of a delivery and of the consumer that gets it. */
 export type OnDelivery = (delivery: CoreDelivery, consumerId: string) => void;
 
+/** Told that an acknowledgement or a rejection is durable. */
+export type OnSettled = (
+  place: { readonly queue: string; readonly group: string; readonly offset: number },
+  said: "ack" | "reject",
+) => void;
+
 /** Tells of every delivery of a broker's queues at the moment at which the core makes it, whoever consumes. */
 export function watchDeliveries(broker: MemoryBroker, onDelivery: OnDelivery): void {
-  const { queues } = broker.hub;
-  const subscribe: Subscribe = queues.subscribe.bind(queues);
-  queues.subscribe = (queue, request) =>
-    subscribe(queue, { ...request, consumer: watched(request.consumer, onDelivery) });
+  const { directory } = broker.hub.queues;
+  const join: Join = directory.join.bind(directory);
+  directory.join = (queue, request) => join(queue, { ...request, consumer: watched(request.consumer, onDelivery) });
+}
+
+/** Tells of what members have settled, once it is durable: of protocols that say nothing about it this is all that can be known. */
+export function watchSettled(broker: MemoryBroker, onSettled: OnSettled): void {
+  const { queues, committer } = broker.hub;
+  const join: Join = queues.directory.join.bind(queues.directory);
+  queues.directory.join = (queue, request) => {
+    const joined = join(queue, request);
+    const settle: typeof joined.settle = joined.settle.bind(joined);
+    joined.settle = (offset, outcome) => {
+      const result = settle(offset, outcome);
+      const said = outcome.is;
+      if (result !== "settled" || said === "nack") return result;
+      const place = { queue: queue.name, group: joined.groupId, offset };
+      committer.whenDurable({ onDurable: () => onSettled(place, said), onCommitFailed: () => undefined }, 0);
+      return result;
+    };
+    return joined;
+  };
 }
 
 function watched(consumer: CoreConsumer, onDelivery: OnDelivery): CoreConsumer {

@@ -3,7 +3,8 @@ import type { Queued } from "./queue-ledger.ts";
 import { StreamLedger } from "./stream-ledger.ts";
 
 function queued(...ids: string[]): Queued[] {
-  return ids.map((id) => ({ id, queue: "s", key: "", guarantee: "exactly", state: "confirmed" }));
+  const facts = { queue: "s", key: "", guarantee: "exactly", from: null, state: "confirmed" } as const;
+  return ids.map((id, number) => ({ id, number, ...facts }));
 }
 
 describe("the ledger of a stream", () => {

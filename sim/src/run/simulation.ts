@@ -1,7 +1,7 @@
 import type { BrokerInspection } from "@polymq/broker";
 import { VirtualClock } from "polymq/testing";
+import { ClientQueueWorkload } from "../queues/client-queue-workload.ts";
 import { CoreQueueWorkload } from "../queues/core-queue-workload.ts";
-import { MqttQueueWorkload } from "../queues/mqtt-queue-workload.ts";
 import { drawQueues, drawStream } from "../queues/queue-plan.ts";
 import { StreamWorkload } from "../queues/stream-workload.ts";
 import { RetainedWorkload } from "../retained/retained-workload.ts";
@@ -98,7 +98,7 @@ class Simulation {
       ...(topics ? [new TopicWorkload(stage)] : []),
       ...(retained ? [new RetainedWorkload(stage)] : []),
       ...(queues.length > 0 ? [new CoreQueueWorkload(stage, queues)] : []),
-      ...(tasks.length > 0 ? [new MqttQueueWorkload(stage, tasks)] : []),
+      ...(tasks.length > 0 ? [new ClientQueueWorkload(stage, tasks)] : []),
       ...streams.map((plan) => new StreamWorkload(stage, plan)),
     ];
   }

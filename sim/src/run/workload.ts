@@ -1,7 +1,6 @@
 import type { BrokerHost } from "../world/broker-host.ts";
 import type { Network } from "../world/network.ts";
 import type { Profile } from "../world/profile.ts";
-import type { SimClient } from "../world/sim-client.ts";
 import type { World } from "../world/world.ts";
 
 /** What a workload runs in. */
@@ -10,6 +9,12 @@ export interface Stage {
   readonly profile: Profile;
   readonly network: Network;
   readonly host: BrokerHost;
+}
+
+/** Who takes part, as far as a run has to do with it. */
+export interface Actor {
+  readonly name: string;
+  close(): Promise<void>;
 }
 
 /** Clients with something to do, and a ledger of what they were promised and what they saw. */
@@ -24,5 +29,5 @@ export interface Workload {
   /** Checks what the ledger says once nothing is outstanding; with a broker running and no more faults. */
   check(): Promise<string[]>;
   /** Its clients, to be closed. */
-  clients(): readonly SimClient[];
+  clients(): readonly Actor[];
 }

@@ -1,19 +1,17 @@
-import { Splitter } from "polymq/internal";
-import { measurePacket } from "polymq/mqtt/codec";
+import { type FrameMeasure, Splitter } from "polymq/internal";
 import type { MemoryTransport, Timer, Transport, TransportHandler, TransportInfo } from "polymq/transport";
 import type { World } from "./world.ts";
 
 /** Bytes that a kernel takes for a link that is dead without its owner knowing. */
 const DEAF_BYTES_MAX = 65_536;
 
-/** No packet of a simulation is larger. */
-const PACKET_BYTES_MAX = 1_048_576;
-
 /** What a {@link LinkEnd} works with. */
 export interface LinkEndParts {
   readonly world: World;
   /** Gets a copy of what arrives, for reading along. */
   readonly tap: ((chunk: Uint8Array) => void) | null;
+  /** Cuts what arrives into packets. */
+  readonly measure: FrameMeasure;
   /** Asked before each packet that arrives; it may end the link. */
   readonly onPacket: (() => void) | null;
 }
@@ -42,12 +40,12 @@ export class LinkEnd implements Transport, TransportHandler {
   #stalled = false;
 
   constructor(name: string, inner: MemoryTransport, parts: LinkEndParts) {
-    const { world, tap, onPacket } = parts;
+    const { world, tap, measure, onPacket } = parts;
     this.name = name;
     this.#inner = inner;
     this.#world = world;
     this.#tap = tap;
-    this.#packets = onPacket === null ? null : this.#packetwise(onPacket);
+    this.#packets = onPacket === null ? null : this.#packetwise(measure, onPacket);
   }
 
   get info(): TransportInfo {
@@ -150,8 +148,8 @@ export class LinkEnd implements Transport, TransportHandler {
   }
 
   /** Hands on one packet at a time, as long as the link lasts. */
-  #packetwise(onPacket: () => void): Splitter {
-    return new Splitter(measurePacket(PACKET_BYTES_MAX), (buffer, start, end) => {
+  #packetwise(measure: FrameMeasure, onPacket: () => void): Splitter {
+    return new Splitter(measure, (buffer, start, end) => {
       if (this.#state.is === "open") onPacket();
       if (this.#state.is === "open") this.#owner?.onBytes(buffer.slice(start, end));
       return true;

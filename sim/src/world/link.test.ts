@@ -15,7 +15,7 @@ function world(): World {
 
 function linked(shape: LinkShape): { link: Link; it: World; client: Recorder; server: Recorder } {
   const it = world();
-  const link = new Link("link", shape, it);
+  const link = new Link({ name: "link", wire: "mqtt" }, shape, it);
   const [client, server] = [new Recorder(), new Recorder()];
   link.client.attach(client);
   link.server.attach(server);

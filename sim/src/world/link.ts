@@ -1,7 +1,7 @@
 import { MessagingError } from "polymq/internal";
 import { type MemoryPair, memoryPair } from "polymq/transport";
 import { LinkEnd } from "./link-end.ts";
-import { describePacket, PacketTap } from "./packet-tap.ts";
+import { measureOf, type Wire, wireTap } from "./wire-tap.ts";
 import type { World } from "./world.ts";
 
 /** How bytes travel on a link. */
@@ -26,7 +26,12 @@ export class Link {
   readonly #pair: MemoryPair;
 
   /** @param onPacket asked before each packet that arrives */
-  constructor(name: string, shape: LinkShape, world: World, onPacket: ((link: Link) => void) | null = null) {
+  constructor(
+    { name, wire }: { readonly name: string; readonly wire: Wire },
+    shape: LinkShape,
+    world: World,
+    onPacket: ((link: Link) => void) | null = null,
+  ) {
     const { chance, clock } = world;
     this.name = name;
     this.#pair = memoryPair({
@@ -38,10 +43,10 @@ export class Link {
       delayMs: shape.delayMsMax === 0 ? 0 : () => chance.integer(0, shape.delayMsMax),
     });
     const tap = world.trace.isPrinted
-      ? new PacketTap((packet, to) => world.trace.say(`${name} to ${to}`, describePacket(packet)))
+      ? wireTap(wire, (what, towards) => world.trace.say(`${name} to ${towards}`, what))
       : null;
     const told = onPacket === null ? null : (): void => onPacket(this);
-    const parts = { world, onPacket: told };
+    const parts = { world, measure: measureOf(wire), onPacket: told };
     this.client = new LinkEnd(`${name} client`, this.#pair.client, {
       ...parts,
       tap: tap === null ? null : (chunk) => tap.push("client", chunk),

@@ -2,12 +2,19 @@ import type { Attach } from "@polymq/broker/testing";
 import { MessagingError } from "polymq/internal";
 import type { DialOptions, Transport, TransportHandler } from "polymq/transport";
 import { Link, type LinkShape } from "./link.ts";
+import type { Wire } from "./wire-tap.ts";
 import type { World } from "./world.ts";
 
 /** How dials go. */
 export interface NetworkShape extends LinkShape {
   /** The probability that a dial is refused although the broker listens. */
   readonly refuses: number;
+}
+
+/** Who dials, and what it speaks. */
+export interface Dialler {
+  readonly name: string;
+  readonly wire: Wire;
 }
 
 /** What lies between clients and the broker: every link of a run goes through here. */
@@ -46,7 +53,7 @@ export class Network {
   }
 
   /** A client's `Platform.dial`: connects after a while, or is refused. */
-  dial(who: string, options: DialOptions, handler: TransportHandler): Promise<Transport> {
+  dial(who: Dialler, options: DialOptions, handler: TransportHandler): Promise<Transport> {
     const { clock, chance } = this.#world;
     return new Promise((resolve, reject) => {
       const timer = clock.setTimer(chance.integer(0, this.#shape.delayMsMax), () => {
@@ -64,8 +71,8 @@ export class Network {
     });
   }
 
-  #connect(who: string, door: (attach: Attach) => void, handler: TransportHandler): Transport {
-    const link = new Link(`${who}#${this.#count++}`, this.#shape, this.#world, this.#onPacket);
+  #connect({ name, wire }: Dialler, door: (attach: Attach) => void, handler: TransportHandler): Transport {
+    const link = new Link({ name: `${name}#${this.#count++}`, wire }, this.#shape, this.#world, this.#onPacket);
     this.#links.add(link);
     this.#world.trace.note(link.name, "connected");
     door((server) => link.server.attach(server));

@@ -1,6 +1,7 @@
 import type { BrokerOptions } from "@polymq/broker";
 import type { Chance } from "./chance.ts";
 import type { NetworkShape } from "./network.ts";
+import type { Wire } from "./wire-tap.ts";
 
 /** Kinds of faults that a run can have. */
 export type FaultKind = "cut" | "half open" | "stall" | "crash" | "power loss" | "sync failure";
@@ -11,7 +12,7 @@ export interface WorkloadChoice {
   readonly retained: boolean;
   /** Queues whose consumers live in the broker's process. */
   readonly queues: boolean;
-  /** Queues that are worked off over MQTT. */
+  /** Queues that are worked off by clients. */
   readonly tasks: boolean;
   readonly stream: boolean;
 }
@@ -32,6 +33,8 @@ export interface Profile {
   readonly faults: Readonly<Record<FaultKind, number>>;
   readonly syncDelayMsMax: number;
   readonly broker: BrokerOptions;
+  /** What clients of queues speak: each draws one of them. */
+  readonly queueWires: readonly [Wire, ...Wire[]];
   readonly protocolVersions: readonly (4 | 5)[];
   readonly maxInflight: number;
   readonly keepAliveSeconds: number;
@@ -88,6 +91,7 @@ export function drawProfile(chance: Chance): Profile {
         connectTimeoutMs: 10_000,
       },
     },
+    queueWires: chance.pick([["mqtt"], ["amqp091"], ["mqtt", "amqp091"]] as const),
     protocolVersions: chance.pick([[4], [5], [4, 5]] as const),
     maxInflight: chance.pick([1, 4, 50]),
     keepAliveSeconds: chance.pick([2, 10, 60]),

@@ -1,29 +1,30 @@
 import type { MemoryBroker } from "@polymq/broker/testing";
-import { isMessagingError, type MqttQueueMessage } from "polymq/mqtt";
-import { lastingClient, untilDone } from "../run/actor-client.ts";
+import { isMessagingError } from "polymq/mqtt";
+import { untilDone } from "../run/actor-client.ts";
 import type { Stage, Workload } from "../run/workload.ts";
 import { scaled } from "../world/profile.ts";
-import type { SimClient } from "../world/sim-client.ts";
 import { passed } from "../world/world.ts";
 import { deadLettersIn } from "./dead-letters.ts";
-import { MqttProducer } from "./mqtt-producer.ts";
+import { makeActor } from "./make-actor.ts";
+import type { ActorMessage, QueueActor, Said } from "./queue-actor.ts";
 import { GroupLedger, QueueLedger } from "./queue-ledger.ts";
 import { type GroupPlan, groupId, type QueuePlan } from "./queue-plan.ts";
-import { idOf, watchDeliveries } from "./queue-watch.ts";
+import { QueueProducer } from "./queue-producer.ts";
+import { idOf, watchDeliveries, watchSettled } from "./queue-watch.ts";
 import { unsettledIn } from "./unsettled.ts";
 
 /** What becomes of a message, and how often, while there is trouble. */
-const TROUBLE = { ack: 70, nack: 12, "nack later": 4, reject: 6, ignore: 4 } as const;
-const PEACE = { ack: 1 } as const;
+const TROUBLE: Readonly<Record<Said | "ignore", number>> = { ack: 70, nack: 12, "nack later": 4, reject: 6, ignore: 4 };
+const PEACE: typeof TROUBLE = { ack: 1, nack: 0, "nack later": 0, reject: 0, ignore: 0 };
 
-/** Publishers and groups of workers over MQTT: what the client's promises say against what the queues have. */
-export class MqttQueueWorkload implements Workload {
-  readonly name = "queues over mqtt";
+/** Publishers and groups of workers over any protocol, also several in one group: what the clients' promises say against what the queues have. */
+export class ClientQueueWorkload implements Workload {
+  readonly name = "queues of clients";
   readonly #stage: Stage;
   readonly #plans: readonly QueuePlan[];
   readonly #ledger = new QueueLedger();
-  readonly #clients: SimClient[] = [];
-  #outcomes: Readonly<Record<string, number>> = TROUBLE;
+  readonly #clients: QueueActor[] = [];
+  #outcomes = TROUBLE;
   #producersLeft = 0;
 
   constructor(stage: Stage, plans: readonly QueuePlan[]) {
@@ -38,7 +39,7 @@ export class MqttQueueWorkload implements Workload {
     this.#producersLeft = scaled(this.#stage.profile, chance.integer(1, 3));
     const ready = Promise.all(groups);
     for (let i = this.#producersLeft; i > 0; i--) {
-      const producer = new MqttProducer(`source${i}`, this.#stage, this.#ledger);
+      const producer = new QueueProducer(`source${i}`, this.#stage, this.#ledger);
       this.#clients.push(producer.client);
       void producer.run(this.#plans, ready).then(() => this.#producersLeft--);
     }
@@ -59,7 +60,7 @@ export class MqttQueueWorkload implements Workload {
     return Promise.resolve(this.#ledger.check());
   }
 
-  clients(): readonly SimClient[] {
+  clients(): readonly QueueActor[] {
     return this.#clients;
   }
 
@@ -71,6 +72,9 @@ export class MqttQueueWorkload implements Workload {
       const id = idOf(message.payload);
       world.trace.note("core", `delivers ${id} at ${offset} of ${queue}/${group} to ${to}, ${deliveryCount} before`);
       ledger.delivered(offset, id, { deliveryCount, priority: message.priority });
+    });
+    watchSettled(broker, ({ queue, group, offset }, said) => {
+      this.#ledger.groups.find((one) => one.queue === queue && one.group === group)?.durable(offset, said);
     });
   }
 
@@ -90,7 +94,7 @@ export class MqttQueueWorkload implements Workload {
   }
 
   /** The process of a worker dies with all it has in hand, and another one comes for it, unless there is peace by then. */
-  async #restart(client: SimClient, afterMs: number, group: GroupPlan, ledger: GroupLedger): Promise<void> {
+  async #restart(client: QueueActor, afterMs: number, group: GroupPlan, ledger: GroupLedger): Promise<void> {
     const { world } = this.#stage;
     await passed(world, afterMs);
     if (this.#outcomes === PEACE) return;
@@ -100,23 +104,25 @@ export class MqttQueueWorkload implements Workload {
     await this.#member(client.name, group, ledger);
   }
 
-  async #member(name: string, group: GroupPlan, ledger: GroupLedger): Promise<SimClient> {
+  async #member(name: string, group: GroupPlan, ledger: GroupLedger): Promise<QueueActor> {
     const { world } = this.#stage;
-    const client = lastingClient(name, this.#stage, { protocolVersion: 5 });
+    const client = makeActor(name, this.#stage, "consumer");
     this.#clients.push(client);
     await untilDone(this.#stage, `${name} connects`, () => client.connect());
-    const { filter } = group;
-    const handler = (message: MqttQueueMessage): Promise<void> => this.#work(message, ledger);
-    const prefetch = world.chance.pick([1, 4, 100]);
-    const concurrency = world.chance.pick([1, 3]);
-    await untilDone(this.#stage, `${name} subscribes`, () =>
-      client.subscribeToQueue(ledger.queue, group.group, { filter, prefetch, concurrency, handler, ack: "manual" }),
-    );
+    const terms = {
+      queue: ledger.queue,
+      group: group.group,
+      filter: group.filter,
+      prefetch: world.chance.pick([1, 4, 100]),
+      concurrency: world.chance.pick([1, 3]),
+      handler: (message: ActorMessage) => this.#work(message, ledger),
+    };
+    await untilDone(this.#stage, `${name} subscribes`, () => client.consume(terms));
     world.trace.note(name, `consumes ${ledger.name}`);
     return client;
   }
 
-  async #work(message: MqttQueueMessage, ledger: GroupLedger): Promise<void> {
+  async #work(message: ActorMessage, ledger: GroupLedger): Promise<void> {
     const { world } = this.#stage;
     const { chance } = world;
     const { offset, groupId: group } = message;
@@ -132,13 +138,11 @@ export class MqttQueueWorkload implements Workload {
     });
   }
 
-  async #settle(message: MqttQueueMessage, what: string, ledger: GroupLedger): Promise<void> {
+  async #settle(message: ActorMessage, what: Said, ledger: GroupLedger): Promise<void> {
     const { offset } = message;
-    if (what === "nack") return await message.nack();
-    if (what === "nack later") return await message.nack({ delayMs: 200 });
-    const said = what === "reject" ? "reject" : "ack";
-    ledger.said(offset, said);
-    await (said === "reject" ? message.reject("no") : message.ack());
-    ledger.durable(offset, said);
+    const said = what === "ack" || what === "reject" ? what : null;
+    if (said !== null) ledger.said(offset, said);
+    const told = await message.settle(what);
+    if (said !== null && told === "durable") ledger.durable(offset, said);
   }
 }

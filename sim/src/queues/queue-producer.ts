@@ -1,15 +1,16 @@
 import { isMessagingError } from "polymq/mqtt";
-import { lastingClient, untilDone } from "../run/actor-client.ts";
+import { untilDone } from "../run/actor-client.ts";
 import type { Stage } from "../run/workload.ts";
 import { scaled } from "../world/profile.ts";
-import type { SimClient } from "../world/sim-client.ts";
 import { passed } from "../world/world.ts";
+import { makeActor } from "./make-actor.ts";
+import type { QueueActor } from "./queue-actor.ts";
 import type { QueueLedger } from "./queue-ledger.ts";
 import { capturedTopic, type QueuePlan } from "./queue-plan.ts";
 
-/** A client that publishes to queues: at QoS 2 once into the queue, at QoS 1 once or more. */
-export class MqttProducer {
-  readonly client: SimClient;
+/** A client that publishes to queues, as surely as its protocol can. */
+export class QueueProducer {
+  readonly client: QueueActor;
   readonly #stage: Stage;
   readonly #ledger: QueueLedger;
   #count = 0;
@@ -17,7 +18,7 @@ export class MqttProducer {
   constructor(name: string, stage: Stage, ledger: QueueLedger) {
     this.#stage = stage;
     this.#ledger = ledger;
-    this.client = lastingClient(name, stage);
+    this.client = makeActor(name, stage, "producer");
   }
 
   /** Connects, and publishes now and then; resolves after the last call, whatever becomes of it. */
@@ -38,15 +39,19 @@ export class MqttProducer {
     const { chance } = world;
     const isCaptured = chance.happens(0.2);
     const key = isCaptured ? "" : chance.pick(plan.keys);
-    const qos = chance.pick([1, 2, 2] as const);
-    const id = `${this.client.name}-${this.#count++}`;
-    const guarantee = qos === 2 ? "exactly" : "at least";
-    const queued = this.#ledger.publish({ id, queue: plan.name, key, guarantee });
-    world.trace.note(this.client.name, `queues ${id} in ${plan.name} under "${key}" at QoS ${qos}`);
+    const guarantee = chance.pick(this.client.guarantees);
+    const number = this.#count++;
+    const id = `${this.client.name}-${number}`;
+    // MQTT keeps the order of each QoS alone.
+    const from = `${this.client.name} ${guarantee}`;
+    const queued = this.#ledger.publish({ id, queue: plan.name, key, guarantee, from, number });
+    world.trace.note(this.client.name, `queues ${id} in ${plan.name} under "${key}", ${guarantee} once`);
     const payload = `${id}|${"x".repeat(chance.pick([0, 10, 400]))}`;
-    const done = isCaptured
-      ? this.client.publish(capturedTopic(plan.name), payload, { qos })
-      : this.client.publishToQueue(plan.name, payload, { qos, ...(key === "" ? {} : { routingKey: key }) });
+    const done = this.client.publish(
+      isCaptured ? { is: "topic", topic: capturedTopic(plan.name) } : { is: "queue", queue: plan.name, key },
+      payload,
+      guarantee,
+    );
     world.promises.track(`publish of ${id}`, done).then(
       () => {
         queued.state = "confirmed";
