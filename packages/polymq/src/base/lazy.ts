@@ -10,6 +10,17 @@ export function lazy<Code, T>(source: Source<Code>, make: (code: Code) => T): La
     : new Lazy<T>(null, async () => make(await source.load()));
 }
 
+/** The same code, loaded together with a part that it needs. */
+export function after<Code>(source: Source<Code>, needed: Lazy<unknown>): Source<Code> {
+  if ("loaded" in source) return source;
+  return {
+    load: async () => {
+      const [code] = await Promise.all([source.load(), needed.load()]);
+      return code;
+    },
+  };
+}
+
 /** A part of something whose code may have to be loaded first. */
 export class Lazy<T> {
   #part: T | null;

@@ -23,7 +23,7 @@ export type {
 } from "./client/call-options.ts";
 export type { ServerCapabilities } from "./client/capabilities.ts";
 export type { DropReason, MqttClientEvent, MqttClientEvents, MqttClientState } from "./client/events.ts";
-export { MqttMessage } from "./client/message.ts";
+export type { MqttMessage } from "./client/message.ts";
 export type {
   AuthChallenge,
   AuthenticationOptions,
@@ -51,7 +51,7 @@ export type {
   StreamSubscribeOptions,
 } from "./client/queues/queue-options.ts";
 export type { FilterOptions, SubscribeInput, SubscribeOptions } from "./client/subscribe-options.ts";
-export { type MessageHandler, MqttSubscription, type Overflow, type SubscribedFilter } from "./client/subscription.ts";
+export type { MessageHandler, MqttSubscription, Overflow, SubscribedFilter } from "./client/subscription.ts";
 export { type UserPropertiesInput, userPropertyValues } from "./client/user-properties.ts";
 export type { PublishProperties, QoS, UserProperties } from "./codec/packets.ts";
 export { ReasonCode } from "./codec/reason-codes.ts";

@@ -99,6 +99,7 @@ class Handshake implements ConnectionOwner {
 
   onAuth: ConnectionOwner["onAuth"] = (packet, connection) => this.#owner.onAuth(packet, connection);
   onServerDisconnect: ConnectionOwner["onServerDisconnect"] = (packet) => this.#owner.onServerDisconnect(packet);
+  onHeld: ConnectionOwner["onHeld"] = (connection) => this.#owner.onHeld(connection);
   onReleased: ConnectionOwner["onReleased"] = (id, known, connection) => this.#owner.onReleased(id, known, connection);
   onExpiry: ConnectionOwner["onExpiry"] = (nowMs, flowingSinceMs) => this.#owner.onExpiry(nowMs, flowingSinceMs);
 

@@ -57,8 +57,8 @@ export interface SettleByIdOptions extends QueueSettleOptions {
 /** Answers a request: the returned payload is published to its response topic. */
 export type Responder = (request: MqttMessage) => Payload | Promise<Payload>;
 
-/** What `preload` can load: queues and streams, or `request` and `respond`. */
-export type ClientPart = "queues" | "requests";
+/** What `preload` can load: what `subscribe` takes, queues and streams, or `request` and `respond`. */
+export type ClientPart = "subscriptions" | "queues" | "requests";
 
 /** What a message carries. */
 export type Payload = string | Uint8Array;

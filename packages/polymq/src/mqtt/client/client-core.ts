@@ -3,6 +3,7 @@ import { type Deferred, deferred } from "../../base/deferred.ts";
 import type { ConnectTrace } from "../../base/diagnostics.ts";
 import { Emitter } from "../../base/emitter.ts";
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
+import { noop } from "../../base/noop.ts";
 import type { Supervisor } from "../../supervisor/supervisor.ts";
 import { ChunkPool } from "../../transport/outbox.ts";
 import type { Platform } from "../../transport/platform.ts";
@@ -15,9 +16,8 @@ import type {
   PublishProperties,
 } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
-import { TopicDecoder } from "../codec/topic-decoder.ts";
 import { TopicEncoder } from "../codec/topic-encoder.ts";
-import { SessionState } from "../engine/session-state.ts";
+import { OutboundFlow } from "../engine/outbound-flow.ts";
 import type { Availability } from "./admission.ts";
 import type { Authenticator } from "./authenticator.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
@@ -26,33 +26,33 @@ import type { ClientParts } from "./client-parts.ts";
 import type { Connection, ConnectionParts } from "./connection.ts";
 import { Connector, type ConnectorOwner } from "./connector.ts";
 import type { DropReason, MqttClientEvent, MqttClientState } from "./events.ts";
-import { Inbox, type InboxOwner } from "./inbox.ts";
+import type { Intake, IntakeOwner } from "./intake.ts";
 import type { MqttMessage } from "./message.ts";
 import { NeededParts } from "./needed-parts.ts";
 import type { Settings } from "./options.ts";
 import type { ClientItem, PendingPublish } from "./pending.ts";
+import { Pressure } from "./pressure.ts";
 import { Publisher, type PublisherOwner } from "./publisher.ts";
 import type { StoredSession } from "./stored-session.ts";
-import { Pressure } from "./subscription.ts";
-import { type Subscriber, Subscriptions, type SubscriptionsOwner } from "./subscriptions.ts";
 import { makeSupervisor } from "./supervision.ts";
 import type { Tracer } from "./tracer.ts";
 
 /**
- * The life of a client: connects, notices the end of a connection, comes back, and wires publisher, subscriptions and inbox
- * to the connection of the moment. It owns the one state; the public class on top only checks arguments.
+ * The life of a client: connects, notices the end of a connection, comes back, and wires publisher and intake to the
+ * connection of the moment. It owns the one state; the public class on top only checks arguments.
  */
-export class ClientCore implements ConnectorOwner, PublisherOwner, SubscriptionsOwner, InboxOwner {
+export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
   readonly settings: Settings;
   readonly platform: Platform;
   readonly events: Emitter<MqttClientEvent>;
   readonly publisher: Publisher;
-  readonly subscriptions: Subscriptions;
-  readonly inbox: Inbox;
+  /** Null until its code is there. */
+  intake: Intake | null = null;
   readonly closed: Promise<MessagingError | null>;
   readonly parts: NeededParts;
   readonly #closedEnd: Deferred<MessagingError | null> = deferred();
-  readonly #session = new SessionState<ClientItem>();
+  /** What the session has in flight to the server. */
+  readonly #outbound = new OutboundFlow<ClientItem>();
   readonly #connector: Connector;
   readonly #supervisor: Supervisor;
   readonly #tracer: Tracer;
@@ -60,6 +60,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
   #connection: Connection | null = null;
   #capabilities: ServerCapabilities | null = null;
   #clientId: string;
+  #sessionPresent = false;
   /** True once a session of this client may exist on the server. */
   #hadSession = false;
   #attempt = 0;
@@ -79,22 +80,22 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     this.closed = this.#closedEnd.promise;
     this.#clientId = settings.clientId;
     this.#tracer = client.tracer(this);
-    this.parts = new NeededParts(settings, platform, client, (error) => this.#background(error));
     this.events = new Emitter((error, event) => this.#tracer.warn(`a listener of ${event.type} failed`, error));
     const topics = new TopicEncoder(platform.text);
-    this.publisher = new Publisher(settings, this, this.#session, { topics, tracer: this.#tracer });
-    this.inbox = new Inbox(this, this.#session, { onMessage: settings.onMessage, tracer: this.#tracer });
-    this.subscriptions = new Subscriptions(this, this.#session.outbound, settings.ackTimeoutMs);
-    this.inbox.attach(this.subscriptions);
+    this.publisher = new Publisher(settings, this, this.#outbound, { topics, tracer: this.#tracer });
+    const intakeParts = { settings, text: platform.text, outbound: this.#outbound, tracer: this.#tracer };
+    this.parts = new NeededParts(settings, platform, client, {
+      intake: (Code) => this.#attach(new Code(this, intakeParts)),
+      storeFailed: (error) => this.#background(error),
+    });
     const parts: ConnectionParts = {
       clock: platform.clock,
       text: platform.text,
       pool: new ChunkPool(16),
       settings,
-      session: this.#session,
-      topics: new TopicDecoder(platform.text),
+      outbound: this.#outbound,
       publisher: this.publisher,
-      inbox: this.inbox,
+      intake: () => this.intake,
       mqtt5: this.parts.mqtt5,
     };
     this.#connector = new Connector(platform, parts, this);
@@ -150,7 +151,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     const call = new AbortController();
     this.#connecting = call;
     // It can be aborted from here on, by a listener of the new state too.
-    this.subscriptions.interrupt(null);
+    this.intake?.subscriptions.interrupt(null);
     this.#enter("connecting");
     const release = onAbort(signal, () => call.abort(signal?.reason));
     try {
@@ -162,7 +163,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
       if (this.#connecting === call && this.state === "connecting") {
         this.#enter("disconnected");
         this.#failAll(error);
-        this.subscriptions.interrupt(error);
+        this.intake?.subscriptions.interrupt(error);
       }
       throw error;
     } finally {
@@ -189,8 +190,14 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     if (this.#state === "closed") return void (await this.closed);
     await this.#stopOnce(async () => {
       const wasUp = this.#state === "connected" || this.#state === "reconnecting";
+      const { clock } = this.platform;
+      const untilMs = clock.nowMs() + timeoutMs;
+      // What was called before this, and waits for its code, is under way, too.
+      const { loading } = this.parts;
+      if (wasUp && loading !== null) await this.#within(timeoutMs, loading.catch(noop));
+      if (this.availability() === "closed") return;
       this.#enter("disconnecting");
-      if (wasUp) await this.#drain(timeoutMs);
+      if (wasUp) await this.#drain(untilMs - clock.nowMs());
       if (this.#state === "disconnecting") await this.#shutDown(ReasonCode.NormalDisconnection, null);
       if (this.#state === "disconnecting") await this.#end(null);
     });
@@ -228,14 +235,14 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     this.#connection = connection;
     this.#capabilities = connection.capabilities;
     this.#hadSession = true;
+    this.#sessionPresent = sessionPresent;
     if (connection.capabilities.assignedClientId !== "") this.#clientId = connection.capabilities.assignedClientId;
     this.#store?.begin(connection, sessionPresent);
     this.#trace("connected", null);
     if (!this.#draining) this.#enter("connected");
-    this.inbox.open(sessionPresent);
+    this.intake?.open(connection, sessionPresent);
     // A listener of the new state may have ended the connection again.
     if (connection.engine.over) return;
-    this.subscriptions.open(connection, sessionPresent);
     this.publisher.open(connection, sessionPresent);
     this.#reconsiderReading();
     this.events.emit({ type: "serverCapabilities", capabilities: connection.capabilities });
@@ -266,6 +273,10 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     });
   }
 
+  onHeld(connection: Connection): void {
+    this.parts.intake.load().catch((error: unknown) => connection.fail(asMessagingError(error, "ERR_LOAD_FAILED")));
+  }
+
   onReleased(packetId: number, known: boolean, connection: Connection): void {
     if (this.#store === null) return connection.engine.sendPubcomp(packetId, known);
     this.#store.release(connection, packetId, known);
@@ -273,13 +284,12 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
 
   onExpiry(nowMs: number, flowingSinceMs: number): void {
     this.publisher.expire(nowMs, flowingSinceMs);
-    this.subscriptions.expire(nowMs, flowingSinceMs);
+    this.intake?.subscriptions.expire(nowMs, flowingSinceMs);
   }
 
   onOver(): void {
     this.publisher.close();
-    this.subscriptions.close();
-    this.inbox.queues?.over();
+    this.intake?.over();
   }
 
   onEnd(error: MessagingError | null): void {
@@ -309,27 +319,9 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     if (this.#pressure !== Pressure.None) this.#reconsiderReading();
   }
 
-  lost(filter: string, error: MessagingError): void {
-    this.events.emit({ type: "subscriptionLost", filter, error });
-  }
-
-  handlerFailed(message: MqttMessage, error: unknown): void {
-    this.events.emit({ type: "handlerError", message, error });
-  }
-
   pressure(pressure: Pressure): void {
     this.#pressure = pressure;
     this.#reconsiderReading();
-  }
-
-  async unsubscribe(subscription: Subscriber): Promise<void> {
-    const availability = this.availability();
-    if (availability !== "online" && availability !== "offline") return subscription.end();
-    const lost = deferred<void>();
-    const stop = this.events.once("connectionLost", () => lost.resolve());
-    // Nobody knows when there is a connection again: what the server is to be told then keeps no caller.
-    if (availability === "offline") lost.resolve();
-    await Promise.race([this.subscriptions.remove(subscription), lost.promise]).finally(stop);
   }
 
   storeFailed(error: MessagingError): void {
@@ -350,7 +342,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     if (this.#state !== "reconnecting" && !this.#draining) return;
     if (!this.#draining) this.#enter("disconnected");
     this.#failAll(error);
-    this.subscriptions.interrupt(error);
+    this.intake?.subscriptions.interrupt(error);
     this.events.emit({ type: "reconnectFailed", error });
   }
 
@@ -359,17 +351,26 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     return this.parts.encodeProperties(properties, () => checkUsable(this, undefined));
   }
 
+  /** The receiving side is there: it takes what an open connection brings from now on. */
+  #attach(intake: Intake): Intake {
+    this.intake = intake;
+    const connection = this.#connection;
+    if (connection !== null && !connection.engine.over) intake.open(connection, this.#sessionPresent);
+    return intake;
+  }
+
   /** All that a connection may need, before there is one: nothing is loaded while a link is down. */
   async #prepare(): Promise<void> {
     const loading = this.parts.load();
     if (loading !== null) await loading;
     const store = this.#store;
-    if (store === null) return;
-    if (this.inbox.store === null) {
-      this.inbox.store = store.writer;
+    const intake = this.intake;
+    if (store === null || intake === null) return;
+    if (intake.inbox.store === null) {
+      intake.inbox.store = store.writer;
       this.publisher.keepIn(store);
     }
-    await store.open({ publisher: this.publisher, inbound: this.#session.inbound });
+    await store.open({ publisher: this.publisher, inbound: intake.inbound });
   }
 
   /** Makes a `disconnect` or `close` known to those that come meanwhile. */
@@ -415,23 +416,29 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
 
   /** Waits for publishes, for handlers, and for bytes to leave. */
   async #drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    const work = Promise.all([this.intake?.drained(), this.publisher.drain()]);
+    await this.#within(
+      timeoutMs,
+      work.then(() => this.#connection?.drained()),
+    );
+    this.#draining = false;
+  }
+
+  /** Waits for `work`, but at most `timeoutMs` and not beyond the client's end. */
+  async #within(timeoutMs: number, work: Promise<void>): Promise<void> {
     const done = deferred<void>();
     const timer = this.platform.clock.setTimer(timeoutMs, () => done.resolve());
-    this.#draining = true;
-    const handled = Promise.all(this.inbox.all().map((each) => each.drained()));
-    const work = Promise.all([handled, this.publisher.drain()]).then(() => this.#connection?.drained());
     work.then(() => done.resolve(), done.reject);
     void this.closed.then(() => done.resolve());
     await done.promise;
     timer.cancel();
-    this.#draining = false;
   }
 
   async #end(error: MessagingError | null): Promise<void> {
     this.#enter("closed");
     this.#failAll(error ?? new MessagingError("ERR_CLIENT_CLOSED", "the client was closed"));
-    this.subscriptions.endAll();
-    this.inbox.end();
+    this.intake?.end();
     // A store that fails or hangs is told of, and does not keep the client from ending.
     await this.#store?.close(this.platform.clock).catch((cause: MessagingError) => this.#background(cause));
     this.events.emit({ type: "closed", error });
@@ -445,12 +452,12 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, Subscriptions
     // What a store holds is sent again by the next connection as it would be by the next process.
     const forget = cleanStart && sessionExpirySeconds === 0 && this.settings.store === null;
     this.publisher.fail(error, forget ? "forget" : "keep");
-    this.subscriptions.fail(error);
+    this.intake?.fail(error);
   }
 
   /** Reading stops while a subscription's buffer is full; answers that are awaited must be read all the same, within limits. */
   #reconsiderReading(): void {
-    const outbound = this.#session.outbound;
+    const outbound = this.#outbound;
     const awaiting = outbound.inflight > 0 || outbound.requests > 0;
     const stop = this.#pressure === Pressure.Hard || (this.#pressure === Pressure.Soft && !awaiting);
     this.#connection?.setReading(!stop);

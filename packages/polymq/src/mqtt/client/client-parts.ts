@@ -1,5 +1,6 @@
 import type { Source } from "../../base/lazy.ts";
 import type { Authenticator } from "./authenticator.ts";
+import type { Intake } from "./intake.ts";
 import type { Mqtt5 } from "./mqtt5.ts";
 import type { QueueClient } from "./queues/queue-client.ts";
 import type { Requester } from "./requester.ts";
@@ -7,10 +8,15 @@ import type { StoredSession } from "./stored-session.ts";
 import type { Tracer, TracerOwner } from "./tracer.ts";
 
 /**
- * Parts of a client that most applications never use. Runtimes that read their code from disk have it at once; a browser loads it on first use,
+ * Parts of a client that not every application uses. Runtimes that read their code from disk have it at once; a browser loads it on first use,
  * and what a connection needs before its socket opens.
  */
 export interface ClientParts {
+  /**
+   * Subscriptions and received messages; loaded by `subscribe`, and by `connect()` where messages may come without: with a session that goes on, a
+   * store or `onMessage`.
+   */
+  readonly intake: Source<typeof Intake>;
   /** Queues and streams. */
   readonly queues: Source<typeof QueueClient>;
   /** Request and response. */

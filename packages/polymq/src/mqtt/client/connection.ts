@@ -16,17 +16,15 @@ import type {
   Suback,
   Unsuback,
 } from "../codec/packets.ts";
-import type { PublishHead } from "../codec/publish.ts";
-import type { TopicDecoder, TopicEntry } from "../codec/topic-decoder.ts";
 import { ClientEngine, type ClientHandler } from "../engine/client-engine.ts";
 import { CLIENT_LEVEL_4 } from "../engine/client-level-4.ts";
-import type { SessionState } from "../engine/session-state.ts";
+import type { OutboundFlow } from "../engine/outbound-flow.ts";
 import { type ServerCapabilities, serverCapabilities } from "./capabilities.ts";
-import type { Inbox } from "./inbox.ts";
+import type { Intake } from "./intake.ts";
 import type { Link } from "./link.ts";
 import type { Mqtt5 } from "./mqtt5.ts";
 import type { Settings } from "./options.ts";
-import { type ClientItem, PendingPublish, PendingRequest } from "./pending.ts";
+import { type ClientItem, PendingPublish } from "./pending.ts";
 import type { Publisher } from "./publisher.ts";
 import { missingAtServer, missingInVersion4, refusedByServer } from "./refusals.ts";
 import type { Route } from "./subscriptions.ts";
@@ -40,6 +38,8 @@ export interface ConnectionOwner {
   onRefused(connack: Connack): void;
   onAuth(packet: Auth, connection: Connection): void;
   onServerDisconnect(packet: Disconnect): void;
+  /** A message came, and nothing is there to receive it: reading has stopped until `receive` is called. */
+  onHeld(connection: Connection): void;
   /** PUBREL: the id may be forgotten; answered through `sendPubcomp`. */
   onReleased(packetId: number, known: boolean, connection: Connection): void;
   /** Time to look at deadlines of acknowledgements; what was written before `flowingSinceMs` left then at the earliest. */
@@ -56,15 +56,16 @@ export interface ConnectionParts {
   readonly text: TextCodec;
   readonly pool: ChunkPool;
   readonly settings: Settings;
-  readonly session: SessionState<ClientItem>;
-  readonly topics: TopicDecoder<Route>;
+  /** The session's. */
+  readonly outbound: OutboundFlow<ClientItem>;
   readonly publisher: Publisher;
-  readonly inbox: Inbox;
+  /** What receives messages, or null as long as nothing can. */
+  readonly intake: () => Intake | null;
   readonly mqtt5: Lazy<Mqtt5>;
 }
 
 /** One network connection with its engine: moves bytes, time and deadlines between transport and engine. */
-export class Connection implements Link, TransportHandler, ClientHandler<ClientItem, Route> {
+export class Connection implements Link, TransportHandler, ClientHandler<ClientItem> {
   readonly engine: ClientEngine<ClientItem, Route>;
   readonly outbox: Outbox;
   capabilities: ServerCapabilities;
@@ -82,6 +83,9 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
   #flowingSinceMs: number;
   #wakeWanted = false;
   #paused = false;
+  #readingWanted = true;
+  /** True while messages are held that nothing can receive yet. */
+  #holding = false;
   #ended = false;
   /** Set by whoever ends the connection, for `onEnd`. */
   #reason: MessagingError | null = null;
@@ -108,8 +112,9 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
     this.engine = new ClientEngine({
       outbox: this.outbox,
       handler: this,
-      session: parts.session,
-      topicDecoder: parts.topics,
+      outbound: parts.outbound,
+      requests: () => parts.intake()?.requests ?? null,
+      receiver: (reception) => parts.intake()?.receiver(reception) ?? null,
       maximumPacketSize: settings.maximumPacketSize,
       nowMs: this.#nowMs,
       connect,
@@ -183,10 +188,21 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
 
   /** Stops or starts reading. */
   setReading(reading: boolean): void {
-    if (this.#paused === !reading || this.#transport === null) return;
-    this.#paused = !reading;
-    if (reading) this.#transport.resume();
-    else this.#transport.pause();
+    this.#readingWanted = reading;
+    const paused = !reading || this.#holding;
+    if (this.#paused === paused || this.#transport === null) return;
+    this.#paused = paused;
+    if (paused) this.#transport.pause();
+    else this.#transport.resume();
+  }
+
+  /** Messages can be received now: takes those that were held, and reads on. */
+  receive(): void {
+    this.engine.receive();
+    if (!this.#holding) return;
+    this.#holding = false;
+    this.#parts.intake()?.inbox.chunkEnded();
+    this.setReading(this.#readingWanted);
   }
 
   // Transport
@@ -194,7 +210,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
   onBytes(chunk: Uint8Array): void {
     this.#nowMs = this.#clock.nowMs();
     this.engine.onBytes(chunk, this.#nowMs);
-    this.#parts.inbox.chunkEnded();
+    this.#parts.intake()?.inbox.chunkEnded();
     // Acknowledgements and what handlers published leave now: waiting for the turn's end costs a round trip 10 to 20 %.
     if (this.outbox.hasUnflushed) this.#onFlush();
     // An answered PINGREQ makes the next one due before the deadline of its answer, for which the timer is still set.
@@ -233,8 +249,10 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
     this.#transport?.destroy();
   }
 
-  onPublish(topic: TopicEntry<Route>, head: PublishHead, buffer: Uint8Array, ticket: number): void {
-    this.#parts.inbox.onPublish(topic, head, buffer, ticket, head.properties);
+  onHeld(): void {
+    this.#holding = true;
+    this.setReading(this.#readingWanted);
+    this.#owner.onHeld(this);
   }
 
   onPublishDone(item: ClientItem, packetId: number, reasonCode: number, properties: ReasonProperties | null): void {
@@ -250,7 +268,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
   }
 
   onSuback(item: ClientItem, packet: Suback): void {
-    if (item instanceof PendingRequest) item.settle.answered(packet);
+    if (!(item instanceof PendingPublish)) item.settle.answered(packet);
   }
 
   onPingresp(): void {
@@ -258,7 +276,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
   }
 
   onUnsuback(item: ClientItem, packet: Unsuback): void {
-    if (item instanceof PendingRequest) item.settle.answered(packet);
+    if (!(item instanceof PendingPublish)) item.settle.answered(packet);
   }
 
   onAuth(packet: Auth): void {
@@ -338,7 +356,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
   }
 
   #awaitsReply(): boolean {
-    const outbound = this.#parts.session.outbound;
+    const outbound = this.#parts.outbound;
     return outbound.inflight > 0 || outbound.requests > 0;
   }
 

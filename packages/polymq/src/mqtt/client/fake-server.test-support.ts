@@ -30,10 +30,11 @@ import type {
   Unsuback,
   Unsubscribe,
 } from "../codec/packets.ts";
-import type { PublishHead } from "../codec/publish.ts";
+import type { PublishHead } from "../codec/publish-head.ts";
 import { encodePublishProperties, readPublishProperties } from "../codec/publish-properties.ts";
-import { parseSharedFilter, topicMatches } from "../codec/topic.ts";
+import { topicMatches } from "../codec/topic.ts";
 import { TopicDecoder, type TopicEntry } from "../codec/topic-decoder.ts";
+import { parseSharedFilter } from "../codec/topic-filter.ts";
 import { Phase } from "../engine/outbound-flow.ts";
 import { ServerEngine, type ServerHandler } from "../engine/server-engine.ts";
 import { SessionState } from "../engine/session-state.ts";

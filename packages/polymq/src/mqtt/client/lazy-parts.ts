@@ -18,6 +18,7 @@ const NO_TRACER: Tracer = {
 
 /** Each part in a chunk of its own, loaded on first use. */
 export const LAZY_PARTS: ClientParts = {
+  intake: { load: async () => (await import("./intake.ts")).Intake },
   queues: { load: async () => (await import("./queues/queue-client.ts")).QueueClient },
   requests: { load: async () => (await import("./requester.ts")).Requester },
   authentication: { load: async () => (await import("./authenticator.ts")).Authenticator },

@@ -1,5 +1,6 @@
 import { Authenticator } from "./authenticator.ts";
 import type { ClientParts } from "./client-parts.ts";
+import { Intake } from "./intake.ts";
 import { MQTT_5 } from "./mqtt5.ts";
 import { QueueClient } from "./queues/queue-client.ts";
 import { Requester } from "./requester.ts";
@@ -8,6 +9,7 @@ import { ChannelTracer } from "./tracer.ts";
 
 /** All parts, there from the start. */
 export const LOADED_PARTS: ClientParts = {
+  intake: { loaded: Intake },
   queues: { loaded: QueueClient },
   requests: { loaded: Requester },
   authentication: { loaded: Authenticator },

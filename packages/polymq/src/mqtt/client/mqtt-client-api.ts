@@ -1,13 +1,12 @@
 import { raceAbort } from "../../base/abort.ts";
 import type { EventOf, EventStream } from "../../base/emitter.ts";
 import { MessagingError } from "../../base/errors.ts";
-import { type Lazy, lazy } from "../../base/lazy.ts";
+import { after, type Lazy, lazy } from "../../base/lazy.ts";
 import { given } from "../../base/option-rules.ts";
 import { copyOf } from "../../bytes/copy.ts";
 import type { Platform } from "../../transport/platform.ts";
-import { checkQoS, checkTopic } from "../codec/arguments.ts";
+import { checkQoS } from "../codec/arguments.ts";
 import type { DisconnectProperties, PublishProperties } from "../codec/packets.ts";
-import { parseSharedFilter, topicMatches, validateTopicFilter } from "../codec/topic.ts";
 import type {
   ClientPart,
   DisconnectOptions,
@@ -21,7 +20,6 @@ import type {
 } from "./call-options.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
 import { checkTimeout } from "./check-timeout.ts";
-import { checkUsable } from "./check-usable.ts";
 import { ClientCore } from "./client-core.ts";
 import type { ClientParts } from "./client-parts.ts";
 import { toBytes } from "./connect-packet.ts";
@@ -35,8 +33,8 @@ import type { QueuePublishOptions, QueueSubscribeOptions, StreamSubscribeOptions
 import { missingInVersion4 } from "./refusals.ts";
 import type { Requester } from "./requester.ts";
 import { settingsOf } from "./settings.ts";
-import { checkSubscribe, type SubscribeInput, type SubscribeOptions } from "./subscribe-options.ts";
-import { MqttSubscription } from "./subscription.ts";
+import type { SubscribeInput, SubscribeOptions } from "./subscribe-options.ts";
+import type { MqttSubscription } from "./subscription.ts";
 import { toUserProperties } from "./user-properties.ts";
 
 /** Longest wait of `close` for work that is under way. */
@@ -46,8 +44,8 @@ const CLOSE_TIMEOUT_MS = 5_000;
  * An MQTT 3.1.1 and 5.0 client. It is made with options, checked at once, and connects with `connect()`. Each promise
  * settles: with a value, a typed {@link MessagingError}, at a deadline, or when its `AbortSignal` fires.
  *
- * This is the part that is alike on every runtime. Methods of queues and streams, `request`, `respond` and `reauthenticate` load their code first
- * where it is not there yet, which only a browser does, and then may reject with ERR_LOAD_FAILED.
+ * This is the part that is alike on every runtime. `subscribe`, `request`, `respond`, `reauthenticate` and the methods of queues and streams load their code
+ * first where it is not there yet, which only a browser does, and then may reject with ERR_LOAD_FAILED.
  */
 export abstract class MqttClientApi implements AsyncDisposable {
   readonly #core: ClientCore;
@@ -59,7 +57,8 @@ export abstract class MqttClientApi implements AsyncDisposable {
   protected constructor(options: MqttClientOptions, platform: Platform, parts: ClientParts) {
     const core = new ClientCore(settingsOf(options), platform, parts);
     this.#core = core;
-    this.#queues = lazy(parts.queues, (Queues) => new Queues(core, this));
+    const { intake } = core.parts;
+    this.#queues = lazy(after(parts.queues, intake), (Queues) => new Queues(core, this));
     this.#requester = lazy(parts.requests, (Requests) => new Requests(core, this));
   }
 
@@ -113,7 +112,7 @@ export abstract class MqttClientApi implements AsyncDisposable {
    * @throws {MessagingError} ERR_LOAD_FAILED with the cause; what was not loaded is loaded again when it is needed
    */
   async preload(...parts: readonly ClientPart[]): Promise<void> {
-    const all = { queues: this.#queues, requests: this.#requester };
+    const all = { subscriptions: this.#core.parts.intake, queues: this.#queues, requests: this.#requester };
     await Promise.all(parts.map((name) => all[name].load()));
   }
 
@@ -144,20 +143,8 @@ export abstract class MqttClientApi implements AsyncDisposable {
    * @throws {MessagingError} ERR_SUBSCRIBE_FAILED with the server's code, ERR_INVALID_TOPIC, ERR_INVALID_QOS,
    *   ERR_INVALID_SUBSCRIBE_OPTION, ERR_UNSUPPORTED, ERR_NOT_SUPPORTED_BY_SERVER, ERR_NOT_CONNECTED, ERR_TIMEOUT, ERR_ABORTED
    */
-  async subscribe(filters: SubscribeInput, options: SubscribeOptions = {}): Promise<MqttSubscription> {
-    const call = checkSubscribe(filters, options);
-    checkUsable(this.#core, options.signal);
-    const names = call.filters.map((each) => each.filter);
-    const subscription = new MqttSubscription(this.#core.inbox, names, call.consume);
-    const done = this.#core.subscriptions.add(subscription, subscription, call, options.signal);
-    const patterns = names.map((filter) => parseSharedFilter(filter)?.filter ?? filter);
-    this.#core.inbox.claim((message) => {
-      if (!patterns.some((pattern) => topicMatches(pattern, message.topic))) return false;
-      subscription.deliver(message);
-      return true;
-    });
-    await done;
-    return subscription;
+  subscribe(filters: SubscribeInput, options: SubscribeOptions = {}): Promise<MqttSubscription> {
+    return this.#core.parts.receive((intake) => intake.subscribe(filters, options), options?.signal);
   }
 
   /**
@@ -165,15 +152,12 @@ export abstract class MqttClientApi implements AsyncDisposable {
    * there was no such subscription. When `signal` fires, only the wait for the server's answer ends.
    * @throws {MessagingError} ERR_UNSUBSCRIBE_FAILED, ERR_INVALID_TOPIC, ERR_NOT_CONNECTED, ERR_TIMEOUT, ERR_ABORTED
    */
-  async unsubscribe(
+  unsubscribe(
     filters: string | readonly string[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly number[]> {
-    const list = typeof filters === "string" ? [filters] : [...filters];
-    if (list.length === 0) throw new MessagingError("ERR_INVALID_TOPIC", "at least one topic filter is needed");
-    for (const filter of list) checkTopic(validateTopicFilter(filter));
-    checkUsable(this.#core, options.signal);
-    return await raceAbort(this.#core.subscriptions.removeFilters(list), options.signal);
+    const signal = options?.signal;
+    return this.#core.parts.receive((intake) => intake.unsubscribeFilters(filters, signal), signal);
   }
 
   /**
@@ -357,7 +341,6 @@ export abstract class MqttClientApi implements AsyncDisposable {
     await this.#queues.use((queues) => queues.settle(verb, queue, messageId, options));
   }
 
-  /** While `connect` loads what properties are encoded with: in order, with the bytes as they are now. */
   /** Waits for the code of a connection, in order and within the limits of what waits. Bytes are the caller's again at once. */
   async #publishLater(
     loading: Promise<void>,

@@ -18,9 +18,10 @@ class LateParts {
         return "loaded" in source ? source.loaded : await source.load();
       },
     });
-    const { queues, requests, authentication, mqtt5, store } = LOADED_PARTS;
+    const { intake, queues, requests, authentication, mqtt5, store } = LOADED_PARTS;
     this.parts = {
       ...LAZY_PARTS,
+      intake: late(intake),
       queues: late(queues),
       requests: late(requests),
       authentication: late(authentication),
@@ -98,19 +99,19 @@ test("calls that wait for their part run in order, with their bytes as they were
   await stage.now(Promise.all(done));
   await stage.now(stage.client.publishToQueue("orders", "3"));
   expect(published(stage)).toEqual(["$queue/orders 1", "$queue/orders 2", "$queue/orders 3"]);
-  expect(late.loads).toBe(1);
+  expect(late.loads).toBe(2);
   await stage.finish();
 });
 
 test("preload loads what it is told, without a connection", async () => {
   const late = new LateParts();
   const stage = setup({ parts: late.parts });
-  const loading = stage.client.preload("queues", "requests");
+  const loading = stage.client.preload("subscriptions", "queues", "requests");
   await stage.clock.settle();
-  expect([late.loads, stage.dials.length]).toEqual([2, 0]);
+  expect([late.loads, stage.dials.length]).toEqual([3, 0]);
   late.arrive();
   await stage.now(loading);
-  await stage.now(setup().client.preload("queues", "requests"));
+  await stage.now(setup().client.preload("subscriptions", "queues", "requests"));
   await stage.finish();
 });
 
@@ -205,7 +206,7 @@ test("a call whose part comes after the client was closed is refused", async () 
 });
 
 test("the chunks of the browser build hold what they are to hold", async () => {
-  for (const name of ["queues", "requests", "authentication", "mqtt5", "store"] as const) {
+  for (const name of ["intake", "queues", "requests", "authentication", "mqtt5", "store"] as const) {
     const late = LAZY_PARTS[name];
     const loaded = LOADED_PARTS[name];
     expect("load" in late && "loaded" in loaded && (await late.load()) === loaded.loaded).toBe(true);

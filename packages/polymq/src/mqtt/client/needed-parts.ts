@@ -1,3 +1,5 @@
+import { raceAbort } from "../../base/abort.ts";
+import { deferred } from "../../base/deferred.ts";
 import type { MessagingError } from "../../base/errors.ts";
 import { type Lazy, lazy } from "../../base/lazy.ts";
 import { noop } from "../../base/noop.ts";
@@ -5,54 +7,89 @@ import type { Platform } from "../../transport/platform.ts";
 import type { PublishProperties } from "../codec/packets.ts";
 import type { Authenticator } from "./authenticator.ts";
 import type { ClientParts } from "./client-parts.ts";
+import type { Intake } from "./intake.ts";
 import type { Mqtt5 } from "./mqtt5.ts";
 import type { Settings } from "./options.ts";
 import { missingInVersion4 } from "./refusals.ts";
 import type { StoredSession } from "./stored-session.ts";
 
-/** The parts that a client's connections need by its options: `connect` loads what is not there. */
+/** What {@link NeededParts} needs from its client. */
+export interface NeededPartsOwner {
+  /** Makes the receiving side; once. */
+  readonly intake: (Code: typeof Intake) => Intake;
+  /** Told of a write that failed and that nobody waits for. */
+  readonly storeFailed: (error: MessagingError) => void;
+}
+
+/** The parts that a client's connections need by its options and calls: `connect` loads what is not there. */
 export class NeededParts {
   readonly mqtt5: Lazy<Mqtt5>;
+  readonly intake: Lazy<Intake>;
   /** Null without the option. */
   readonly authentication: Lazy<Authenticator> | null;
   /** Null without the option. */
   readonly store: Lazy<StoredSession> | null;
-  /** While `load` is under way: settles with it. */
+  /** While something is loaded that a publish has to wait for: settles with it. */
   loading: Promise<void> | null = null;
   readonly #settings: Settings;
   readonly #platform: Platform;
 
-  /** @param onStoreFailed told of a write that failed and that nobody waits for */
-  constructor(
-    settings: Settings,
-    platform: Platform,
-    parts: ClientParts,
-    onStoreFailed: (error: MessagingError) => void,
-  ) {
+  constructor(settings: Settings, platform: Platform, parts: ClientParts, owner: NeededPartsOwner) {
     const { authentication, ackTimeoutMs, store } = settings;
     this.#settings = settings;
     this.#platform = platform;
     this.mqtt5 = lazy(parts.mqtt5, (code) => code);
+    this.intake = lazy(parts.intake, owner.intake);
     this.authentication =
       authentication === null
         ? null
         : lazy(parts.authentication, (Auth) => new Auth(authentication, platform.clock, ackTimeoutMs));
-    this.store = store === null ? null : lazy(parts.store, (Session) => new Session(store, settings, onStoreFailed));
+    this.store =
+      store === null ? null : lazy(parts.store, (Session) => new Session(store, settings, owner.storeFailed));
   }
 
   /** Loads what is missing; null when nothing is. @throws {MessagingError} ERR_LOAD_FAILED */
   load(): Promise<void> | null {
-    const all = [this.#settings.protocolVersion === 4 ? null : this.mqtt5, this.authentication, this.store];
+    const { protocolVersion, cleanStart, onMessage, store } = this.#settings;
+    // A session that goes on may bring messages, before anything is subscribed to.
+    const receives = !cleanStart || onMessage !== null || store !== null;
+    const all = [
+      protocolVersion === 4 ? null : this.mqtt5,
+      receives ? this.intake : null,
+      this.authentication,
+      this.store,
+    ];
     const missing = all.filter((part) => part?.part === null);
     if (missing.length === 0) return null;
-    const loading = Promise.all(missing.map((part) => part?.load()))
+    return this.#keepBack(Promise.all(missing.map((part) => part?.load())));
+  }
+
+  /** Calls `call` with the receiving side, as `Lazy.use`; publishes that come later are sent later. Ends at its signal. */
+  receive<R>(call: (intake: Intake) => Promise<R>, signal: AbortSignal | undefined): Promise<R> {
+    const { part } = this.intake;
+    if (part !== null) return call(part);
+    const begun = deferred<void>();
+    const result = this.intake.use((intake) => {
+      begun.resolve();
+      return call(intake);
+    });
+    // No publish fails because nothing can be subscribed to.
+    result.catch(() => begun.resolve());
+    void this.#keepBack(begun.promise);
+    return raceAbort(result, signal);
+  }
+
+  #keepBack(loading: Promise<unknown>): Promise<void> {
+    const all = Promise.all([this.loading, loading])
       .then(noop)
       .finally(() => {
-        // A later `connect` may be loading by now.
-        if (this.loading === loading) this.loading = null;
+        // More may be loading by now.
+        if (this.loading === all) this.loading = null;
       });
-    this.loading = loading;
-    return loading;
+    // Told to those who wait, if anybody does.
+    all.catch(noop);
+    this.loading = all;
+    return all;
   }
 
   /**

@@ -4,8 +4,7 @@ import { MessagingError } from "../../base/errors.ts";
 import { copyOf } from "../../bytes/copy.ts";
 import type { QoS, ReasonProperties } from "../codec/packets.ts";
 import type { TopicEncoder } from "../codec/topic-encoder.ts";
-import { Phase } from "../engine/outbound-flow.ts";
-import type { SessionState } from "../engine/session-state.ts";
+import { type OutboundFlow, Phase } from "../engine/outbound-flow.ts";
 import { Admission, type AdmissionOwner } from "./admission.ts";
 import { Inflight } from "./inflight.ts";
 import type { Link } from "./link.ts";
@@ -30,7 +29,7 @@ export interface PublisherOwner extends AdmissionOwner {
 export class Publisher {
   readonly #settings: Settings;
   readonly #owner: PublisherOwner;
-  readonly #session: SessionState<ClientItem>;
+  readonly #outbound: OutboundFlow<ClientItem>;
   readonly #topics: TopicEncoder;
   /** The open connection, or null. */
   #link: Link | null = null;
@@ -50,14 +49,13 @@ export class Publisher {
   constructor(
     settings: Settings,
     owner: PublisherOwner,
-    session: SessionState<ClientItem>,
+    outbound: OutboundFlow<ClientItem>,
     shared: { readonly topics: TopicEncoder; readonly tracer: Tracer },
   ) {
     const { topics, tracer } = shared;
-    const outbound = session.outbound;
     this.#settings = settings;
     this.#owner = owner;
-    this.#session = session;
+    this.#outbound = outbound;
     this.#topics = topics;
     this.#tracer = tracer;
     this.#waiting = new WaitingLine(settings.waitingMessagesMax, settings.waitingBytesMax);
@@ -70,7 +68,7 @@ export class Publisher {
 
   /** Stores every step of a message from now on; called before the first connection. */
   keepIn(session: StoredSession): void {
-    const parts = { outbound: this.#session.outbound, inflight: this.#inflight, topics: this.#topics };
+    const parts = { outbound: this.#outbound, inflight: this.#inflight, topics: this.#topics };
     const stored = session.lane(parts, {
       link: () => this.#link,
       resends: (packetId) => this.#resender.isNext(packetId),
@@ -84,7 +82,7 @@ export class Publisher {
 
   /** Messages that are not acknowledged or not sent yet. */
   get pending(): number {
-    return this.#waiting.length + this.#session.outbound.inflight + (this.#stored?.storing ?? 0);
+    return this.#waiting.length + this.#outbound.inflight + (this.#stored?.storing ?? 0);
   }
 
   /** Publishes that wait, and their bytes. */
@@ -177,7 +175,7 @@ export class Publisher {
     if (this.#stored !== null) this.#stored.forget(packetId);
     if (!this.#resender.done) this.#resender.answered(item);
     this.#inflight.complete(this.#link, item, reasonCode, properties);
-    if (this.#session.outbound.inflight === 0) {
+    if (this.#outbound.inflight === 0) {
       this.#owner.awaitingChanged();
       this.#wakeIdle();
     }
@@ -205,7 +203,7 @@ export class Publisher {
   expire(nowMs: number, flowingSinceMs: number): void {
     const timeoutMs = this.#settings.ackTimeoutMs;
     if (timeoutMs === 0) return;
-    const outbound = this.#session.outbound;
+    const outbound = this.#outbound;
     for (const id of outbound.publishIds()) {
       const item = outbound.item(id);
       if (!(item instanceof PendingPublish) || item.sentAtMs < 0) continue;
@@ -221,7 +219,7 @@ export class Publisher {
   fail(error: MessagingError, inflight: "keep" | "forget"): void {
     for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift())
       this.#settleError(item, error);
-    const outbound = this.#session.outbound;
+    const outbound = this.#outbound;
     for (const id of outbound.publishIds()) {
       const item = outbound.item(id);
       if (item instanceof PendingPublish) this.#settleError(item, error);
@@ -239,7 +237,7 @@ export class Publisher {
 
   /** Puts back messages of an earlier process, by rising `order`; they are sent again on the next connection. */
   restore(entries: readonly RestoredPublish[]): void {
-    this.#session.outbound.restore(entries);
+    this.#outbound.restore(entries);
     for (const { item, phase, order } of entries) {
       item.attempted = true;
       item.releaseStored = phase === Phase.Released;
@@ -256,7 +254,7 @@ export class Publisher {
       link.wakeWhenRoom();
       return false;
     }
-    return qos === 0 ? this.#stored === null || this.#stored.storing === 0 : this.#session.outbound.quota > 0;
+    return qos === 0 ? this.#stored === null || this.#stored.storing === 0 : this.#outbound.quota > 0;
   }
 
   /** Takes an in-flight slot and sends, or stores and then sends. */
@@ -291,7 +289,7 @@ export class Publisher {
 
   /** Takes a message to be sent after those that wait, or as soon as there is room. */
   submit(item: PendingPublish, signal: AbortSignal | undefined): Promise<PublishResult> {
-    const refused = this.#admission.refusal(this.#link, this.#session.outbound.quota <= 0, item);
+    const refused = this.#admission.refusal(this.#link, this.#outbound.quota <= 0, item);
     if (refused !== null) return Promise.reject(refused);
     // A copy, for the caller may change its bytes before they are sent.
     item.payload = copyOf(item.payload);

@@ -2,7 +2,7 @@ import { MessagingError } from "../../base/errors.ts";
 import { numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
 import { checkQoS, checkTopic } from "../codec/arguments.ts";
 import type { QoS, SubscribeFilter, UserProperties } from "../codec/packets.ts";
-import { SHARE_PREFIX, validateTopicFilter } from "../codec/topic.ts";
+import { SHARE_PREFIX, validateTopicFilter } from "../codec/topic-filter.ts";
 import type { Link } from "./link.ts";
 import type { MqttMessage } from "./message.ts";
 import type { ConsumeSettings, MessageHandler, Overflow } from "./subscription.ts";

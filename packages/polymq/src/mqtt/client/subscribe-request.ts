@@ -1,7 +1,7 @@
 import type { MessagingError } from "../../base/errors.ts";
 import { given } from "../../base/option-rules.ts";
 import type { Suback, Subscribe, SubscribeFilter, SubscribeProperties, Unsuback } from "../codec/packets.ts";
-import { parseSharedFilter } from "../codec/topic.ts";
+import { parseSharedFilter } from "../codec/topic-filter.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
 import type { Link } from "./link.ts";
 import type { RequestSource } from "./pending.ts";

@@ -4,6 +4,7 @@ import { type Deferred, deferred } from "../../base/deferred.ts";
 import { Deque } from "../../base/deque.ts";
 import type { DropReason } from "./events.ts";
 import type { MqttMessage } from "./message.ts";
+import { Pressure } from "./pressure.ts";
 
 /** What a full buffer does. */
 export type Overflow = "pause" | "dropOldest" | "dropNewest";
@@ -26,18 +27,6 @@ export interface ConsumeSettings<M = MqttMessage> {
 interface Sized {
   readonly payload: Uint8Array;
 }
-
-/** How full a buffer is. */
-export const Pressure = {
-  None: 0,
-  /** At the high-water mark: reading should stop, unless an answer is awaited that only reading can bring. */
-  Soft: 1,
-  /** Far above it: reading must stop. */
-  Hard: 2,
-} as const;
-
-/** One of {@link Pressure}. */
-export type Pressure = (typeof Pressure)[keyof typeof Pressure];
 
 /** How many times its high-water marks a buffer may hold while answers are awaited. */
 const HARD_FACTOR = 8;

@@ -21,10 +21,7 @@ import type {
 } from "./packets.ts";
 import { decodePingresp, encodePing } from "./ping.ts";
 import { decodePublishAck, encodePublishAck } from "./publish-ack.ts";
-import { decodeSuback } from "./suback.ts";
-import { encodeSubscribe } from "./subscribe.ts";
-import { decodeUnsuback } from "./unsuback.ts";
-import { encodeUnsubscribe } from "./unsubscribe.ts";
+import type { RequestCodec } from "./request-codec.ts";
 
 /*
  * What a client decodes and encodes beside PUBLISH: `decodePacket` and `encodePacket` without the server's half, which would
@@ -36,26 +33,31 @@ export type PacketFromServer = Auth | Connack | Disconnect | Pingresp | PublishA
 /** A packet that a client sends, other than PUBLISH. */
 export type PacketFromClient = Auth | Connect | Disconnect | Pingreq | PublishAck | Subscribe | Unsubscribe;
 
-const DECODERS: Readonly<Record<number, (r: ByteReader, rules: LevelRules) => PacketFromServer>> = {
+type Decoder = (r: ByteReader, rules: LevelRules, requests: RequestCodec | null) => PacketFromServer | undefined;
+
+const DECODERS: Readonly<Record<number, Decoder>> = {
   [PacketType.CONNACK]: decodeConnack,
   [PacketType.PUBACK]: decodePublishAck,
   [PacketType.PUBREC]: decodePublishAck,
   [PacketType.PUBREL]: decodePublishAck,
   [PacketType.PUBCOMP]: decodePublishAck,
-  [PacketType.SUBACK]: decodeSuback,
-  [PacketType.UNSUBACK]: decodeUnsuback,
+  [PacketType.SUBACK]: (r, rules, requests) => requests?.decodeSuback(r, rules),
+  [PacketType.UNSUBACK]: (r, rules, requests) => requests?.decodeUnsuback(r, rules),
   [PacketType.PINGRESP]: decodePingresp,
   [PacketType.DISCONNECT]: decodeDisconnect,
   [PacketType.AUTH]: (r, rules) => rules.decodeAuth(r),
 };
 
-/** As `decodePacket`; `ERR_UNEXPECTED_PACKET` for a packet that is not a server's to send, or a PUBLISH. */
-export function decodeFromServer(r: ByteReader, rules: LevelRules): PacketFromServer {
+/**
+ * As `decodePacket`; `ERR_UNEXPECTED_PACKET` for a packet that is not a server's to send, a PUBLISH, and an answer to what cannot have been asked
+ * without `requests`.
+ */
+export function decodeFromServer(r: ByteReader, rules: LevelRules, requests: RequestCodec | null): PacketFromServer {
   const type = (r.buffer[r.at] ?? 0) >> 4;
   if (type === 0) throw malformed("packet type 0 is reserved");
-  const decode = DECODERS[type];
-  if (decode === undefined) throw unexpected(packetName(type));
-  return decode(r, rules);
+  const packet = DECODERS[type]?.(r, rules, requests);
+  if (packet === undefined) throw unexpected(packetName(type));
+  return packet;
 }
 
 /** A packet that has no place here or now. */
@@ -63,15 +65,19 @@ export function unexpected(packet: string): MessagingError {
   return new MessagingError("ERR_UNEXPECTED_PACKET", `${packet.toUpperCase()} is not for a client to receive now`);
 }
 
-/** As `encodePacket`. */
-export function encodeFromClient(w: ByteWriter, packet: PacketFromClient, rules: LevelRules): void {
+/** As `encodePacket`; a SUBSCRIBE or UNSUBSCRIBE needs `requests`. */
+export function encodeFromClient(
+  w: ByteWriter,
+  packet: PacketFromClient,
+  rules: LevelRules,
+  requests: RequestCodec | null,
+): void {
   switch (packet.type) {
     case "connect":
       return encodeConnect(w, packet, rules);
     case "subscribe":
-      return encodeSubscribe(w, packet, rules);
     case "unsubscribe":
-      return encodeUnsubscribe(w, packet, rules);
+      return requests?.encode(w, packet, rules);
     case "pingreq":
       return encodePing(w, packet);
     case "disconnect":

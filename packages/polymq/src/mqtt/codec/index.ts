@@ -56,13 +56,9 @@ export {
   type PropertyRow,
   type PropertyWireType,
 } from "./properties.ts";
-export {
-  type PublishFields,
-  PublishHead,
-  publishBytes,
-  writePublish,
-} from "./publish.ts";
+export { type PublishFields, publishBytes, writePublish } from "./publish.ts";
 export { type AckType, BARE_ACK_BYTES, readBareAck, writeAck } from "./publish-ack.ts";
+export { PublishHead } from "./publish-head.ts";
 export { readPublishHead } from "./publish-packet.ts";
 export {
   decodePublishProperties,
@@ -86,14 +82,7 @@ export {
   reasonSender,
   returnCodeOfReason,
 } from "./reason-rules.ts";
-export {
-  parseSharedFilter,
-  type SharedFilter,
-  TOPIC_BYTES_MAX,
-  topicMatches,
-  validatePlainTopicFilter,
-  validateTopicFilter,
-  validateTopicName,
-} from "./topic.ts";
+export { TOPIC_BYTES_MAX, topicMatches, validateTopicName } from "./topic.ts";
 export { DECODED_TOPICS_DEFAULT, TopicDecoder, type TopicEntry } from "./topic-decoder.ts";
 export { ENCODED_TOPICS_DEFAULT, TopicEncoder } from "./topic-encoder.ts";
+export { parseSharedFilter, type SharedFilter, validatePlainTopicFilter, validateTopicFilter } from "./topic-filter.ts";

@@ -9,7 +9,7 @@ import { NO_PROPERTIES } from "./no-properties.ts";
 import { publishProperties } from "./packet-arbitraries.test-support.ts";
 import { packetBytes } from "./packet-bytes.test-support.ts";
 import { decodeProperties } from "./properties.ts";
-import { PublishHead } from "./publish.ts";
+import { PublishHead } from "./publish-head.ts";
 import { decodePublishProperties, encodePublishProperties, readPublishProperties } from "./publish-properties.ts";
 import { scanPublishProperties } from "./publish-property-scan.ts";
 

@@ -7,7 +7,7 @@ import { checkInteger, invalid } from "./arguments.ts";
 import { NO_PROPERTIES } from "./no-properties.ts";
 import type { PublishProperties } from "./packets.ts";
 import { decodePropertyBlock, PROPERTY_COUNT_MAX, putPropertyBlock, readTopicName } from "./properties.ts";
-import type { PublishHead } from "./publish.ts";
+import type { PublishHead } from "./publish-head.ts";
 import { violation } from "./violation.ts";
 
 /*

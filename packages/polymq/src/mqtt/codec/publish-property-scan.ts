@@ -1,7 +1,7 @@
 // Hot path: runs per message with properties. No closure, promise, spread, iterator or regex here.
 import { type ByteReader, malformed } from "../../bytes/reader.ts";
 import { scanUtf8 } from "../../bytes/utf8-scan.ts";
-import type { PublishHead } from "./publish.ts";
+import type { PublishHead } from "./publish-head.ts";
 import {
   checkAlias,
   checkIdentifier,

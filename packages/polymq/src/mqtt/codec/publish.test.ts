@@ -7,7 +7,8 @@ import { NO_PROPERTIES } from "./no-properties.ts";
 import { publish } from "./packet-arbitraries.test-support.ts";
 import { packetBytes } from "./packet-bytes.test-support.ts";
 import type { Publish } from "./packets.ts";
-import { type PublishFields, PublishHead, publishBytes, writePublish } from "./publish.ts";
+import { type PublishFields, publishBytes, writePublish } from "./publish.ts";
+import { PublishHead } from "./publish-head.ts";
 import { readPublishHead } from "./publish-packet.ts";
 import { encodePublishProperties } from "./publish-properties.ts";
 

@@ -6,7 +6,7 @@ import { expectEnd, PacketType, writePacket } from "./header.ts";
 import type { LevelRules } from "./level-rules.ts";
 import { beginBody, readBeginning } from "./packet-id.ts";
 import type { ProtocolLevel, QoS, Subscribe, SubscribeFilter } from "./packets.ts";
-import { SHARE_PREFIX, validatePlainTopicFilter, validateTopicFilter } from "./topic.ts";
+import { SHARE_PREFIX, validatePlainTopicFilter, validateTopicFilter } from "./topic-filter.ts";
 import { violation } from "./violation.ts";
 
 /*

@@ -1,13 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  parseSharedFilter,
-  TOPIC_BYTES_MAX,
-  topicMatches,
-  validatePlainTopicFilter,
-  validateTopicFilter,
-  validateTopicName,
-} from "./topic.ts";
+import { TOPIC_BYTES_MAX, topicMatches, validateTopicName } from "./topic.ts";
+import { parseSharedFilter, validatePlainTopicFilter, validateTopicFilter } from "./topic-filter.ts";
 
 const LONGEST = "x".repeat(TOPIC_BYTES_MAX);
 /** 65,536 bytes in 32,768 characters. */

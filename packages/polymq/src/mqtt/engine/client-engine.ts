@@ -20,22 +20,28 @@ import type {
   Unsuback,
   Unsubscribe,
 } from "../codec/packets.ts";
-import type { PublishHead } from "../codec/publish.ts";
-import type { PublishBlockReader } from "../codec/publish-properties.ts";
+import type { PublishHead } from "../codec/publish-head.ts";
+import type { RequestCodec } from "../codec/request-codec.ts";
+import type { TopicEntry } from "../codec/topic-decoder.ts";
 import { violation } from "../codec/violation.ts";
 import type { ClientLevel } from "./client-level.ts";
-import { Endpoint } from "./endpoint.ts";
+import { asMessagingError, Endpoint } from "./endpoint.ts";
 import type { EndpointHandler, EndpointOptions } from "./endpoint-contract.ts";
+import { HeldMessages } from "./held-messages.ts";
 import { ClientKeepAlive } from "./keep-alive.ts";
-import { Phase } from "./outbound-flow.ts";
-import type { SessionState } from "./session-state.ts";
+import { type OutboundFlow, Phase } from "./outbound-flow.ts";
+import type { Receiving, Reception } from "./reception.ts";
 
 /** What a client engine tells its owner on top of {@link EndpointHandler}. */
-export interface ClientHandler<Item, Route> extends EndpointHandler<Item, Route> {
+export interface ClientHandler<Item> extends EndpointHandler<Item> {
   /** The server accepted; messages may flow from now on. */
   onConnected(connack: Connack): void;
   /** The server refused the connection; the engine is over. */
   onRefused(connack: Connack): void;
+  /**
+   * A message came, and nobody can receive it yet: the owner stops reading, and calls `receive` when somebody can. At most once.
+   */
+  onHeld(): void;
   onSuback(item: Item, packet: Suback): void;
   onUnsuback(item: Item, packet: Unsuback): void;
   onPingresp(): void;
@@ -46,9 +52,14 @@ export interface ClientHandler<Item, Route> extends EndpointHandler<Item, Route>
 }
 
 /** Options of {@link ClientEngine}. */
-export interface ClientEngineOptions<Item, Route> extends EndpointOptions<Item, Route> {
-  readonly handler: ClientHandler<Item, Route>;
-  readonly session: SessionState<Item>;
+export interface ClientEngineOptions<Item, Route> extends EndpointOptions<Item> {
+  readonly handler: ClientHandler<Item>;
+  /** The session's. */
+  readonly outbound: OutboundFlow<Item>;
+  /** Makes what receives messages, when the handshake is done or `receive` is called; null while nobody can. */
+  readonly receiver: (reception: Reception<Route>) => Receiving | null;
+  /** What `request` needs; null as long as nothing is requested. */
+  readonly requests: () => RequestCodec | null;
   readonly connect: Connect;
   /** The rules of CONNECT's level. */
   readonly rules: ClientLevel;
@@ -73,22 +84,21 @@ type State =
  * The client's side of one MQTT connection. `start` writes CONNECT; from CONNACK on, messages flow. The owner calls `onTime`
  * when `deadlineMs` has come.
  */
-export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
+export class ClientEngine<Item, Route> extends Endpoint<Item> {
   readonly #options: ClientEngineOptions<Item, Route>;
-  readonly #clientHandler: ClientHandler<Item, Route>;
-  readonly #session: SessionState<Item>;
+  readonly #clientHandler: ClientHandler<Item>;
+  readonly #outbound: OutboundFlow<Item>;
   readonly #rules: ClientLevel;
   #state: State = { is: "connecting" };
-
-  protected readonly readProperties: PublishBlockReader;
+  /** What waits for a receiver; null when there is one, and before the handshake is done. */
+  #held: { readonly messages: HeldMessages; readonly reception: Reception<Route> } | null = null;
 
   constructor(options: ClientEngineOptions<Item, Route>) {
     super(options);
     this.#options = options;
     this.#clientHandler = options.handler;
-    this.#session = options.session;
+    this.#outbound = options.outbound;
     this.#rules = options.rules;
-    this.readProperties = options.rules.readPublishProperties;
     this.level = options.rules.level;
   }
 
@@ -102,6 +112,20 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
     return this.#state.is === "open";
   }
 
+  /** Somebody can receive messages now: those that were held come first. Harmless where none are. */
+  receive(): void {
+    const held = this.#held;
+    const receiving = held === null ? null : this.#options.receiver(held.reception);
+    if (held === null || receiving === null || this.over) return;
+    this.#held = null;
+    this.receiveWith(receiving);
+    try {
+      for (const frame of held.messages.take()) this.replay(frame);
+    } catch (error) {
+      this.fail(asMessagingError(error));
+    }
+  }
+
   /**
    * Sends SUBSCRIBE or UNSUBSCRIBE under a packet id of its own, which is returned.
    * @throws {MessagingError} ERR_NOT_CONNECTED unless the connection is open, ERR_MAX_INFLIGHT without a free id, and what the
@@ -110,12 +134,12 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
   request(item: Item, packet: Omit<Subscribe, "packetId"> | Omit<Unsubscribe, "packetId">): number {
     if (!this.open) throw new MessagingError("ERR_NOT_CONNECTED", "no connection to send a request on");
     const phase = packet.type === "subscribe" ? Phase.Subscribe : Phase.Unsubscribe;
-    const packetId = this.#session.outbound.beginRequest(item, phase);
+    const packetId = this.#outbound.beginRequest(item, phase);
     if (packetId === 0) throw new MessagingError("ERR_MAX_INFLIGHT", "all packet identifiers are in use");
     try {
       this.send({ ...packet, packetId });
     } catch (error) {
-      this.#session.outbound.finish(packetId, phase);
+      this.#outbound.finish(packetId, phase);
       throw error;
     }
     return packetId;
@@ -190,11 +214,11 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
   }
 
   protected decode(r: ByteReader): PacketFromServer {
-    return decodeFromServer(r, this.#rules);
+    return decodeFromServer(r, this.#rules, this.#options.requests());
   }
 
   protected encode(w: ByteWriter, packet: Packet): void {
-    encodeFromClient(w, packet as PacketFromClient, this.#rules);
+    encodeFromClient(w, packet as PacketFromClient, this.#rules, this.#options.requests());
   }
 
   protected onEarlyFrame(reader: ByteReader): void {
@@ -223,7 +247,7 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
     return this.level === 4;
   }
 
-  protected checkPublish(_head: PublishHead): void {
+  checkPublish(_head: PublishHead): void {
     // Everything that a server may send was checked by the codec and the flows.
   }
 
@@ -273,16 +297,24 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
     if ((theirs?.maximumPacketSize ?? ACK_BYTES_MAX) < ACK_BYTES_MAX) {
       throw new MessagingError("ERR_PACKET_TOO_LARGE", "the server takes no packets large enough for acknowledgements");
     }
+    const aliases = this.#rules.aliases<TopicEntry<Route>>(
+      connect.properties?.topicAliasMaximum ?? 0,
+      useTopicAliases ? (theirs?.topicAliasMaximum ?? 0) : 0,
+    );
     this.agree({
       level: connect.level,
-      session: this.#session,
-      resumed: connack.sessionPresent,
+      outbound: this.#outbound,
+      receiving: this.#receiving({
+        endpoint: this,
+        level: connect.level,
+        reader: this.reader,
+        readProperties: this.#rules.readPublishProperties,
+        aliases: aliases?.inbound ?? null,
+        receiveMaximum: connect.properties?.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT,
+        resumed: connack.sessionPresent,
+      }),
       sendWindow: Math.min(maxInflight, theirs?.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT),
-      receiveMaximum: connect.properties?.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT,
-      aliases: this.#rules.aliases(
-        connect.properties?.topicAliasMaximum ?? 0,
-        useTopicAliases ? (theirs?.topicAliasMaximum ?? 0) : 0,
-      ),
+      aliases: aliases?.outbound ?? null,
       peerMaximumPacketSize: theirs?.maximumPacketSize ?? Number.POSITIVE_INFINITY,
     });
     const keepAliveSeconds = theirs?.serverKeepAliveSeconds ?? connect.keepAliveSeconds; // [MQTT-3.2.2-21]
@@ -290,14 +322,22 @@ export class ClientEngine<Item, Route> extends Endpoint<Item, Route> {
     this.#clientHandler.onConnected(connack);
   }
 
+  #receiving(reception: Reception<Route>): Receiving {
+    const receiving = this.#options.receiver(reception);
+    if (receiving !== null) return receiving;
+    const messages = new HeldMessages(() => this.#clientHandler.onHeld());
+    this.#held = { messages, reception };
+    return messages;
+  }
+
   #onSuback(packet: Suback): void {
-    const item = this.#session.outbound.finish(packet.packetId, Phase.Subscribe);
+    const item = this.#outbound.finish(packet.packetId, Phase.Subscribe);
     if (item === undefined) throw violation(`SUBACK for packet id ${packet.packetId}, which awaits none`);
     this.#clientHandler.onSuback(item, packet);
   }
 
   #onUnsuback(packet: Unsuback): void {
-    const item = this.#session.outbound.finish(packet.packetId, Phase.Unsubscribe);
+    const item = this.#outbound.finish(packet.packetId, Phase.Unsubscribe);
     if (item === undefined) throw violation(`UNSUBACK for packet id ${packet.packetId}, which awaits none`);
     this.#clientHandler.onUnsuback(item, packet);
   }

@@ -1,18 +1,12 @@
 import type { MessagingError } from "../../base/errors.ts";
 import type { Outbox } from "../../transport/outbox.ts";
 import type { ProtocolLevel, ReasonProperties } from "../codec/packets.ts";
-import type { PublishHead } from "../codec/publish.ts";
-import type { TopicDecoder, TopicEntry } from "../codec/topic-decoder.ts";
-import type { SessionState } from "./session-state.ts";
-import type { TopicAliases } from "./topic-aliases.ts";
+import type { OutboundFlow } from "./outbound-flow.ts";
+import type { Receiving } from "./reception.ts";
+import type { OutboundAliases } from "./topic-aliases.ts";
 
-/** What an engine tells its owner about messages, for client and server alike. None of these may throw. */
-export interface EndpointHandler<Item, Route> {
-  /**
-   * A message came in. `head` holds offsets into `buffer` and is overwritten by the next message. For QoS above 0 the owner
-   * settles `ticket` through `Endpoint.settle`; at QoS 0 it is `NO_TICKET`.
-   */
-  onPublish(topic: TopicEntry<Route>, head: PublishHead, buffer: Uint8Array, ticket: number): void;
+/** What an engine tells its owner about what it sent, for client and server alike. None of these may throw. */
+export interface EndpointHandler<Item> {
   /** A PUBLISH that we sent is finished: by PUBACK, PUBCOMP, or a PUBREC that refuses it. */
   onPublishDone(item: Item, packetId: number, reasonCode: number, properties: ReasonProperties | null): void;
   /** The peer has taken a QoS 2 PUBLISH (PUBREC, also a repeated one): the owner calls `sendPubrel` once that state is safe. */
@@ -24,27 +18,24 @@ export interface EndpointHandler<Item, Route> {
 }
 
 /** What both roles need. */
-export interface EndpointOptions<Item, Route> {
+export interface EndpointOptions<Item> {
   readonly outbox: Outbox;
-  readonly handler: EndpointHandler<Item, Route>;
-  readonly topicDecoder: TopicDecoder<Route>;
+  readonly handler: EndpointHandler<Item>;
   /** Largest packet accepted, in bytes. */
   readonly maximumPacketSize: number;
   readonly nowMs: number;
 }
 
 /** What was agreed for a connection that is now open. */
-export interface EndpointAgreement<Item, Route> {
+export interface EndpointAgreement<Item> {
   readonly level: ProtocolLevel;
-  readonly session: SessionState<Item>;
-  /** True when both sides go on with a session from before. */
-  readonly resumed: boolean;
+  /** The session's. */
+  readonly outbound: OutboundFlow<Item>;
+  readonly receiving: Receiving;
   /** PUBLISH packets of QoS above 0 that we may have in flight. */
   readonly sendWindow: number;
-  /** PUBLISH packets of QoS above 0 that the peer may have in flight. */
-  readonly receiveMaximum: number;
-  /** Null at level 4, which has none. */
-  readonly aliases: TopicAliases<TopicEntry<Route>> | null;
+  /** For what we send; null where none may be used. */
+  readonly aliases: OutboundAliases | null;
   /** Largest packet that the peer accepts, in bytes. */
   readonly peerMaximumPacketSize: number;
 }

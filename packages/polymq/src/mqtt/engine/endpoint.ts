@@ -7,50 +7,43 @@ import type { Outbox } from "../../transport/outbox.ts";
 import { measurePacket, PacketType } from "../codec/header.ts";
 import { NO_PROPERTIES } from "../codec/no-properties.ts";
 import type { Packet, ProtocolLevel, PublishAck, ReasonProperties } from "../codec/packets.ts";
-import { type PublishFields, PublishHead, publishBytes, readPublish, writePublish } from "../codec/publish.ts";
+import { type PublishFields, publishBytes, writePublish } from "../codec/publish.ts";
 import { BARE_ACK_BYTES, readBareAck, writeAck } from "../codec/publish-ack.ts";
-import type { PublishBlockReader } from "../codec/publish-properties.ts";
+import type { PublishHead } from "../codec/publish-head.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
-import type { TopicDecoder, TopicEntry } from "../codec/topic-decoder.ts";
 import type { EndpointAgreement, EndpointHandler, EndpointOptions } from "./endpoint-contract.ts";
-import { type AckSink, Arrival } from "./inbound-flow.ts";
-import { Phase } from "./outbound-flow.ts";
-import type { SessionState } from "./session-state.ts";
-import type { InboundAliases, OutboundAliases } from "./topic-aliases.ts";
-
-/** A received PUBLISH of QoS 0 has no ticket. */
-export const NO_TICKET = -1;
+import { type OutboundFlow, Phase } from "./outbound-flow.ts";
+import type { Receiving, ReceivingEndpoint } from "./reception.ts";
+import type { OutboundAliases } from "./topic-aliases.ts";
 
 /**
  * One MQTT connection as bytes in and bytes out, the half that client and server have in common: frames, messages in both
  * directions with their acknowledgements, topic aliases. It knows no socket and no clock: the owner feeds it chunks and the
  * time, and flushes the outbox.
  */
-export abstract class Endpoint<Item, Route> implements AckSink {
+export abstract class Endpoint<Item> implements ReceivingEndpoint {
   readonly outbox: Outbox;
-  protected readonly handler: EndpointHandler<Item, Route>;
+  protected readonly handler: EndpointHandler<Item>;
   protected level: ProtocolLevel = 4;
   protected nowMs: number;
-  #session: SessionState<Item> | null = null;
+  protected readonly reader: ByteReader;
+  /** Null before the handshake is done, like `#receiving`. */
+  #outbound: OutboundFlow<Item> | null = null;
+  #receiving: Receiving | null = null;
   /** Set once the connection is over: nothing more is read or written. */
   #over = false;
-  readonly #reader: ByteReader;
   readonly #splitter: Splitter;
-  readonly #topicDecoder: TopicDecoder<Route>;
-  readonly #head: PublishHead = new PublishHead();
-  #aliasesIn: InboundAliases<TopicEntry<Route>> | null = null;
   /** Null where none may be used. */
   #aliasesOut: OutboundAliases | null = null;
   #peerMaximumPacketSize: number = Number.POSITIVE_INFINITY;
   /** The same, but never above what the protocol can say. */
   #aliasedBytesMax = PACKET_BYTES_MAX;
 
-  constructor(options: EndpointOptions<Item, Route>) {
+  constructor(options: EndpointOptions<Item>) {
     this.outbox = options.outbox;
     this.handler = options.handler;
     this.nowMs = options.nowMs;
-    this.#topicDecoder = options.topicDecoder;
-    this.#reader = new ByteReader(options.outbox.text);
+    this.reader = new ByteReader(options.outbox.text);
     this.#splitter = new Splitter(measurePacket(options.maximumPacketSize), (b, s, e) => this.#onFrame(b, s, e));
   }
 
@@ -70,10 +63,10 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     this.nowMs = nowMs;
     this.heard(nowMs);
     try {
-      const session = this.#session;
-      const at = session === null || this.#splitter.pendingBytes > 0 ? 0 : this.#takeAcks(session, chunk);
+      const outbound = this.#outbound;
+      const at = outbound === null || this.#splitter.pendingBytes > 0 ? 0 : this.#takeAcks(outbound, chunk);
       if (at < chunk.length && !this.#over) this.#splitter.push(chunk, at);
-      if (session !== null && !this.#over) session.inbound.chunkEnded();
+      if (outbound !== null && !this.#over) this.#receiving?.chunkEnded();
     } catch (error) {
       this.fail(asMessagingError(error));
     }
@@ -98,7 +91,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     // Only once: by now the session may belong to the next connection.
     if (this.#over) return;
     this.#over = true;
-    this.#session?.inbound.suspend();
+    this.#receiving?.suspend();
   }
 
   /**
@@ -107,12 +100,12 @@ export abstract class Endpoint<Item, Route> implements AckSink {
    * @throws {MessagingError} ERR_INVALID_ARGUMENT for a code that PUBACK and PUBREC may not carry [MQTT-3.4.2-1] [MQTT-3.5.2-1]
    */
   settle(ticket: number, reasonCode: number): boolean {
-    if (this.#session === null) return false;
+    if (this.#receiving === null) return false;
     const code = this.level === 4 ? 0 : reasonCode;
     if (code !== 0 && !this.mayAnswer(code)) {
       throw new MessagingError("ERR_INVALID_ARGUMENT", `a PUBLISH may not be answered with reason code ${code}`);
     }
-    return this.#session.inbound.settle(ticket, code);
+    return this.#receiving.settle(ticket, code);
   }
 
   /**
@@ -130,7 +123,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     block: Uint8Array | null,
   ): number {
     if (this.#over) return 0;
-    if (this.#session === null) throw new MessagingError("ERR_NOT_CONNECTED", "PUBLISH before CONNACK");
+    if (this.#outbound === null) throw new MessagingError("ERR_NOT_CONNECTED", "PUBLISH before CONNACK");
     let properties: Uint8Array | null = null;
     let name = topicBytes;
     if (this.level === 5) {
@@ -202,14 +195,18 @@ export abstract class Endpoint<Item, Route> implements AckSink {
   }
 
   /** The handshake is done: messages may flow. */
-  protected agree(agreement: EndpointAgreement<Item, Route>): void {
+  protected agree(agreement: EndpointAgreement<Item>): void {
     this.level = agreement.level;
-    this.#session = agreement.session;
-    this.#aliasesIn = agreement.aliases?.inbound ?? null;
-    this.#aliasesOut = agreement.aliases?.outbound ?? null;
+    this.#outbound = agreement.outbound;
+    this.#aliasesOut = agreement.aliases;
     this.limitPackets(agreement.peerMaximumPacketSize);
-    agreement.session.outbound.openWindow(agreement.sendWindow);
-    agreement.session.inbound.open(this, agreement.receiveMaximum, agreement.resumed);
+    agreement.outbound.openWindow(agreement.sendWindow);
+    this.#receiving = agreement.receiving;
+  }
+
+  /** From now on messages are received with this. */
+  protected receiveWith(receiving: Receiving): void {
+    if (!this.#over) this.#receiving = receiving;
   }
 
   /** Handles a frame that was held back before `agree`. */
@@ -217,8 +214,6 @@ export abstract class Endpoint<Item, Route> implements AckSink {
     if (!this.#over) this.#onFrame(frame, 0, frame.length);
   }
 
-  /** How the properties of a PUBLISH are read: a client hands them on, a broker passes their bytes on. */
-  protected abstract readonly readProperties: PublishBlockReader;
   /** Decodes any packet that the peer may send, other than PUBLISH. */
   protected abstract decode(r: ByteReader): Packet;
   /** Encodes any packet that this side sends, other than PUBLISH. */
@@ -236,18 +231,19 @@ export abstract class Endpoint<Item, Route> implements AckSink {
   protected abstract heard(nowMs: number): void;
 
   #onFrame(buffer: Uint8Array, start: number, end: number): boolean {
-    const session = this.#session;
-    if (session === null) {
-      this.#reader.reset(buffer, start, end);
-      this.onEarlyFrame(this.#reader);
+    const outbound = this.#outbound;
+    const reader = this.reader;
+    if (outbound === null) {
+      reader.reset(buffer, start, end);
+      this.onEarlyFrame(reader);
       return !this.#over;
     }
     const type = (buffer[start] as number) >> 4;
-    if (type === PacketType.PUBLISH) this.#onPublish(session, buffer, start, end);
-    else if (type >= PacketType.PUBACK && type <= PacketType.PUBCOMP) this.#onAckFrame(session, buffer, start, end);
+    if (type === PacketType.PUBLISH) this.#receiving?.onPublish(buffer, start, end);
+    else if (type >= PacketType.PUBACK && type <= PacketType.PUBCOMP) this.#onAckFrame(outbound, buffer, start, end);
     else {
-      this.#reader.reset(buffer, start, end);
-      this.onPacket(this.decode(this.#reader));
+      reader.reset(buffer, start, end);
+      this.onPacket(this.decode(reader));
     }
     return !this.#over;
   }
@@ -256,8 +252,7 @@ export abstract class Endpoint<Item, Route> implements AckSink {
    * Takes the bare acknowledgements that the chunk begins with, and returns where they end: without the way through the
    * splitter a QoS 1 publish costs 6 % less in all.
    */
-  #takeAcks(session: SessionState<Item>, chunk: Uint8Array): number {
-    const outbound = session.outbound;
+  #takeAcks(outbound: OutboundFlow<Item>, chunk: Uint8Array): number {
     let at = 0;
     for (let end = BARE_ACK_BYTES; end <= chunk.length && !this.#over; end += BARE_ACK_BYTES) {
       const packetId = readBareAck(chunk, at, end);
@@ -265,56 +260,28 @@ export abstract class Endpoint<Item, Route> implements AckSink {
       const type = (chunk[at] as number) >> 4;
       const item = type === PacketType.PUBACK ? outbound.finish(packetId, Phase.AtLeastOnce) : undefined;
       if (item !== undefined) this.handler.onPublishDone(item, packetId, 0, null);
-      else this.#onAck(session, type, packetId, 0, null);
+      else this.#onAck(outbound, type, packetId, 0, null);
       at = end;
     }
     return at;
-  }
-
-  #onPublish(session: SessionState<Item>, buffer: Uint8Array, start: number, end: number): void {
-    const head = this.#head;
-    this.#reader.reset(buffer, start, end);
-    readPublish(this.#reader, this.level, head, this.readProperties);
-    const topic = this.#resolveTopic(buffer, head);
-    this.checkPublish(head);
-    let ticket = NO_TICKET;
-    if (head.qos !== 0) {
-      const inbound = session.inbound;
-      const arrival = inbound.arrive(head, topic.topic, buffer);
-      if (arrival === Arrival.Repeated) return;
-      if (arrival === Arrival.TooMany) {
-        throw new MessagingError("ERR_RECEIVE_MAXIMUM_EXCEEDED", "more unacknowledged messages than allowed");
-      }
-      ticket = inbound.lastTicket;
-    }
-    this.handler.onPublish(topic, head, buffer, ticket);
   }
 
   /** True where PUBACK may end a QoS 2 exchange that awaits PUBREC. */
   protected abstract get takesDowngrade(): boolean;
 
   /** Role-specific checks of an arrived PUBLISH; throws to end the connection. */
-  protected abstract checkPublish(head: PublishHead): void;
+  abstract checkPublish(head: PublishHead): void;
 
-  #resolveTopic(buffer: Uint8Array, head: PublishHead): TopicEntry<Route> {
-    const alias = head.topicAlias;
-    const aliases = this.#aliasesIn;
-    if (alias !== 0 && aliases !== null && head.topicStart === head.topicEnd) return aliases.get(alias);
-    const topic = this.#topicDecoder.decode(buffer, head.topicStart, head.topicEnd);
-    if (alias !== 0 && aliases !== null) aliases.set(alias, topic);
-    return topic;
-  }
-
-  #onAckFrame(session: SessionState<Item>, buffer: Uint8Array, start: number, end: number): void {
+  #onAckFrame(outbound: OutboundFlow<Item>, buffer: Uint8Array, start: number, end: number): void {
     const packetId = readBareAck(buffer, start, end);
-    if (packetId !== 0) return this.#onAck(session, (buffer[start] as number) >> 4, packetId, 0, null);
-    this.#reader.reset(buffer, start, end);
-    const packet = this.decode(this.#reader) as PublishAck;
-    this.#onAck(session, (buffer[start] as number) >> 4, packet.packetId, packet.reasonCode, packet.properties);
+    if (packetId !== 0) return this.#onAck(outbound, (buffer[start] as number) >> 4, packetId, 0, null);
+    this.reader.reset(buffer, start, end);
+    const packet = this.decode(this.reader) as PublishAck;
+    this.#onAck(outbound, (buffer[start] as number) >> 4, packet.packetId, packet.reasonCode, packet.properties);
   }
 
   #onAck(
-    session: SessionState<Item>,
+    outbound: OutboundFlow<Item>,
     type: number,
     packetId: number,
     reasonCode: number,
@@ -322,27 +289,26 @@ export abstract class Endpoint<Item, Route> implements AckSink {
   ): void {
     switch (type) {
       case PacketType.PUBACK:
-        return this.#finish(session, Phase.AtLeastOnce, packetId, reasonCode, properties);
+        return this.#finish(outbound, Phase.AtLeastOnce, packetId, reasonCode, properties);
       case PacketType.PUBREC:
-        return this.#onPubrec(session, packetId, reasonCode, properties);
+        return this.#onPubrec(outbound, packetId, reasonCode, properties);
       case PacketType.PUBREL:
-        return this.handler.onReleased(packetId, session.inbound.released(packetId));
+        return this.handler.onReleased(packetId, this.#receiving?.released(packetId) === true);
       default:
-        return this.#finish(session, Phase.Released, packetId, reasonCode, properties);
+        return this.#finish(outbound, Phase.Released, packetId, reasonCode, properties);
     }
   }
 
   #onPubrec(
-    session: SessionState<Item>,
+    outbound: OutboundFlow<Item>,
     packetId: number,
     reasonCode: number,
     properties: ReasonProperties | null,
   ): void {
-    const outbound = session.outbound;
     const item = outbound.item(packetId);
     switch (outbound.phase(packetId)) {
       case Phase.ExactlyOnce:
-        if (reasonCode >= 0x80) return this.#finish(session, Phase.ExactlyOnce, packetId, reasonCode, properties);
+        if (reasonCode >= 0x80) return this.#finish(outbound, Phase.ExactlyOnce, packetId, reasonCode, properties);
         outbound.release(packetId);
         if (item !== undefined) this.handler.onPublishReceived(item, packetId);
         return;
@@ -360,13 +326,12 @@ export abstract class Endpoint<Item, Route> implements AckSink {
   }
 
   #finish(
-    session: SessionState<Item>,
+    outbound: OutboundFlow<Item>,
     phase: Phase,
     packetId: number,
     reasonCode: number,
     properties: ReasonProperties | null,
   ): void {
-    const outbound = session.outbound;
     const now = outbound.phase(packetId);
     if (now !== phase) {
       // An id that is free may be acknowledged late, after its session was lost; another exchange's id never [MQTT-4.3.2-2].

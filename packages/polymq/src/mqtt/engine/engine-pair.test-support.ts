@@ -22,8 +22,10 @@ import type {
   Unsuback,
   Unsubscribe,
 } from "../codec/packets.ts";
-import type { PublishFields, PublishHead } from "../codec/publish.ts";
+import type { PublishFields } from "../codec/publish.ts";
+import type { PublishHead } from "../codec/publish-head.ts";
 import { readPublishProperties } from "../codec/publish-properties.ts";
+import { REQUEST_CODEC } from "../codec/request-codec.ts";
 import { TopicDecoder, type TopicEntry } from "../codec/topic-decoder.ts";
 import { ClientEngine, type ClientEngineOptions, type ClientHandler } from "./client-engine.ts";
 import { CLIENT_LEVEL_4 } from "./client-level-4.ts";
@@ -31,6 +33,7 @@ import { CLIENT_LEVEL_5 } from "./client-level-5.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EndpointHandler } from "./endpoint-contract.ts";
 import { Phase } from "./outbound-flow.ts";
+import { Receiver, type ReceiverHandler } from "./receiver.ts";
 import { type Acceptance, ServerEngine, type ServerHandler } from "./server-engine.ts";
 import { SessionState } from "./session-state.ts";
 
@@ -123,7 +126,7 @@ class Sink implements Transport {
 }
 
 /** What client and server tests share: an engine, its output and the lines its owner was told. */
-export abstract class Driven<E extends Endpoint<string, unknown>> implements EndpointHandler<string, unknown> {
+export abstract class Driven<E extends Endpoint<string>> implements EndpointHandler<string>, ReceiverHandler<unknown> {
   /** What the owner was told since the last `told`. */
   lines: string[] = [];
   /** Tickets of the messages that came in. */
@@ -215,31 +218,36 @@ export abstract class Driven<E extends Endpoint<string, unknown>> implements End
 }
 
 /** Settings of a {@link DrivenClient}. */
-export interface ClientSetup extends Partial<Omit<ClientEngineOptions<string, unknown>, "handler" | "connect">> {
+export interface ClientSetup
+  extends Partial<Omit<ClientEngineOptions<string, unknown>, "handler" | "connect" | "outbound">> {
+  readonly session?: SessionState<string>;
   readonly level?: ProtocolLevel;
   readonly connect?: Partial<Connect>;
 }
 
 /** A client engine driven by hand. */
-export class DrivenClient extends Driven<ClientEngine<string, unknown>> implements ClientHandler<string, unknown> {
+export class DrivenClient extends Driven<ClientEngine<string, unknown>> implements ClientHandler<string> {
   readonly engine: ClientEngine<string, unknown>;
   readonly session: SessionState<string>;
 
   constructor(cut: Cut, setup: ClientSetup = {}) {
     super(cut);
-    const { level = 5, connect = {}, ...rest } = setup;
-    this.session = setup.session ?? new SessionState<string>();
+    const { level = 5, connect = {}, session = new SessionState<string>(), ...rest } = setup;
+    const { inbound, outbound } = session;
+    const topics = new TopicDecoder<unknown>(TEXT);
+    this.session = session;
     this.engine = new ClientEngine({
       outbox: this.outbox,
       handler: this,
-      topicDecoder: new TopicDecoder(TEXT),
+      requests: () => REQUEST_CODEC,
+      receiver: (reception) => new Receiver(reception, { handler: this, inbound, topics }),
       maximumPacketSize: 1 << 20,
       nowMs: 0,
       maxInflight: 100,
       pingTimeoutMs: 10_000,
       useTopicAliases: true,
       ...rest,
-      session: this.session,
+      outbound,
       connect: connectPacket(level, connect),
       rules: level === 5 ? CLIENT_LEVEL_5 : CLIENT_LEVEL_4,
     });
@@ -261,6 +269,10 @@ export class DrivenClient extends Driven<ClientEngine<string, unknown>> implemen
 
   onRefused(packet: Connack): void {
     this.lines.push(`refused ${code(packet.reasonCode)}`);
+  }
+
+  onHeld(): void {
+    this.lines.push("held");
   }
 
   onSuback(item: string, packet: Suback): void {

@@ -23,20 +23,21 @@ import type {
   Unsuback,
   Unsubscribe,
 } from "../codec/packets.ts";
-import type { PublishHead } from "../codec/publish.ts";
-import type { PublishBlockReader } from "../codec/publish-properties.ts";
+import type { PublishHead } from "../codec/publish-head.ts";
 import { scanPublishProperties } from "../codec/publish-property-scan.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
 import { mayCarryReason, reasonCodeOf, reasonSender, returnCodeOfReason, sayableCode } from "../codec/reason-rules.ts";
+import type { TopicDecoder, TopicEntry } from "../codec/topic-decoder.ts";
 import { asMessagingError, Endpoint } from "./endpoint.ts";
 import type { EndpointHandler, EndpointOptions } from "./endpoint-contract.ts";
 import { ServerKeepAlive } from "./keep-alive.ts";
 import { lighten, withoutReasons } from "./lighten.ts";
+import { Receiver, type ReceiverHandler } from "./receiver.ts";
 import type { SessionState } from "./session-state.ts";
 import { topicAliases } from "./topic-aliases.ts";
 
 /** What a server engine tells its owner on top of {@link EndpointHandler}. */
-export interface ServerHandler<Item, Route> extends EndpointHandler<Item, Route> {
+export interface ServerHandler<Item, Route> extends EndpointHandler<Item>, ReceiverHandler<Route> {
   /** A client wants in: the owner answers with `accept`, `refuse` or, for enhanced authentication, `sendAuth`; now or later. */
   onConnect(packet: Connect): void;
   /** The owner answers with `sendSuback`. */
@@ -49,8 +50,9 @@ export interface ServerHandler<Item, Route> extends EndpointHandler<Item, Route>
 }
 
 /** Options of {@link ServerEngine}. */
-export interface ServerEngineOptions<Item, Route> extends EndpointOptions<Item, Route> {
+export interface ServerEngineOptions<Item, Route> extends EndpointOptions<Item> {
   readonly handler: ServerHandler<Item, Route>;
+  readonly topicDecoder: TopicDecoder<Route>;
   /** Time for CONNECT to arrive after the connection was made, in ms. */
   readonly connectTimeoutMs: number;
 }
@@ -88,18 +90,18 @@ interface PublishLimits {
 }
 
 /** The server's side of one MQTT connection: 3.1.1 or 5.0, as the client's CONNECT says. */
-export class ServerEngine<Item, Route> extends Endpoint<Item, Route> {
+export class ServerEngine<Item, Route> extends Endpoint<Item> {
   readonly #serverHandler: ServerHandler<Item, Route>;
+  readonly #topics: TopicDecoder<Route>;
   #state: State;
   /** Frames that came between CONNECT and our answer. */
   #early: Uint8Array[] = [];
   #earlyBytes = 0;
 
-  protected readonly readProperties: PublishBlockReader = scanPublishProperties;
-
   constructor(options: ServerEngineOptions<Item, Route>) {
     super(options);
     this.#serverHandler = options.handler;
+    this.#topics = options.topicDecoder;
     this.#state = { is: "new", untilMs: options.nowMs + options.connectTimeoutMs };
   }
 
@@ -127,16 +129,26 @@ export class ServerEngine<Item, Route> extends Endpoint<Item, Route> {
       if (!isMessagingError(error) || error.code !== "ERR_PACKET_TOO_LARGE") throw error;
       return this.fail(error);
     }
+    const aliases = topicAliases<TopicEntry<Route>>(
+      ours?.topicAliasMaximum ?? 0,
+      Math.min(acceptance.topicAliasesMax, theirs?.topicAliasMaximum ?? 0),
+    );
+    const reception = {
+      endpoint: this,
+      level,
+      reader: this.reader,
+      readProperties: scanPublishProperties,
+      aliases: aliases.inbound,
+      receiveMaximum: (level === 5 ? ours?.receiveMaximum : undefined) ?? RECEIVE_MAXIMUM_DEFAULT,
+      resumed: sessionPresent,
+    };
+    const { inbound, outbound } = acceptance.session;
     this.agree({
       level,
-      session: acceptance.session,
-      resumed: sessionPresent,
+      outbound,
+      receiving: new Receiver(reception, { handler: this.#serverHandler, inbound, topics: this.#topics }),
       sendWindow: Math.min(acceptance.maxInflight, theirs?.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT),
-      receiveMaximum: (level === 5 ? ours?.receiveMaximum : undefined) ?? RECEIVE_MAXIMUM_DEFAULT,
-      aliases: topicAliases(
-        ours?.topicAliasMaximum ?? 0,
-        Math.min(acceptance.topicAliasesMax, theirs?.topicAliasMaximum ?? 0),
-      ),
+      aliases: aliases.outbound,
       peerMaximumPacketSize: theirs?.maximumPacketSize ?? Number.POSITIVE_INFINITY,
     });
     const keepAliveSeconds = (level === 5 ? ours?.serverKeepAliveSeconds : undefined) ?? connect.keepAliveSeconds;
@@ -278,7 +290,7 @@ export class ServerEngine<Item, Route> extends Endpoint<Item, Route> {
     return false;
   }
 
-  protected checkPublish(head: PublishHead): void {
+  checkPublish(head: PublishHead): void {
     if (this.#state.is !== "open") return;
     const limits = this.#state.limits;
     if (head.subscriptionIdentifiers > 0) throw violation("PUBLISH with a subscription identifier from a client"); // [MQTT-3.3.4-6]

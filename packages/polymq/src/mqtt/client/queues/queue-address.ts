@@ -1,6 +1,7 @@
 import { MessagingError } from "../../../base/errors.ts";
 import { checkTopic } from "../../codec/arguments.ts";
-import { validateTopicFilter, validateTopicName } from "../../codec/topic.ts";
+import { validateTopicName } from "../../codec/topic.ts";
+import { validateTopicFilter } from "../../codec/topic-filter.ts";
 
 /** Where every queue address begins. */
 export const QUEUE_PREFIX = "$queue/";

@@ -3,8 +3,9 @@ import { isMessagingError, MessagingError } from "../../../base/errors.ts";
 import type { UserProperties } from "../../codec/packets.ts";
 import { topicMatches } from "../../codec/topic.ts";
 import type { MqttMessage } from "../message.ts";
+import { Pressure } from "../pressure.ts";
 import { missingInVersion4 } from "../refusals.ts";
-import { MqttSubscription, Pressure, type SubscriptionOwner } from "../subscription.ts";
+import { MqttSubscription, type SubscriptionOwner } from "../subscription.ts";
 import { MqttQueueMessage, type QueueSettler, type SettleVerb } from "./queue-message.ts";
 import type { CheckedQueue } from "./queue-options.ts";
 

@@ -4,9 +4,11 @@ import type { UserProperties } from "../../codec/packets.ts";
 import type { ServerCapabilities } from "../capabilities.ts";
 import type { ClientCore } from "../client-core.ts";
 import type { QueueSink } from "../inbox.ts";
+import { Intake } from "../intake.ts";
 import type { MqttMessage } from "../message.ts";
 import { PendingPublish } from "../pending.ts";
-import type { MqttSubscription, Pressure } from "../subscription.ts";
+import type { Pressure } from "../pressure.ts";
+import type { MqttSubscription } from "../subscription.ts";
 import { QUEUE_PREFIX, queueAddress } from "./queue-address.ts";
 import {
   missingGroup,
@@ -22,6 +24,7 @@ import { type CheckedQueue, isPolymq } from "./queue-options.ts";
 /** The queue side of a client: which subscription a delivery goes to, and how settlements reach the server. */
 export class Queues implements QueueSink, QueuePort {
   readonly #core: ClientCore;
+  readonly #intake: Intake;
   readonly #consumers = new Set<QueueConsumer>();
   /** The server that `#server` was told from. */
   #capabilities: ServerCapabilities | null = null;
@@ -33,9 +36,13 @@ export class Queues implements QueueSink, QueuePort {
   #idle: (() => void)[] = [];
 
   constructor(core: ClientCore) {
+    const { intake } = core;
+    // Imported as a value: so bundlers see that this part needs that one, and put what both use there.
+    if (!(intake instanceof Intake)) throw new TypeError("queues need the receiving side");
     this.#core = core;
+    this.#intake = intake;
     this.#server = core.settings.protocolVersion === 4 ? "v3" : "other";
-    core.inbox.queues = this;
+    intake.inbox.queues = this;
   }
 
   /** The server of the connection, without one that of the last. */
@@ -59,8 +66,8 @@ export class Queues implements QueueSink, QueuePort {
     }
     const consumer = new QueueConsumer(call, this);
     this.#consumers.add(consumer);
-    const done = this.#core.subscriptions.add(consumer.subscription, null, call, signal);
-    this.#core.inbox.claim((message) => this.deliver(message, true));
+    const done = this.#intake.subscriptions.add(consumer.subscription, null, call, signal);
+    this.#intake.inbox.claim((message) => this.deliver(message, true));
     await done;
     return consumer.subscription;
   }
@@ -79,7 +86,7 @@ export class Queues implements QueueSink, QueuePort {
 
   async unsubscribe(consumer: QueueConsumer): Promise<void> {
     // UNSUBSCRIBE is written before what the consumer holds is let go: polymq's broker takes all of it back then.
-    const done = this.#core.unsubscribe(consumer.subscription);
+    const done = this.#intake.unsubscribe(consumer.subscription);
     this.#consumers.delete(consumer);
     consumer.release();
     await done;
@@ -108,7 +115,7 @@ export class Queues implements QueueSink, QueuePort {
     // Retained messages that a subscription to a queue gets are no deliveries of it.
     if (!v3 && queue === null) return false;
     if (message.dup && this.#wasAcknowledged(message.packetId)) {
-      this.#core.inbox.withhold(message);
+      this.#intake.inbox.withhold(message);
       return true;
     }
     const consumer = this.#choose(message, queue);
@@ -137,14 +144,14 @@ export class Queues implements QueueSink, QueuePort {
       this.#acknowledged ??= new Uint32Array(2_048);
       this.#acknowledged[id >> 5] = (this.#acknowledged[id >> 5] ?? 0) | (1 << (id & 31));
     }
-    return this.#core.inbox.settle(message, 0, this.#server === "other");
+    return this.#intake.inbox.settle(message, 0, this.#server === "other");
   }
 
   withhold(message: MqttMessage): void {
     const id = message.packetId;
     const bits = this.#acknowledged;
     if (bits !== null) bits[id >> 5] = (bits[id >> 5] ?? 0) & ~(1 << (id & 31));
-    this.#core.inbox.withhold(message);
+    this.#intake.inbox.withhold(message);
   }
 
   async publishSettlement(
@@ -170,11 +177,11 @@ export class Queues implements QueueSink, QueuePort {
   }
 
   handlerFailed(message: MqttMessage, error: unknown): void {
-    this.#core.handlerFailed(message, error);
+    this.#intake.handlerFailed(message, error);
   }
 
   pressure(consumer: object, pressure: Pressure): void {
-    this.#core.inbox.pressure(consumer, pressure);
+    this.#intake.inbox.pressure(consumer, pressure);
   }
 
   /**
