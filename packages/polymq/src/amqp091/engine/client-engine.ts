@@ -273,7 +273,8 @@ export class ClientEngine<T extends EngineTypes>
     const version = `${buffer[start + 4]} ${buffer[start + 5]} ${buffer[start + 6]} ${buffer[start + 7]}`;
     const what =
       found === "not amqp" ? "the server does not speak AMQP" : `the server speaks AMQP with header ${version}`;
-    throw new MessagingError("ERR_NOT_SUPPORTED_BY_SERVER", what);
+    const peer = { protocol: "amqp091", code: found === "not amqp" ? "" : `AMQP ${version}`, text: "" } as const;
+    throw new MessagingError("ERR_NOT_SUPPORTED_BY_SERVER", what, { peer });
   }
 
   protected onConnectionMethod(method: Method): void {

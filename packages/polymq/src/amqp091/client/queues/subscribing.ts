@@ -1,6 +1,7 @@
 import type { FieldTable } from "../../codec/field-value.ts";
 import type { AmqpChannel } from "../channel.ts";
 import type { ClientCore } from "../client-core.ts";
+import type { AmqpDialect } from "../dialect.ts";
 import type { AmqpMessage } from "../message.ts";
 import { checkFilter, queueAddress } from "./queue-address.ts";
 import { AmqpQueueMessage, type QueueSource } from "./queue-message.ts";
@@ -38,7 +39,7 @@ export function subscribeToTopic(
     onOver: (consumer: { readonly queue: string }) => core.topology.forgetQueue(consumer.queue),
   };
   return queues.subscribe(entry, options, parts, (channel) =>
-    dialect === "rabbitmq" ? boundQueue(channel, filter) : { queue: filter, arguments: {} },
+    isBound(dialect, filter) ? boundQueue(channel, dialect, filter) : { queue: filter, arguments: {} },
   );
 }
 
@@ -111,10 +112,15 @@ function noted(entry: Entry, message: AmqpQueueMessage): AmqpQueueMessage {
   return message;
 }
 
-/** RabbitMQ: a queue of this connection's own, bound by the filter; it goes with its consumer. */
-async function boundQueue(channel: AmqpChannel, filter: string): Promise<Source> {
+/** RabbitMQ has no other topics than exchanges; polymq's broker takes a name without levels for that of a queue. */
+function isBound(dialect: AmqpDialect, filter: string): boolean {
+  return dialect === "rabbitmq" || (dialect === "polymq" && !/[/+#*]/.test(filter));
+}
+
+/** A queue of this connection's own, bound by the filter; it goes with its consumer. */
+async function boundQueue(channel: AmqpChannel, dialect: AmqpDialect, filter: string): Promise<Source> {
   const { queue } = await channel.declareQueue("", { exclusive: true, autoDelete: true });
-  await channel.bindQueue(queue, topicExchange("rabbitmq"), topicKey("rabbitmq", filter));
+  await channel.bindQueue(queue, topicExchange("rabbitmq"), topicKey(dialect, filter));
   return { queue, arguments: {} };
 }
 

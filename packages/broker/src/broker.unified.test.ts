@@ -1,0 +1,50 @@
+import { type Client, connect } from "polymq";
+import { afterEach, describe, expect, test } from "vitest";
+import { type ContractSite, outcomeOf, unifiedContract } from "../../polymq/src/unified/contract.test-support.ts";
+import { type MemoryBroker, memoryBroker } from "./testing/memory-broker.ts";
+
+const opened: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of opened.splice(0).reverse()) await close();
+});
+
+/** What the embedded broker does not do over a protocol. */
+const CANNOT: Readonly<Record<string, readonly string[]>> = {
+  mqtt: ["streams: offsets are committed by hand"],
+  amqp091: [
+    "topics: QoS 2",
+    "topics: a kept message reaches later subscribers",
+    "queues: a message is given back for a while",
+  ],
+};
+
+async function site(scheme: string): Promise<ContractSite> {
+  const broker: MemoryBroker = await memoryBroker();
+  opened.push(() => broker.close());
+  let names = 0;
+  return {
+    name: scheme,
+    connect: async () => {
+      const client = (await connect(`${scheme}://memory`, { dial: broker.dial })) as Client;
+      opened.push(() => client.close());
+      return client;
+    },
+    unique: (word) => `${word}-${++names}`,
+    stream: () => {
+      const name = `stream-${++names}`;
+      broker.hub.queues.declare({ name, kind: "stream" });
+      return Promise.resolve(name);
+    },
+  };
+}
+
+describe.each([
+  ["mqtt", "mqtt"],
+  ["amqp091", "amqp"],
+])("the unified client over %s", (protocol, scheme) => {
+  test.each(unifiedContract)("$name", async (each) => {
+    const wanted = CANNOT[protocol]?.includes(each.name) === true ? "cannot" : "pass";
+    expect((await outcomeOf(each, await site(scheme))).is).toBe(wanted);
+  });
+});

@@ -1,0 +1,177 @@
+// Hot path: `publish` runs per message.
+import type { AmqpClientBase } from "../../../amqp091/client/amqp-client.ts";
+import type { AmqpConsumer } from "../../../amqp091/client/consumer.ts";
+import type { AmqpDialect } from "../../../amqp091/client/dialect.ts";
+import type { AmqpMessage } from "../../../amqp091/client/message.ts";
+import type { AmqpClientOptions } from "../../../amqp091/client/options.ts";
+import type { AmqpTopicMessage } from "../../../amqp091/client/queues/topic-message.ts";
+import { raceAbort, throwIfAborted } from "../../../base/abort.ts";
+import { MessagingError } from "../../../base/errors.ts";
+import { noop } from "../../../base/noop.ts";
+import type {
+  Adapter,
+  Answer,
+  AnyPublishOptions,
+  ConsumeCall,
+  Ending,
+  QueueAdapter,
+  Source,
+  StreamAdapter,
+  Tell,
+} from "../../adapter.ts";
+import { type Delivery, unsupported } from "../../delivery.ts";
+import type { ClientState } from "../../events.ts";
+import type { ClientRequestOptions } from "../../options.ts";
+import type { Dialect } from "../../protocol.ts";
+import type { Target } from "../../target.ts";
+import { Amqp091RequestDelivery, Amqp091TopicDelivery } from "./amqp091-delivery.ts";
+import { checkTopicOptions, isPlain, subscribeOptions, topicPublish } from "./amqp091-options.ts";
+import { Amqp091Queue, Amqp091Stream } from "./amqp091-queues.ts";
+import { Amqp091Source } from "./amqp091-source.ts";
+import { onChannel, PublishChannel } from "./publish-channel.ts";
+import { RabbitMqQueue } from "./rabbitmq-queue.ts";
+
+/** Makes an AMQP 0-9-1 client and connects it. */
+export async function connectAmqp091(
+  make: (options: AmqpClientOptions) => AmqpClientBase,
+  target: Target,
+  tell: Tell,
+): Promise<Adapter> {
+  const { options } = target;
+  const dialect = nativeDialect(options.dialect);
+  const native = make({
+    servers: target.urls,
+    connectionName: target.clientId,
+    ...(dialect === undefined ? {} : { dialect }),
+    ...target.common,
+    ...options.amqp091,
+  });
+  listen(native, tell);
+  try {
+    await native.connect(options.signal === undefined ? {} : { signal: options.signal });
+  } catch (error) {
+    native.destroy();
+    throw error;
+  }
+  return new Amqp091Adapter(native);
+}
+
+class Amqp091Adapter implements Adapter {
+  readonly protocol = "amqp091";
+  readonly native: AmqpClientBase;
+  readonly #publishing: PublishChannel;
+
+  constructor(native: AmqpClientBase) {
+    this.native = native;
+    this.#publishing = new PublishChannel(native);
+  }
+
+  get dialect(): Dialect {
+    return this.native.dialect;
+  }
+
+  get state(): ClientState {
+    const { state } = this.native;
+    if (state === "connecting") return "reconnecting";
+    return state === "disconnecting" ? "closing" : state;
+  }
+
+  get closed(): Promise<MessagingError | null> {
+    return this.native.closed;
+  }
+
+  publish(topic: string, payload: string | Uint8Array, options: AnyPublishOptions | undefined): Promise<unknown> {
+    if (options === undefined) return this.native.publish(topic, payload);
+    checkTopicOptions(options);
+    if (!isPlain(options)) return this.#publishWith(topic, payload, options);
+    if (options.signal === undefined) return this.native.publish(topic, payload);
+    return this.native.publish(topic, payload, { signal: options.signal });
+  }
+
+  async subscribe(filter: string, call: ConsumeCall): Promise<Source> {
+    if (call.qos === 2) throw unsupported("QoS 2");
+    const options = subscribeOptions<AmqpTopicMessage>(call, wrapTopic);
+    // QoS 0 wants no acknowledgements.
+    const ack = call.qos === 0 ? "onReceive" : call.ack;
+    return new Amqp091Source(await this.native.subscribe(filter, { ...options, ack }), wrapTopic);
+  }
+
+  unsubscribe(filter: string): Promise<unknown> {
+    return this.native.unsubscribe(filter);
+  }
+
+  queue(name: string, groups: readonly string[]): QueueAdapter {
+    if (this.dialect === "rabbitmq") return new RabbitMqQueue(this.native, this.#publishing, name, groups);
+    return new Amqp091Queue(this.native, name);
+  }
+
+  stream(name: string): StreamAdapter {
+    return new Amqp091Stream(this.native, name);
+  }
+
+  async request(address: string, payload: string | Uint8Array, options: ClientRequestOptions): Promise<Delivery> {
+    return new Amqp091RequestDelivery(await this.native.request(address, payload, options), address);
+  }
+
+  /** The address is a queue, which its responders share and which goes with the last of them. */
+  async respond(
+    address: string,
+    responder: (request: Delivery) => Answer,
+    signal: AbortSignal | undefined,
+  ): Promise<Ending> {
+    throwIfAborted(signal);
+    const opening = this.#respond(address, (request) => responder(new Amqp091RequestDelivery(request, address)));
+    try {
+      const consumer = await raceAbort(opening, signal);
+      return { unsubscribe: () => consumer.cancel() };
+    } catch (error) {
+      opening.then((consumer) => consumer.cancel(), noop);
+      throw error;
+    }
+  }
+
+  close(timeoutMs: number | undefined): Promise<void> {
+    return this.native.close(timeoutMs === undefined ? {} : { timeoutMs });
+  }
+
+  destroy(): void {
+    this.native.destroy();
+  }
+
+  async #publishWith(topic: string, payload: string | Uint8Array, given: AnyPublishOptions): Promise<void> {
+    const { exchange, routingKey, options } = topicPublish(given);
+    if (exchange === null && routingKey === null) return await this.native.publish(topic, payload, options);
+    // The caller may change its bytes as soon as this returns.
+    const kept = typeof payload === "string" ? payload : payload.slice();
+    const channel = await this.#publishing.get();
+    await channel.publish(exchange ?? "", routingKey ?? topic, kept, options);
+  }
+
+  async #respond(address: string, responder: (request: AmqpMessage) => Answer): Promise<AmqpConsumer> {
+    if (this.dialect !== "fluxmq") {
+      const options = { durable: false, exclusive: false, autoDelete: true };
+      await onChannel(this.native, (channel) => channel.declareQueue(address, options));
+    }
+    return await this.native.respond(address, responder);
+  }
+}
+
+function wrapTopic(message: AmqpTopicMessage): Delivery {
+  return new Amqp091TopicDelivery(message);
+}
+
+function nativeDialect(dialect: Dialect | undefined): AmqpDialect | undefined {
+  if (dialect === undefined || dialect === "polymq" || dialect === "fluxmq" || dialect === "rabbitmq") return dialect;
+  throw new MessagingError("ERR_INVALID_OPTIONS", `over AMQP 0-9-1 there is no dialect ${dialect}`);
+}
+
+function listen(native: AmqpClientBase, tell: Tell): void {
+  native.on("connect", ({ server, reconnected }) => {
+    if (reconnected) tell({ type: "reconnected", server });
+  });
+  native.on("connectionLost", ({ error }) => tell({ type: "connectionLost", error }));
+  native.on("reconnecting", ({ attempt, server }) => tell({ type: "reconnecting", attempt, server }));
+  native.on("reconnectFailed", ({ error }) => tell({ type: "reconnectFailed", error }));
+  native.on("handlerError", ({ error }) => tell({ type: "handlerError", error }));
+  native.on("recoveryFailed", ({ error }) => tell({ type: "backgroundError", error }));
+}
