@@ -28,6 +28,7 @@ const LISTED_MAX = 20;
 /** One publisher's account: what it was promised against what was seen of it. */
 export class Account {
   readonly name: string;
+  readonly #qosOf: (sequence: number) => 1 | 2;
   readonly #promised: ("open" | "acknowledged" | "refused")[] = [];
   readonly #seen: number[] = [];
   readonly #misordered: string[] = [];
@@ -37,8 +38,10 @@ export class Account {
   #delivered = 0;
   #acknowledged = 0;
 
-  constructor(name: string) {
+  /** @param qos of each message; 1 at least once, 2 once */
+  constructor(name: string, qos: (sequence: number) => 1 | 2 = qosOf) {
     this.name = name;
+    this.#qosOf = qos;
   }
 
   /** Messages seen at least once. */
@@ -66,7 +69,7 @@ export class Account {
   }
 
   saw(sequence: number, qos: number): void {
-    if (qos !== qosOf(sequence) || this.#promised[sequence] === undefined) {
+    if (qos !== this.#qosOf(sequence) || this.#promised[sequence] === undefined) {
       if (this.#strange.length < LISTED_MAX) this.#strange.push(`${this.#name(sequence)} as qos${qos}`);
       return;
     }
@@ -92,9 +95,9 @@ export class Account {
       published: all.length,
       acknowledged: this.#acknowledged,
       delivered: this.#delivered,
-      duplicatesQoS1: all.reduce((sum, at) => sum + (qosOf(at) === 1 ? Math.max(0, seen(at) - 1) : 0), 0),
+      duplicatesQoS1: all.reduce((sum, at) => sum + (this.#qosOf(at) === 1 ? Math.max(0, seen(at) - 1) : 0), 0),
       lost: names((sequence) => this.#promised[sequence] === "acknowledged" && seen(sequence) === 0),
-      twice: names((sequence) => qosOf(sequence) === 2 && seen(sequence) > 1),
+      twice: names((sequence) => this.#qosOf(sequence) === 2 && seen(sequence) > 1),
       misordered: this.#misordered,
       unsettled: names((sequence) => this.#promised[sequence] === "open"),
       refused: this.#refused,
@@ -103,7 +106,7 @@ export class Account {
   }
 
   #name(sequence: number): string {
-    return `${this.name}/${sequence}/qos${qosOf(sequence)}`;
+    return `${this.name}/${sequence}/qos${this.#qosOf(sequence)}`;
   }
 }
 

@@ -1,5 +1,12 @@
 /** Publishers and consumers of one queue, and the books about what they were told and what they saw. */
-import { isMessagingError, MqttClient, type MqttQueueMessage } from "polymq/mqtt";
+import {
+  LOAD_PROTOCOLS,
+  type LoadConsumer,
+  type LoadPublisher,
+  loadConsumer,
+  loadPublisher,
+  ONCE,
+} from "./queue-load-clients.test-support.ts";
 
 /** Publishes that one publisher has open at a time. */
 const OPEN_MAX = 20;
@@ -24,7 +31,7 @@ export interface QueueVerdict {
   readonly reused: readonly string[];
   /** Offsets below the highest one that nobody saw, for every group is given every message. */
   readonly missing: readonly string[];
-  /** Messages of QoS 2 with more than one offset. */
+  /** Messages of QoS 2 of MQTT with more than one offset. */
   readonly twice: readonly string[];
   /** Delivered to a group by a broker whose predecessor had confirmed that group's acknowledgement. */
   readonly afterAck: readonly string[];
@@ -32,10 +39,10 @@ export interface QueueVerdict {
   readonly refused: readonly string[];
 }
 
-/** 8 publishers with sessions that last, and 8 consumers in two groups that acknowledge by hand and have it confirmed. */
+/** 8 publishers and 8 consumers in two groups that acknowledge by hand and have it confirmed; the protocols in turn, so that each group has members of all. */
 export class QueueLoad {
-  readonly #publishers: MqttClient[];
-  readonly #consumers: { readonly client: MqttClient; readonly group: (typeof GROUPS)[number] }[];
+  readonly #publishers: LoadPublisher[];
+  readonly #consumers: { readonly client: LoadConsumer; readonly group: (typeof GROUPS)[number] }[];
   readonly #confirmed = new Set<string>();
   readonly #seen = new Map<string, Set<string>>(GROUPS.map((group) => [group, new Set()]));
   /** Offsets by group. */
@@ -59,20 +66,12 @@ export class QueueLoad {
 
   constructor(port: number, onProgress: (delivered: number) => void) {
     this.#onProgress = onProgress;
-    const client = (clientId: string, lasting: boolean): MqttClient =>
-      new MqttClient({
-        servers: `mqtt://127.0.0.1:${port}`,
-        clientId,
-        protocolVersion: 5,
-        cleanStart: !lasting,
-        sessionExpirySeconds: lasting ? 3_600 : 0,
-        ackTimeoutMs: 0,
-        reconnect: { initialDelayMs: 10, maxDelayMs: 100 },
-      });
-    this.#publishers = Array.from({ length: 8 }, (_, i) => client(`publisher-${i}`, true));
+    const protocol = (i: number) => LOAD_PROTOCOLS[i % LOAD_PROTOCOLS.length] ?? "mqtt";
+    this.#publishers = Array.from({ length: 8 }, (_, i) => loadPublisher(protocol(i), port, `publisher-${i}`));
+    // The first half in one group, the second in the other, with each protocol in both.
     this.#consumers = Array.from({ length: 8 }, (_, i) => ({
-      client: client(`consumer-${i}`, false),
-      group: GROUPS[i % 2 === 0 ? 0 : 1],
+      client: loadConsumer(protocol(i), port, `consumer-${i}`),
+      group: GROUPS[i < 4 ? 0 : 1],
     }));
   }
 
@@ -83,8 +82,10 @@ export class QueueLoad {
   async start(): Promise<void> {
     for (const { client, group } of this.#consumers) {
       await client.connect();
-      const handler = (message: MqttQueueMessage): Promise<void> => this.#onMessage(group, message);
-      await client.subscribeToQueue(LOAD_QUEUE, group, { prefetch: 50, concurrency: 50, ack: "manual", handler });
+      await client.consume(LOAD_QUEUE, group, {
+        onMessage: (offset, name) => this.#onMessage(group, offset, name),
+        onAcked: (offset) => void this.#acked.get(group)?.add(offset),
+      });
     }
     for (const publisher of this.#publishers) await publisher.connect();
     this.#publishers.forEach((publisher, i) => void this.#publish(publisher, i));
@@ -112,7 +113,7 @@ export class QueueLoad {
       ),
       reused: [...this.#reused],
       missing: groups.flatMap(([group]) => this.#missingOf(group)),
-      twice: [...this.#offsets].filter(([name, offsets]) => isQoS2(name) && offsets.size > 1).map(([name]) => name),
+      twice: [...this.#offsets].filter(([name, offsets]) => isOnce(name) && offsets.size > 1).map(([name]) => name),
       afterAck: this.#afterAck,
       refused: this.#refused,
     };
@@ -141,7 +142,7 @@ export class QueueLoad {
     );
   }
 
-  async #publish(publisher: MqttClient, index: number): Promise<void> {
+  async #publish(publisher: LoadPublisher, index: number): Promise<void> {
     let open = 0;
     let wake: () => void = () => undefined;
     for (let number = 0; !this.#stopping; number++) {
@@ -151,12 +152,11 @@ export class QueueLoad {
         });
       }
       if (this.#stopping) return;
-      const qos = number % 2 === 0 ? 1 : 2;
-      const name = `${index}/${number}/qos${qos}`;
+      const name = `${index}/${number}/${publisher.guarantee(number)}`;
       this.#published++;
       open++;
       publisher
-        .publishToQueue(LOAD_QUEUE, name, { qos })
+        .publish(LOAD_QUEUE, name, number)
         .then(
           () => void this.#confirmed.add(name),
           (error: unknown) => void this.#refused.push(`${name} ${String(error)}`),
@@ -169,10 +169,7 @@ export class QueueLoad {
     }
   }
 
-  async #onMessage(group: string, message: MqttQueueMessage): Promise<void> {
-    const { offset } = message;
-    const name = message.text();
-    const acked = this.#acked.get(group);
+  #onMessage(group: string, offset: number, name: string): void {
     if (this.#settled.get(group)?.has(offset) === true) this.#afterAck.push(`${group} ${offset} ${name}`);
     const known = this.#byOffset.get(offset);
     if (known !== undefined && known !== name) this.#reused.add(`${offset}: ${known} and ${name}`);
@@ -187,13 +184,6 @@ export class QueueLoad {
     this.#lastAtMs = performance.now();
     this.#onProgress(this.#delivered);
     this.#wake();
-    try {
-      await message.ack();
-      acked?.add(offset);
-    } catch (error) {
-      // Its connection was lost, and the queue has it again.
-      if (!isMessagingError(error) || error.peer?.code !== NOT_PENDING) throw error;
-    }
   }
 
   /** Everything published is confirmed, and everything in the queue seen by every group. */
@@ -224,9 +214,6 @@ export class QueueLoad {
   }
 }
 
-/** The broker's code for an acknowledgement of what is not pending. */
-const NOT_PENDING = 0x80;
-
-function isQoS2(name: string): boolean {
-  return name.endsWith("qos2");
+function isOnce(name: string): boolean {
+  return name.endsWith(ONCE);
 }
