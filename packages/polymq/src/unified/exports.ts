@@ -16,6 +16,7 @@ export type { Connect } from "./connect.ts";
 export type { Subscription } from "./consumer.ts";
 export type { ClientEvent, ClientEvents, ClientState } from "./events.ts";
 export type { Committable, DelayedNack, Message, NackOptions, RejectReason, StreamMessage } from "./message.ts";
+export { MultiClient, type MultiClientConfig, type ProtocolOption } from "./multi-client.ts";
 export type {
   ClientCredentials,
   ClientOptions,
