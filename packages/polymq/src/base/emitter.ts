@@ -44,14 +44,6 @@ export class Emitter<E extends { readonly type: string }> {
     return off;
   }
 
-  /** Listeners of one type, or of all. */
-  listenerCount(type?: E["type"]): number {
-    if (type !== undefined) return this.#listeners.get(type)?.length ?? 0;
-    let count = 0;
-    for (const listeners of this.#listeners.values()) count += listeners.length;
-    return count;
-  }
-
   /** Tells everyone now; never throws. Listeners added or removed meanwhile count from the next event on. */
   emit(event: E): void {
     for (const listener of this.#listeners.get(event.type) ?? []) this.#call(listener, event);

@@ -1,4 +1,4 @@
-import { onAbort } from "../base/abort.ts";
+import { abortedError, onAbort } from "../base/abort.ts";
 import { unreachable } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
@@ -90,9 +90,7 @@ export class Supervisor {
       lostWhileDialing: null,
     };
     this.#run = run;
-    run.stopWaiting = onAbort(signal, () =>
-      this.#finish(new MessagingError("ERR_ABORTED", "the operation was aborted", { cause: signal?.reason })),
-    );
+    if (signal !== undefined) run.stopWaiting = onAbort(signal, () => this.#finish(abortedError(signal)));
     if (this.#run === run) void this.#round(run);
     return run.started.promise;
   }

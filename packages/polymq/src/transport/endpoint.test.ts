@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
+import { isLocalAddress, parseLocalEndpoint } from "./local-endpoint.ts";
 
-const PORTS = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443, unix: 0 };
+const PORTS = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443 };
 
 function parse(url: string): Endpoint {
-  return parseEndpoint(url, "mqtt", PORTS);
+  return isLocalAddress(url) ? parseLocalEndpoint(url) : parseEndpoint(url, "mqtt", PORTS);
 }
 
 describe("parseEndpoint", () => {
@@ -63,6 +64,10 @@ describe("parseEndpoint", () => {
     const wanted = { scheme: "unix", host: "", port: 0, path: "/run/a b.sock", display: "unix:/run/a b.sock" };
     expect(parse("unix:/run/a%20b.sock")).toMatchObject(wanted);
     expect(parse("unix:///run/a%20b.sock")).toMatchObject(wanted);
+  });
+
+  test("a local socket is no address where only hosts are", () => {
+    expect(() => parseEndpoint("unix:/run/x", "mqtt", PORTS)).toThrow("unknown scheme");
   });
 
   test.each([

@@ -18,8 +18,7 @@ export interface Endpoint {
 }
 
 /**
- * Parses `scheme://[user[:password]@]host[:port][/path]`, or `unix:/path` where `ports` has `unix`; a bare `host:port` takes
- * `defaultScheme`.
+ * Parses `scheme://[user[:password]@]host[:port][/path]`; a bare `host:port` takes `defaultScheme`. For local sockets: `parseLocalEndpoint`.
  * @param ports default port per allowed scheme; a scheme without one is refused
  * @throws {MessagingError} ERR_INVALID_OPTIONS
  */
@@ -30,7 +29,6 @@ export function parseEndpoint(url: string, defaultScheme: string, ports: Readonl
   if (port === undefined) {
     throw new MessagingError("ERR_INVALID_OPTIONS", `unknown scheme in server address: ${scheme}`);
   }
-  if (scheme === "unix") return localEndpoint(text);
   const rest = text.slice(scheme.length + 1);
   if (rest.startsWith("///")) throw new MessagingError("ERR_INVALID_OPTIONS", "a server address without a host");
   // Every runtime parses host, port and credentials of `http:` alike, but it drops port 80 as its own default; `https:` keeps it.
@@ -49,14 +47,6 @@ export function parseEndpoint(url: string, defaultScheme: string, ports: Readonl
   };
 }
 
-/** `unix:/path` or `unix:///path`: a local socket. */
-function localEndpoint(text: string): Endpoint {
-  const given = /^unix:(?:\/\/)?(\/[^/].*)$/i.exec(text)?.[1];
-  if (given === undefined) throw new MessagingError("ERR_INVALID_OPTIONS", "a local socket needs an absolute path");
-  const path = decode(given);
-  return { scheme: "unix", host: "", port: 0, path, username: "", password: "", display: `unix:${path}` };
-}
-
 /** The parser's own error is left out: it carries the text with the password in it. */
 function parse(url: string): URL {
   try {
@@ -66,7 +56,8 @@ function parse(url: string): URL {
   }
 }
 
-function decode(text: string): string {
+/** Undoes percent-encoding. @throws {MessagingError} ERR_INVALID_OPTIONS */
+export function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

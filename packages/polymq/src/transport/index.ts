@@ -2,6 +2,7 @@ export type { Clock, Timer } from "../base/clock.ts";
 export { systemClock } from "../base/system-clock.ts";
 export { type TextCodec, webText } from "../bytes/text.ts";
 export { type Endpoint, parseEndpoint } from "./endpoint.ts";
+export { isLocalAddress, parseLocalEndpoint } from "./local-endpoint.ts";
 export { type MemoryPair, type MemoryPairOptions, type MemoryTransport, memoryPair } from "./memory.ts";
 export { nodePlatform } from "./node/platform.ts";
 export { type WrapOptions, wrapSocket } from "./node/socket-transport.ts";

@@ -1,6 +1,7 @@
 import { MessagingError } from "../../base/errors.ts";
 import { type NumberRule, numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
 import { type Endpoint, parseEndpoint } from "../../transport/endpoint.ts";
+import { isLocalAddress, parseLocalEndpoint } from "../../transport/local-endpoint.ts";
 import type { DialKind, DialOptions, Platform } from "../../transport/platform.ts";
 import type { EngineOptions } from "../engine/engine-options.ts";
 import type { ConnectOptions, ReconnectOptions, SaslOptions } from "./options.ts";
@@ -38,7 +39,6 @@ const PORTS: Readonly<Record<string, number>> = {
   amqp: 5672,
   amqps: 5671,
   "amqp+ssl": 5671,
-  unix: 0,
   ws: 80,
   wss: 443,
 };
@@ -77,7 +77,7 @@ function connectionSettings(
   containerId: string,
   options: ConnectOptions,
 ): ConnectionSettings {
-  const endpoint = parseEndpoint(url, "amqp", PORTS);
+  const endpoint = isLocalAddress(url) ? parseLocalEndpoint(url) : parseEndpoint(url, "amqp", PORTS);
   const time = { from: 0, to: TIME_MAX_MS };
   const connectTimeoutMs = wholeNumber("connectTimeoutMs", options.connectTimeoutMs, { ...time, otherwise: 30_000 });
   return {

@@ -1,4 +1,5 @@
 import { MessagingError } from "../../base/errors.ts";
+import { unusable } from "./check-usable.ts";
 import type { DropReason } from "./events.ts";
 import type { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
@@ -36,17 +37,9 @@ export class Admission {
 
   /** Why a message may not wait, or null; the message has its payload. */
   refusal(link: Link | null, windowFull: boolean, message: PendingPublish): MessagingError | null {
-    switch (this.#owner.availability()) {
-      case "closed":
-        return new MessagingError("ERR_CLIENT_CLOSED", "the client is closed");
-      case "draining":
-        if (!message.settles) return new MessagingError("ERR_DRAINING", "the client is closing");
-        break;
-      case "none":
-        return new MessagingError("ERR_NOT_CONNECTED", "the client is not connected");
-      case "online":
-      case "offline":
-    }
+    const availability = this.#owner.availability();
+    const error = availability === "draining" && message.settles ? null : unusable(availability);
+    if (error !== null) return error;
     return link === null ? this.#offline(message) : this.#busy(link, windowFull, message);
   }
 

@@ -4,7 +4,7 @@ import { isMessagingError, MessagingError } from "../../base/errors.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import type { DialOptions, Platform } from "../../transport/platform.ts";
 import type { Connack, Connect, ProtocolLevel } from "../codec/packets.ts";
-import { ReasonCode, returnCodeName } from "../codec/reason-codes.ts";
+import { returnCodeName } from "../codec/reason-codes.ts";
 import { Connection, type ConnectionOwner, type ConnectionParts } from "./connection.ts";
 import type { Settings } from "./options.ts";
 import { refusedByServer } from "./refusals.ts";
@@ -109,17 +109,6 @@ class Handshake implements ConnectionOwner {
     this.#owner.onOpen(connack, connection);
     this.#outcome.resolve();
   }
-}
-
-/**
- * True when the server refuses this protocol level, which it may say with a code (`sure`); some servers that do not know 5.0
- * just close, or answer with bytes that are none of it.
- */
-export function refusesVersion(error: MessagingError, sure: boolean): boolean {
-  if (error.code === "ERR_CONNECT_REJECTED") {
-    return error.peer?.code === ReasonCode.UnsupportedProtocolVersion || error.peer?.code === 1;
-  }
-  return !sure && ["ERR_CONNECTION_LOST", "ERR_MALFORMED_PACKET", "ERR_PROTOCOL_VIOLATION"].includes(error.code);
 }
 
 function dialOptions(settings: Settings, endpoint: Endpoint, signal: AbortSignal): DialOptions {

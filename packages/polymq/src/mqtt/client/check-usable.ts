@@ -8,15 +8,21 @@ import type { Availability } from "./admission.ts";
  */
 export function checkUsable(client: { availability(): Availability }, signal: AbortSignal | undefined): void {
   throwIfAborted(signal);
-  switch (client.availability()) {
+  const error = unusable(client.availability());
+  if (error !== null) throw error;
+}
+
+/** Why nothing can be sent now, or null. */
+export function unusable(availability: Availability): MessagingError | null {
+  switch (availability) {
     case "online":
     case "offline":
-      return;
+      return null;
     case "none":
-      throw new MessagingError("ERR_NOT_CONNECTED", "the client is not connected");
+      return new MessagingError("ERR_NOT_CONNECTED", "the client is not connected");
     case "draining":
-      throw new MessagingError("ERR_DRAINING", "the client is closing");
+      return new MessagingError("ERR_DRAINING", "the client is closing");
     case "closed":
-      throw new MessagingError("ERR_CLIENT_CLOSED", "the client is closed");
+      return new MessagingError("ERR_CLIENT_CLOSED", "the client is closed");
   }
 }

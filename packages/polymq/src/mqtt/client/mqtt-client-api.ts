@@ -59,7 +59,7 @@ export abstract class MqttClientApi implements AsyncDisposable {
     this.#core = core;
     const { intake } = core.parts;
     this.#queues = lazy(after(parts.queues, intake), (Queues) => new Queues(core, this));
-    this.#requester = lazy(parts.requests, (Requests) => new Requests(core, this));
+    this.#requester = lazy(after(parts.requests, intake), (Requests) => new Requests(core, this));
   }
 
   /** Where the client stands, in one word. */

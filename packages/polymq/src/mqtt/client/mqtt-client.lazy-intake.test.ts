@@ -20,7 +20,8 @@ class LateIntake {
       if (!("loaded" in intake)) throw new Error("not loaded");
       return intake.loaded;
     };
-    this.parts = { ...LOADED_PARTS, queues: LAZY_PARTS.queues, intake: { load } };
+    const { queues, requests } = LAZY_PARTS;
+    this.parts = { ...LOADED_PARTS, queues, requests, intake: { load } };
   }
 
   arrive(): void {

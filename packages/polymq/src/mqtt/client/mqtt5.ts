@@ -5,7 +5,7 @@ import { encodePublishProperties } from "../codec/publish-properties.ts";
 import type { ClientLevel } from "../engine/client-level.ts";
 import { CLIENT_LEVEL_5 } from "../engine/client-level-5.ts";
 import type { Settings, WillOptions } from "./options.ts";
-import { referencedEndpoints } from "./server-references.ts";
+import { ServerRoute } from "./server-route.ts";
 import { toUserProperties } from "./user-properties.ts";
 
 /** What a client needs for MQTT 5.0 and not for 3.1.1. */
@@ -15,7 +15,7 @@ export interface Mqtt5 {
   /** The properties of CONNECT; asks for authentication data anew. */
   readonly connectProperties: (settings: Settings) => Promise<ConnectProperties | null>;
   readonly willProperties: (will: WillOptions) => WillProperties | null;
-  readonly referencedEndpoints: typeof referencedEndpoints;
+  readonly route: (settings: Settings) => ServerRoute;
 }
 
 /** All of it. */
@@ -24,7 +24,7 @@ export const MQTT_5: Mqtt5 = {
   encodeProperties: encodePublishProperties,
   connectProperties,
   willProperties,
-  referencedEndpoints,
+  route: (settings) => new ServerRoute(settings),
 };
 
 async function connectProperties(settings: Settings): Promise<ConnectProperties | null> {

@@ -5,6 +5,7 @@ import type { Payload, PublishOptions, RequestOptions, Responder } from "./call-
 import { checkTimeout } from "./check-timeout.ts";
 import { checkUsable } from "./check-usable.ts";
 import type { ClientCore } from "./client-core.ts";
+import { Intake } from "./intake.ts";
 import type { MqttMessage } from "./message.ts";
 import { missingInVersion4 } from "./refusals.ts";
 import type { SubscribeOptions } from "./subscribe-options.ts";
@@ -39,6 +40,8 @@ export class Requester {
   #subscription: MqttSubscription | null = null;
 
   constructor(core: ClientCore, client: RequesterClient) {
+    // Imported as a value: so bundlers see that this part needs that one, and load both together.
+    if (!(core.intake instanceof Intake)) throw new TypeError("requests need the receiving side");
     this.#core = core;
     this.#client = client;
   }

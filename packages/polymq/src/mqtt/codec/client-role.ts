@@ -3,7 +3,6 @@ import { type ByteReader, malformed } from "../../bytes/reader.ts";
 import type { ByteWriter } from "../../bytes/writer.ts";
 import { decodeConnack } from "./connack.ts";
 import { encodeConnect } from "./connect.ts";
-import { decodeDisconnect, encodeDisconnect } from "./disconnect.ts";
 import { PacketType, packetName } from "./header.ts";
 import type { LevelRules } from "./level-rules.ts";
 import type {
@@ -20,7 +19,6 @@ import type {
   Unsubscribe,
 } from "./packets.ts";
 import { decodePingresp, encodePing } from "./ping.ts";
-import { decodePublishAck, encodePublishAck } from "./publish-ack.ts";
 import type { RequestCodec } from "./request-codec.ts";
 
 /*
@@ -28,23 +26,35 @@ import type { RequestCodec } from "./request-codec.ts";
  * be a tenth of what a browser loads.
  */
 
+/** What else a client needs that differs between the levels: at level 4 acknowledgements have four bytes, and DISCONNECT two. */
+export interface ClientRules extends LevelRules {
+  /** PUBACK, PUBREC, PUBREL or PUBCOMP that `readBareAck` did not take. */
+  decodeAck(r: ByteReader): PublishAck;
+  /** One that `writeAck` cannot write. */
+  encodeAck(w: ByteWriter, packet: PublishAck): void;
+  decodeDisconnect(r: ByteReader): Disconnect;
+  encodeDisconnect(w: ByteWriter, packet: Disconnect): void;
+}
+
 /** A packet that a server sends, other than PUBLISH. */
 export type PacketFromServer = Auth | Connack | Disconnect | Pingresp | PublishAck | Suback | Unsuback;
 /** A packet that a client sends, other than PUBLISH. */
 export type PacketFromClient = Auth | Connect | Disconnect | Pingreq | PublishAck | Subscribe | Unsubscribe;
 
-type Decoder = (r: ByteReader, rules: LevelRules, requests: RequestCodec | null) => PacketFromServer | undefined;
+const decodeAck: Decoder = (r, rules) => rules.decodeAck(r);
+
+type Decoder = (r: ByteReader, rules: ClientRules, requests: RequestCodec | null) => PacketFromServer | undefined;
 
 const DECODERS: Readonly<Record<number, Decoder>> = {
   [PacketType.CONNACK]: decodeConnack,
-  [PacketType.PUBACK]: decodePublishAck,
-  [PacketType.PUBREC]: decodePublishAck,
-  [PacketType.PUBREL]: decodePublishAck,
-  [PacketType.PUBCOMP]: decodePublishAck,
+  [PacketType.PUBACK]: decodeAck,
+  [PacketType.PUBREC]: decodeAck,
+  [PacketType.PUBREL]: decodeAck,
+  [PacketType.PUBCOMP]: decodeAck,
   [PacketType.SUBACK]: (r, rules, requests) => requests?.decodeSuback(r, rules),
   [PacketType.UNSUBACK]: (r, rules, requests) => requests?.decodeUnsuback(r, rules),
   [PacketType.PINGRESP]: decodePingresp,
-  [PacketType.DISCONNECT]: decodeDisconnect,
+  [PacketType.DISCONNECT]: (r, rules) => rules.decodeDisconnect(r),
   [PacketType.AUTH]: (r, rules) => rules.decodeAuth(r),
 };
 
@@ -52,7 +62,7 @@ const DECODERS: Readonly<Record<number, Decoder>> = {
  * As `decodePacket`; `ERR_UNEXPECTED_PACKET` for a packet that is not a server's to send, a PUBLISH, and an answer to what cannot have been asked
  * without `requests`.
  */
-export function decodeFromServer(r: ByteReader, rules: LevelRules, requests: RequestCodec | null): PacketFromServer {
+export function decodeFromServer(r: ByteReader, rules: ClientRules, requests: RequestCodec | null): PacketFromServer {
   const type = (r.buffer[r.at] ?? 0) >> 4;
   if (type === 0) throw malformed("packet type 0 is reserved");
   const packet = DECODERS[type]?.(r, rules, requests);
@@ -69,7 +79,7 @@ export function unexpected(packet: string): MessagingError {
 export function encodeFromClient(
   w: ByteWriter,
   packet: PacketFromClient,
-  rules: LevelRules,
+  rules: ClientRules,
   requests: RequestCodec | null,
 ): void {
   switch (packet.type) {
@@ -81,10 +91,10 @@ export function encodeFromClient(
     case "pingreq":
       return encodePing(w, packet);
     case "disconnect":
-      return encodeDisconnect(w, packet, rules);
+      return rules.encodeDisconnect(w, packet);
     case "auth":
       return rules.encodeAuth(w, packet);
     default:
-      return encodePublishAck(w, packet, rules);
+      return rules.encodeAck(w, packet);
   }
 }

@@ -15,6 +15,7 @@ export { ByteReader } from "../../bytes/reader.ts";
 export { type FrameMeasure, type FrameSink, Splitter } from "../../bytes/splitter.ts";
 export { type TextCodec, webText } from "../../bytes/text.ts";
 export { ByteWriter, VARINT_MAX } from "../../bytes/writer.ts";
+export { type AckType, BARE_ACK_BYTES, readBareAck, writeAck } from "./bare-ack.ts";
 export { peekConnectLevel, readConnectLevel } from "./connect.ts";
 export { decodePacket } from "./decode.ts";
 export { encodePacket } from "./encode.ts";
@@ -57,7 +58,6 @@ export {
   type PropertyWireType,
 } from "./properties.ts";
 export { type PublishFields, publishBytes, writePublish } from "./publish.ts";
-export { type AckType, BARE_ACK_BYTES, readBareAck, writeAck } from "./publish-ack.ts";
 export { PublishHead } from "./publish-head.ts";
 export { readPublishHead } from "./publish-packet.ts";
 export {

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { ByteWriter } from "../../bytes/writer.ts";
+import { BARE_ACK_BYTES, readBareAck, writeAck } from "./bare-ack.ts";
 import { codeFrom, decodeBytes, encodeBytes, readerOf, text } from "./codec.test-support.ts";
 import { PacketType } from "./header.ts";
 import { LEVEL_5 } from "./level-5.ts";
 import { packetBytes } from "./packet-bytes.test-support.ts";
 import type { PublishAck } from "./packets.ts";
-import { BARE_ACK_BYTES, decodePublishAck, readBareAck, writeAck } from "./publish-ack.ts";
+import { decodePublishAck } from "./publish-ack.ts";
 
 const KINDS = [
   ["puback", PacketType.PUBACK],

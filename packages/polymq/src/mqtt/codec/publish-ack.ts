@@ -1,6 +1,6 @@
-// Hot path: `writeAck` and `readBareAck` run per message. No closure, promise, spread, iterator or regex here.
 import type { ByteReader } from "../../bytes/reader.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
+import type { AckType } from "./bare-ack.ts";
 import { checkPacketId, expectEnd, PacketType, readHeader, readPacketId, writePacket } from "./header.ts";
 import type { LevelRules } from "./level-rules.ts";
 import type { PublishAck } from "./packets.ts";
@@ -15,16 +15,6 @@ import { putReason, readReason } from "./reason.ts";
  *   block   properties behind their length, at level 5; left out when there are none (§3.4.2.2.1)
  */
 
-/** The packet types that answer a PUBLISH or one another. */
-export type AckType =
-  | typeof PacketType.PUBACK
-  | typeof PacketType.PUBREC
-  | typeof PacketType.PUBREL
-  | typeof PacketType.PUBCOMP;
-
-/** Bytes of an acknowledgement without reason code and properties. */
-export const BARE_ACK_BYTES = 4;
-
 const TYPES: Readonly<Record<PublishAck["type"], AckType>> = {
   puback: PacketType.PUBACK,
   pubrec: PacketType.PUBREC,
@@ -38,29 +28,6 @@ const NAMES: Readonly<Partial<Record<number, PublishAck["type"]>>> = {
   6: "pubrel",
   7: "pubcomp",
 };
-
-/** Writes an acknowledgement that says success and nothing else: four bytes, at both levels. The caller knows that the packet id is valid. */
-export function writeAck(w: ByteWriter, type: AckType, packetId: number): void {
-  w.reserve(BARE_ACK_BYTES);
-  const at = w.at;
-  const buffer = w.buffer;
-  buffer[at] = type === PacketType.PUBREL ? 0x62 : type << 4;
-  buffer[at + 1] = 2;
-  buffer[at + 2] = packetId >>> 8;
-  buffer[at + 3] = packetId;
-  w.at = at + BARE_ACK_BYTES;
-}
-
-/**
- * Reads an acknowledgement of four bytes in the frame at `start` up to `end`: its packet id, or 0 when it is longer or
- * wrong in any way; `decodePublishAck` then reads it or says what is wrong. The type is the upper half of its first byte.
- */
-export function readBareAck(buffer: Uint8Array, start: number, end: number): number {
-  if (end - start !== BARE_ACK_BYTES || buffer[start + 1] !== 2) return 0;
-  const byte = buffer[start] as number;
-  if (byte !== 0x40 && byte !== 0x50 && byte !== 0x62 && byte !== 0x70) return 0;
-  return ((buffer[start + 2] as number) << 8) | (buffer[start + 3] as number);
-}
 
 /** Encodes any acknowledgement in its shortest form; `ERR_INVALID_ARGUMENT` for what may not be sent [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-3.6.2-1] [MQTT-3.7.2-1]. */
 export function encodePublishAck(w: ByteWriter, packet: PublishAck, rules: LevelRules): void {

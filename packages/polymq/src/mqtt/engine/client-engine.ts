@@ -72,9 +72,6 @@ export interface ClientEngineOptions<Item, Route> extends EndpointOptions<Item> 
 /** The protocol's default receive maximum (MQTT 5.0 §3.1.2.11.3). */
 const RECEIVE_MAXIMUM_DEFAULT = 65_535;
 
-/** An acknowledgement with a reason code: a server that takes less cannot be talked to. */
-const ACK_BYTES_MAX = 5;
-
 type State =
   | { readonly is: "connecting" }
   | { readonly is: "open"; readonly keepAlive: ClientKeepAlive }
@@ -290,13 +287,7 @@ export class ClientEngine<Item, Route> extends Endpoint<Item> {
       throw violation("CONNACK says session present after a clean start"); // [MQTT-3.2.2-2]
     }
     const theirs = connack.properties;
-    const method = connect.properties?.authenticationMethod;
-    if (theirs?.authenticationMethod !== undefined && theirs.authenticationMethod !== method) {
-      throw new MessagingError("ERR_AUTH_METHOD_MISMATCH", "CONNACK names another authentication method");
-    }
-    if ((theirs?.maximumPacketSize ?? ACK_BYTES_MAX) < ACK_BYTES_MAX) {
-      throw new MessagingError("ERR_PACKET_TOO_LARGE", "the server takes no packets large enough for acknowledgements");
-    }
+    this.#rules.checkConnack(connect, connack);
     const aliases = this.#rules.aliases<TopicEntry<Route>>(
       connect.properties?.topicAliasMaximum ?? 0,
       useTopicAliases ? (theirs?.topicAliasMaximum ?? 0) : 0,

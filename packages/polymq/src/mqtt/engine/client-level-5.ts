@@ -1,6 +1,8 @@
 import { MessagingError } from "../../base/errors.ts";
 import { invalid } from "../codec/arguments.ts";
+import { decodeDisconnect, encodeDisconnect } from "../codec/disconnect.ts";
 import { LEVEL_5 } from "../codec/level-5.ts";
+import { decodePublishAck, encodePublishAck } from "../codec/publish-ack.ts";
 import { buildPublishProperties } from "../codec/publish-properties.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
 import { reasonCodeOf, sayableCode } from "../codec/reason-rules.ts";
@@ -9,11 +11,27 @@ import type { ClientLevel } from "./client-level.ts";
 import { lighten } from "./lighten.ts";
 import { topicAliases } from "./topic-aliases.ts";
 
+/** An acknowledgement with a reason code: a server that takes less cannot be talked to. */
+const ACK_BYTES_MAX = 5;
+
 /** A client that speaks MQTT 5.0. */
 export const CLIENT_LEVEL_5: ClientLevel = {
   ...LEVEL_5,
   readPublishProperties: buildPublishProperties,
+  decodeAck: (r) => decodePublishAck(r, LEVEL_5),
+  encodeAck: (w, packet) => encodePublishAck(w, packet, LEVEL_5),
+  decodeDisconnect: (r) => decodeDisconnect(r, LEVEL_5),
+  encodeDisconnect: (w, packet) => encodeDisconnect(w, packet, LEVEL_5),
   aliases: topicAliases,
+  checkConnack({ properties: ours }, { properties: theirs }) {
+    const method = theirs?.authenticationMethod;
+    if (method !== undefined && method !== ours?.authenticationMethod) {
+      throw new MessagingError("ERR_AUTH_METHOD_MISMATCH", "CONNACK names another authentication method");
+    }
+    if ((theirs?.maximumPacketSize ?? ACK_BYTES_MAX) < ACK_BYTES_MAX) {
+      throw new MessagingError("ERR_PACKET_TOO_LARGE", "the server takes no packets large enough for acknowledgements");
+    }
+  },
   lighten,
   goodbye(error, text) {
     const reasonCode = sayableCode("disconnect", reasonCodeOf(error), "client");

@@ -1,13 +1,18 @@
 import type { MessagingError } from "../../base/errors.ts";
-import type { LevelRules } from "../codec/level-rules.ts";
-import type { Auth, Connect, Disconnect, DisconnectProperties, Packet } from "../codec/packets.ts";
+import type { ClientRules } from "../codec/client-role.ts";
+import type { Auth, Connack, Connect, Disconnect, DisconnectProperties, Packet } from "../codec/packets.ts";
 import type { PublishBlockReader } from "../codec/publish-properties.ts";
 import type { TopicAliases } from "./topic-aliases.ts";
 
 /** What a client's engine does at one protocol level and not at the other. */
-export interface ClientLevel extends LevelRules {
+export interface ClientLevel extends ClientRules {
   /** Reads and checks the properties of a PUBLISH; never called at level 4. */
   readonly readPublishProperties: PublishBlockReader;
+  /**
+   * Checks the CONNACK that accepts `connect`.
+   * @throws {MessagingError} ERR_AUTH_METHOD_MISMATCH, ERR_PACKET_TOO_LARGE for a server that takes no packets large enough for acknowledgements
+   */
+  checkConnack(connect: Connect, connack: Connack): void;
   aliases<Entry>(inboundMaximum: number, outboundMaximum: number): TopicAliases<Entry> | null;
   /** The packet with less in it, for a server that it is too large for; null when nothing may be left out. */
   lighten(packet: Packet): Packet | null;

@@ -9,6 +9,7 @@ import { type LeakCheck, leakCheck } from "../../testing/node/leak-check.ts";
 import { resetSocket } from "../../testing/node/reset-socket.ts";
 import { VirtualClock } from "../../testing/virtual-clock.ts";
 import { parseEndpoint } from "../endpoint.ts";
+import { parseLocalEndpoint } from "../local-endpoint.ts";
 import type { DialOptions } from "../platform.ts";
 import type { Transport } from "../transport.ts";
 import { type ContractLink, Recorder, transportContract } from "../transport-contract.ts";
@@ -136,7 +137,7 @@ describe("dialTcp", () => {
   test("a local socket is dialled by its path", async () => {
     const path = join(tmpdir(), `polymq-test-${process.pid}.sock`);
     const local = await listenTcp({ host: "", port: 0, path }, (socket) => accepted.resolve(socket));
-    const endpoint = parseEndpoint(`unix:${path}`, "tcp", { unix: 0 });
+    const endpoint = parseLocalEndpoint(`unix:${path}`);
     const heard = new Recorder();
     const transport = await dialTcp(clock, endpoint, { ...tcp, kind: "unix" }, heard);
     const server = wrapSocket(await accepted.promise, new Recorder());
