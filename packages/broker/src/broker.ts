@@ -5,12 +5,15 @@ import { AccessControl } from "./auth/access-control.ts";
 import { Hub } from "./core/hub.ts";
 import type { HubInspection } from "./core/inspection.ts";
 import { hostResources } from "./host-resources.ts";
+import { amqp10Protocol, anyAmqpProtocol } from "./listeners/amqp10-protocol.ts";
 import { amqp091Protocol } from "./listeners/amqp091-protocol.ts";
 import type { ListenerAddress } from "./listeners/listener-address.ts";
 import { type Listeners, type ListenersOptions, openListeners } from "./listeners/listeners.ts";
 import { mqttProtocol } from "./listeners/mqtt-protocol.ts";
 import { BrokerMetrics, type MetricsSnapshot } from "./metrics/broker-metrics.ts";
 import type { BrokerOptions } from "./options.ts";
+import { type Amqp10Context, amqp10Context } from "./sessions/amqp10/amqp10-context.ts";
+import { Amqp10Wire } from "./sessions/amqp10/amqp10-wire.ts";
 import { type AmqpContext, amqpContext } from "./sessions/amqp091/amqp-context.ts";
 import { AmqpWire } from "./sessions/amqp091/amqp-wire.ts";
 import { deadLetterHeaders } from "./sessions/amqp091/header-lookup.ts";
@@ -74,6 +77,7 @@ export class RunningBroker implements Broker {
   readonly #openListeners: BrokerSurroundings["openListeners"];
   readonly #context: MqttContext;
   readonly #amqp: AmqpContext;
+  readonly #amqp10: Amqp10Context;
   readonly #sys: SysTopics;
   #listeners: Listeners | null = null;
   #resolveClosed: (error: MessagingError | null) => void = () => undefined;
@@ -132,20 +136,21 @@ export class RunningBroker implements Broker {
       randomBytes: (count) => platform.randomBytes(count),
       connections: new Set(),
     };
-    this.#amqp = amqpContext({
+    const shared = {
       hub,
       topology: hub.topology,
       metrics,
       access,
-      settings: settings.amqp091,
       sessions: settings.sessions,
       autoCreateQueues: settings.autoCreateQueues,
       text,
       pool: this.#context.pool,
       translator: this.#context.translator,
       version: VERSION,
-      randomBytes: (count) => platform.randomBytes(count),
-    });
+      randomBytes: (count: number) => platform.randomBytes(count),
+    };
+    this.#amqp = amqpContext({ ...shared, settings: settings.amqp091 });
+    this.#amqp10 = amqp10Context({ ...shared, settings: settings.amqp10 });
     this.#sys = new SysTopics(this.#context, settings.sysIntervalSeconds);
   }
 
@@ -201,12 +206,15 @@ export class RunningBroker implements Broker {
 
   async #listen(): Promise<void> {
     const { metrics } = this.#context;
+    const amqp10 = amqp10Protocol(() => new Amqp10Wire(this.#amqp10));
     this.#listeners = await this.#openListeners({
       listeners: this.#settings.listeners,
       limits: this.#settings.admission,
       protocols: [
         mqttProtocol(() => new MqttConnection(this.#context)),
+        amqp10,
         amqp091Protocol(() => new AmqpWire(this.#amqp)),
+        anyAmqpProtocol(amqp10),
       ],
       metrics,
       clock: this.#clock,
@@ -224,7 +232,7 @@ export class RunningBroker implements Broker {
     await hub.committer.flush().catch(() => undefined); // a store that failed says so below
     for (const connection of [...connections])
       connection.end(ReasonCode.ServerShuttingDown, this.#settings.drainTimeoutMs);
-    for (const wire of [...this.#amqp.wires]) wire.shutDown(this.#settings.drainTimeoutMs);
+    for (const wire of [...this.#amqp.wires, ...this.#amqp10.wires]) wire.shutDown(this.#settings.drainTimeoutMs);
     await this.#drain();
     await this.#listeners?.close();
     try {
@@ -237,11 +245,11 @@ export class RunningBroker implements Broker {
   /** Waits until all clients have taken what is on its way to them, within the deadline. */
   #drain(): Promise<void> {
     const { connections } = this.#context;
-    const { wires } = this.#amqp;
     const untilMs = this.#clock.nowMs() + this.#settings.drainTimeoutMs;
     return new Promise((resolve) => {
       const look = (): void => {
-        if ((connections.size === 0 && wires.size === 0) || this.#clock.nowMs() >= untilMs) resolve();
+        const clients = connections.size + this.#amqp.wires.size + this.#amqp10.wires.size;
+        if (clients === 0 || this.#clock.nowMs() >= untilMs) resolve();
         else this.#clock.setTimer(DRAIN_LOOK_MS, look);
       };
       look();

@@ -31,6 +31,7 @@ export type { QueueStatistics } from "./core/queues/queue-statistics.ts";
 export type { ListenerAddress } from "./listeners/listener-address.ts";
 export type { MetricName, MetricsSnapshot } from "./metrics/broker-metrics.ts";
 export type {
+  Amqp10Options,
   Amqp091Options,
   AuthOptions,
   BrokerOptions,

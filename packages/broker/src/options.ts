@@ -5,7 +5,7 @@ import type { QueueDefinition } from "./core/queues/queue-settings.ts";
 import type { Durability } from "./storage/store.ts";
 
 /** Protocols by the names that options use. */
-export type ProtocolName = "mqtt" | "amqp091";
+export type ProtocolName = "mqtt" | "amqp091" | "amqp10";
 
 /** TLS of a listener: `cert` and `key`, or `pfx`, are required. */
 export interface BrokerTlsOptions {
@@ -159,6 +159,38 @@ export interface Amqp091Options {
   readonly transactionBytesMax?: number;
 }
 
+/** AMQP 1.0 as the broker speaks it. */
+export interface Amqp10Options {
+  /** Largest frame taken, in bytes, 512 to 16,777,216. Default 65,536. */
+  readonly maxFrameSize?: number;
+  /** Sessions of one connection, up to 65,536. Default 256. */
+  readonly sessionsMax?: number;
+  /** Links of one session, up to 65,536. Default 4,096. */
+  readonly linksPerSessionMax?: number;
+  /** Links of one connection. Default 10,000. */
+  readonly linksMax?: number;
+  /** Silence of a client that ends its connection; clients are asked to say something in half of it. Default 60,000; 0 for never. */
+  readonly idleTimeoutMs?: number;
+  /** Time from the first byte until the client's open has come. Default 10,000. */
+  readonly handshakeTimeoutMs?: number;
+  /** `required` takes only clients that authenticate by SASL; without it they are anonymous, or whoever their certificate says. Default `optional`. */
+  readonly sasl?: "optional" | "required";
+  /** Largest message taken, in bytes of all its sections; a larger one detaches its link. Default 16,777,216. */
+  readonly maximumMessageSize?: number;
+  /** Messages that a link may send before the first of them is stored, up to 65,536. Default 1,000. */
+  readonly linkCredit?: number;
+  /** Deliveries that one link may have unsettled, whatever its credit. Default 100,000. */
+  readonly unsettledMax?: number;
+  /** Transactions that one connection may have open. Default 100. */
+  readonly transactionsMax?: number;
+  /** Messages and settlements of one transaction. Default 10,000. */
+  readonly transactionMax?: number;
+  /** Bytes of the messages of one transaction. Default 67,108,864. */
+  readonly transactionBytesMax?: number;
+  /** Time after which an open transaction is rolled back. Default 60,000. */
+  readonly transactionTimeoutMs?: number;
+}
+
 /** What the broker keeps for its clients. */
 export interface SessionOptions {
   /** Sessions, with and without a connection. Default 100,000. */
@@ -239,6 +271,7 @@ export interface BrokerOptions {
   readonly durability?: Durability;
   readonly mqtt?: MqttOptions;
   readonly amqp091?: Amqp091Options;
+  readonly amqp10?: Amqp10Options;
   /** Virtual hosts that clients of AMQP 0-9-1 may open besides `/`, whose queues are those of all protocols. Default: none. */
   readonly virtualHosts?: readonly string[];
   readonly sessions?: SessionOptions;

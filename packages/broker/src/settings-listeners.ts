@@ -5,7 +5,7 @@ import type { ProtocolName } from "./options.ts";
 
 const PORT_DEFAULT = 1883;
 const HOST_DEFAULT = "127.0.0.1";
-const PROTOCOLS: readonly ProtocolName[] = ["mqtt", "amqp091"];
+const PROTOCOLS: readonly ProtocolName[] = ["mqtt", "amqp091", "amqp10"];
 /** Clients put more than one packet into a WebSocket message: room for what they gather besides the largest one. */
 const MESSAGE_EXTRA_BYTES = 65_536;
 const MESSAGE_BYTES_MAX = 268_435_460 + MESSAGE_EXTRA_BYTES;

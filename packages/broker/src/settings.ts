@@ -7,8 +7,10 @@ import { FILTER_LEVELS_MAX } from "./core/topic-trie.ts";
 import type { AdmissionSettings, ListenerSettings } from "./listeners/listener-settings.ts";
 import { OptionReader } from "./option-reader.ts";
 import type { BrokerOptions } from "./options.ts";
+import type { Amqp10Settings } from "./sessions/amqp10/amqp10-settings.ts";
 import type { Amqp091Settings } from "./sessions/amqp091/amqp-settings.ts";
 import type { MqttSettings, SessionSettings } from "./sessions/mqtt/mqtt-settings.ts";
+import { amqp10Settings } from "./settings-amqp10.ts";
 import { amqp091Settings, virtualHosts } from "./settings-amqp091.ts";
 import { authSettings } from "./settings-auth.ts";
 import { listenerSettings } from "./settings-listeners.ts";
@@ -26,6 +28,7 @@ export interface BrokerSettings {
   readonly durability: Durability;
   readonly mqtt: MqttSettings;
   readonly amqp091: Amqp091Settings;
+  readonly amqp10: Amqp10Settings;
   /** Virtual hosts besides "/". */
   readonly virtualHosts: readonly string[];
   readonly sessions: SessionSettings;
@@ -69,6 +72,7 @@ export function brokerSettings(options: BrokerOptions = {}): BrokerSettings {
     ...storage,
     mqtt,
     amqp091: amqp091Settings(reader.nested("amqp091")),
+    amqp10: amqp10Settings(reader.nested("amqp10")),
     virtualHosts: virtualHosts(reader),
     ...sessionSettings(reader.nested("sessions"), reader.nested("retained")),
     queues: queueDefinitions(reader),

@@ -31,6 +31,8 @@ const PROTOCOLS: ReadonlyMap<string, string> = new Map([
   ["mqtts", "MQTT, TLS"],
   ["amqp", "AMQP 0-9-1"],
   ["amqps", "AMQP 0-9-1, TLS"],
+  ["amqp10", "AMQP 1.0"],
+  ["amqp10s", "AMQP 1.0, TLS"],
   ["ws", "WebSocket"],
   ["wss", "WebSocket, TLS"],
 ]);

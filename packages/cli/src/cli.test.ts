@@ -151,6 +151,20 @@ describe("failures", () => {
     ]);
   });
 
+  test("AMQP 0-9-1 and AMQP 1.0 can have a port each", async () => {
+    const env = new FakeEnvironment();
+    expect(await runAndStop(env, "--amqp-port", "5682", "--amqp10-port", "5672", "--port", "0")).toBe(0);
+    expect(env.started).toEqual([
+      {
+        listeners: [
+          { port: 0 },
+          { port: 5682, protocols: ["amqp091"], webSocket: false },
+          { port: 5672, protocols: ["amqp10"], webSocket: false },
+        ],
+      },
+    ]);
+  });
+
   test("a port in use is told in one line with the code, the system's word for it and a way out", async () => {
     const env = new FakeEnvironment();
     const cause = Object.assign(new Error("listen EADDRINUSE: address already in use 127.0.0.1:1883"), {
@@ -223,7 +237,7 @@ describe("usage", () => {
   test("the help of broker names every flag and has examples", async () => {
     const env = new FakeEnvironment();
     expect(await runCli(["broker", "--help"], env)).toBe(0);
-    for (const flag of "host port data durability json quiet tls-cert tls-key tls-ca user ws-path max-connections amqp-port".split(
+    for (const flag of "host port data durability json quiet tls-cert tls-key tls-ca user ws-path max-connections amqp-port amqp10-port".split(
       " ",
     )) {
       expect(env.stdout).toContain(`--${flag}`);

@@ -44,7 +44,7 @@ Examples:
   polymq broker --config broker.yaml
   polymq broker --port 8883 --tls-cert cert.pem --tls-key key.pem
 
-One port serves MQTT 3.1.1, MQTT 5.0 and AMQP 0-9-1, directly and over WebSocket, with TLS if there is a certificate.
+One port serves MQTT 3.1.1, MQTT 5.0, AMQP 0-9-1 and AMQP 1.0, directly and over WebSocket, with TLS if there is a certificate.
 SIGINT or SIGTERM lets clients finish and exits with 0; a second one exits with 1 at once.`;
 
 function brokerCommand(root: Command, env: Environment): void {
@@ -57,6 +57,11 @@ function brokerCommand(root: Command, env: Environment): void {
     .option(
       "--amqp-port <number>",
       "a further port for AMQP 0-9-1 alone, such as 5672; --port serves it as well",
+      parsePort,
+    )
+    .option(
+      "--amqp10-port <number>",
+      "a further port for AMQP 1.0 alone, such as 5672; --port serves it as well",
       parsePort,
     )
     .option("--data <directory>", "keep sessions and messages here (default: in memory)")

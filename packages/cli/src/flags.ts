@@ -1,4 +1,4 @@
-import type { BrokerOptions, BrokerTlsOptions, UserOptions } from "@polymq/broker";
+import type { BrokerOptions, BrokerTlsOptions, ListenerOptions, ProtocolName, UserOptions } from "@polymq/broker";
 import { InvalidArgumentError } from "commander";
 
 /** The flags of `polymq broker` as the command line gives them. */
@@ -17,6 +17,7 @@ export interface BrokerFlags {
   readonly wsPath?: readonly string[];
   readonly maxConnections?: number;
   readonly amqpPort?: number;
+  readonly amqp10Port?: number;
 }
 
 /** The broker's options for these flags; certificates are read from their files. */
@@ -33,14 +34,18 @@ export async function brokerOptions(
   };
 }
 
-/** One port, or with one for AMQP 0-9-1 of its own two. */
+/** One port for everything, and those for a version of AMQP alone. */
 function listenerOptions(flags: BrokerFlags, tls: BrokerTlsOptions | null): BrokerOptions {
-  const { host, port, wsPath, amqpPort } = flags;
+  const { host, port, wsPath, amqpPort, amqp10Port } = flags;
   const shared = { ...(host === undefined ? {} : { host }), ...(tls === null ? {} : { tls }) };
   const webSocket = wsPath === undefined ? {} : { webSocket: { paths: wsPath } };
-  if (amqpPort === undefined) return { ...shared, ...webSocket, ...(port === undefined ? {} : { port }) };
+  if (amqpPort === undefined && amqp10Port === undefined) {
+    return { ...shared, ...webSocket, ...(port === undefined ? {} : { port }) };
+  }
   const main = { ...shared, ...webSocket, port: port ?? PORT_DEFAULT };
-  return { listeners: [main, { ...shared, port: amqpPort, protocols: ["amqp091"], webSocket: false }] };
+  const alone = (name: ProtocolName, number: number | undefined): ListenerOptions[] =>
+    number === undefined ? [] : [{ ...shared, port: number, protocols: [name], webSocket: false }];
+  return { listeners: [main, ...alone("amqp091", amqpPort), ...alone("amqp10", amqp10Port)] };
 }
 
 /** Where a broker listens unless it is told. */

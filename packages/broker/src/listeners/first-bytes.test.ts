@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { amqp10Protocol, anyAmqpProtocol } from "./amqp10-protocol.ts";
 import { amqp091Protocol } from "./amqp091-protocol.ts";
 import { type Offer, routeOf } from "./first-bytes.ts";
 import { mqttProtocol } from "./mqtt-protocol.ts";
@@ -10,6 +11,11 @@ const mqtt = mqttProtocol(() => {
 const amqp = amqp091Protocol(() => {
   throw new Error("never accepted here");
 });
+const amqp10 = amqp10Protocol(() => {
+  throw new Error("never accepted here");
+});
+/** As a broker lists its protocols. */
+const EVERY: Offer = { protocols: [mqtt, amqp10, amqp, anyAmqpProtocol(amqp10)], tls: "yes", http: "yes" };
 const ALL: Offer = { protocols: [mqtt, amqp], tls: "yes", http: "yes" };
 
 function bytes(text: string): Uint8Array {
@@ -38,6 +44,24 @@ describe("routeOf", () => {
     expect(routed("AMQ")).toBe("more");
     expect(routed("AMQP")).toBe("amqp091");
     expect(routed("AMQX")).toBe("unknown");
+  });
+
+  test.each([
+    ["\x00\x01\x00\x00", "amqp10"],
+    ["\x03\x01\x00\x00", "amqp10"],
+    ["\x02\x01\x00\x00", "amqp10"],
+    ["\x00\x00\x09\x01", "amqp091"],
+    ["\x01\x01\x00\x09", "amqp091"],
+    ["\x00\x01\x01\x00", "amqp091"],
+  ])("the versions of AMQP are told apart by what follows the letters: %j is %s", (version, name) => {
+    expect(routed(`AMQP${version}`, EVERY)).toBe(name);
+    expect(routed("AMQP", EVERY)).toBe("more");
+  });
+
+  test("where AMQP 1.0 is the only AMQP, every version is its (§2.2)", () => {
+    const offer: Offer = { ...EVERY, protocols: [mqtt, amqp10, anyAmqpProtocol(amqp10)] };
+    expect(routed("AMQP\x00\x00\x09\x01", offer)).toBe("amqp10");
+    expect(routed("AMQX", offer)).toBe("unknown");
   });
 
   test("a TLS ClientHello is told by content type and major version", () => {

@@ -25,12 +25,9 @@ const HTTP_METHODS = ["GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "
 /** Tells by its first bytes where a connection goes; with {@link SNIFF_BYTES_MAX} of them it never asks for more. */
 export function routeOf(firstBytes: Uint8Array, offer: Offer): Route {
   const seen = firstBytes.length > SNIFF_BYTES_MAX ? firstBytes.subarray(0, SNIFF_BYTES_MAX) : firstBytes;
-  let undecided = false;
-  for (const factory of offer.protocols) {
-    const match = factory.matches(seen);
-    if (match === "yes") return { is: "protocol", factory };
-    if (match === "more") undecided = true;
-  }
+  const factory = protocolOf(seen, offer.protocols);
+  if (factory !== null && factory !== "more") return { is: "protocol", factory };
+  let undecided = factory === "more";
   if (offer.tls === "yes") {
     const match = matchPrefix(seen, TLS_HELLO);
     if (match === "yes") return { is: "tls" };
@@ -42,4 +39,18 @@ export function routeOf(firstBytes: Uint8Array, offer: Offer): Route {
     if (matches.includes("more")) undecided = true;
   }
   return undecided && seen.length < SNIFF_BYTES_MAX ? { is: "more" } : { is: "unknown" };
+}
+
+/** The first protocol in the list that these bytes belong to; `more` while one before it may still be it, null when there is none. */
+export function protocolOf(
+  firstBytes: Uint8Array,
+  protocols: readonly ProtocolFactory[],
+): ProtocolFactory | "more" | null {
+  const isAll = firstBytes.length >= SNIFF_BYTES_MAX;
+  for (const factory of protocols) {
+    const match = factory.matches(firstBytes);
+    if (match === "yes") return factory;
+    if (match === "more" && !isAll) return "more";
+  }
+  return null;
 }

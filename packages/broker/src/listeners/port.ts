@@ -14,8 +14,9 @@ import { type Offer, routeOf } from "./first-bytes.ts";
 import { HttpLayer, pathOf } from "./http-layer.ts";
 import { type ListenerAddress, listenerAddress } from "./listener-address.ts";
 import type { AdmissionSettings, ListenerSettings } from "./listener-settings.ts";
-import type { ProtocolFactory, WebSocketArrival } from "./protocol-factory.ts";
+import type { Arrival, ProtocolFactory, WebSocketArrival } from "./protocol-factory.ts";
 import { type Decision, sniff } from "./sniffer.ts";
+import { SubprotocolChoice } from "./subprotocol-choice.ts";
 import { TlsLayer } from "./tls-layer.ts";
 
 /** What all ports of a broker share. */
@@ -154,15 +155,33 @@ export class Port {
   }
 
   #serveWebSocket(web: AcceptedWebSocket, socket: Socket): void {
-    const factory = this.#protocols.find((candidate) => candidate.subprotocol === web.protocol);
+    const [factory, ...others] = this.#protocols.filter((candidate) => candidate.subprotocol === web.protocol);
     if (factory === undefined) {
       web.socket.terminate();
       return;
     }
     this.#undecided.delete(this.#beneath.get(socket) ?? socket);
     const webSocket: WebSocketArrival = { path: pathOf(web.request), origin: web.request.headers.origin ?? "" };
-    const connection = factory.accept({ ...this.#bound(), webSocket });
+    const arrival: Arrival = { ...this.#bound(), webSocket };
+    const connection = others.length === 0 ? factory.accept(arrival) : this.#choice([factory, ...others], arrival);
     connection.onOpen(wrapWebSocket(web.socket, connection, { stream: socket }));
+  }
+
+  /** Several protocols share a subprotocol: the bytes tell. */
+  #choice(protocols: readonly ProtocolFactory[], arrival: Arrival): SubprotocolChoice {
+    const { clock, limits, metrics } = this.#context;
+    return new SubprotocolChoice({
+      protocols,
+      arrival,
+      clock,
+      timeoutMs: limits.sniffTimeoutMs,
+      onTimeout: () => {
+        metrics.connectionsTimedOut++;
+      },
+      onUnknown: () => {
+        metrics.connectionsUnrecognized++;
+      },
+    });
   }
 
   #makeTls(): TlsLayer | null {
@@ -186,7 +205,7 @@ export class Port {
     if (settings === null) return null;
     return new HttpLayer({
       settings,
-      subprotocols: this.#protocols.flatMap((factory) => factory.subprotocol ?? []),
+      subprotocols: [...new Set(this.#protocols.flatMap((factory) => factory.subprotocol ?? []))],
       clock,
       timeoutMs: limits.sniffTimeoutMs,
       events: {

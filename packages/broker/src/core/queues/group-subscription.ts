@@ -31,6 +31,11 @@ export class GroupSubscription implements QueueSubscription {
     return this.#group.settle(offset, outcome);
   }
 
+  /** Whether the member has a message in hand, and can settle it; true where the group does not know what members have. */
+  holds(offset: number): boolean {
+    return !this.#member.isGone && this.#group.holds(this.#member, offset);
+  }
+
   /** Gives back all that the member has not settled; it may get it again. */
   recover(): void {
     if (!this.#member.isGone) this.#group.giveBack(this.#member);

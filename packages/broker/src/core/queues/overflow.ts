@@ -5,6 +5,15 @@ import type { EnqueueOptions } from "./queue-port.ts";
 import { WaitingBytes } from "./waiting-bytes.ts";
 import { WorkGroup } from "./work-group.ts";
 
+/** Messages, and payload bytes of them. */
+export interface Ahead {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** None. */
+export const NOTHING_AHEAD: Ahead = Object.freeze({ count: 0, bytes: 0 });
+
 /** What a queue does at its limits of messages and bytes. */
 export class Overflow {
   readonly #queue: Queue;
@@ -28,11 +37,14 @@ export class Overflow {
     this.#planDrop();
   }
 
-  /** What the queue holds so much of that it takes no message with a body of so many bytes, or null. Expired messages make room first. */
-  refuses(payloadBytes: number): string | null {
+  /**
+   * What the queue holds so much of that it takes no message with a body of so many bytes, or null. Expired messages make room first.
+   * @param ahead messages that it takes before
+   */
+  refuses(payloadBytes: number, ahead: Ahead = NOTHING_AHEAD): string | null {
     if (this.#queue.settings.overflow === "drop-head") return null;
-    const full = this.#fullOf(payloadBytes);
-    return full !== null && this.#queue.expireDue() ? this.#fullOf(payloadBytes) : full;
+    const full = this.#fullOf(payloadBytes, ahead);
+    return full !== null && this.#queue.expireDue() ? this.#fullOf(payloadBytes, ahead) : full;
   }
 
   /** A message was refused: where the settings say so, it is a dead letter all the same. */
@@ -76,14 +88,15 @@ export class Overflow {
     if (this.#passing !== null) this.#planDrop();
   }
 
-  #fullOf(payloadBytes: number): string | null {
+  #fullOf(payloadBytes: number, ahead: Ahead = NOTHING_AHEAD): string | null {
     const { settings, log, delayed, depth } = this.#queue;
     if (this.#passing === "messages" || (this.#passing === "bytes" && payloadBytes > 0)) return `no ${this.#passing}`;
     const { maxDepth: max, maxBytes } = settings;
-    if (maxBytes > 0 && this.#bytesWaiting() >= maxBytes) return `${maxBytes} bytes`;
+    if (maxBytes > 0 && this.#bytesWaiting() + ahead.bytes >= maxBytes) return `${maxBytes} bytes`;
     // The log can be longer than the queue is deep, never shorter.
-    if (max === 0 || log.next - log.first + delayed.count < max) return null;
-    return depth + delayed.count < max ? null : `${max} messages`;
+    const waiting = delayed.count + ahead.count;
+    if (max === 0 || log.next - log.first + waiting < max) return null;
+    return depth + waiting < max ? null : `${max} messages`;
   }
 
   #bytesWaiting(): number {

@@ -19,6 +19,8 @@ export class Pending {
   dueMs = 0;
   before: Pending | null = null;
   after: Pending | null = null;
+  /** What the session layer said when it was given back last, or null. */
+  note: Uint8Array | null = null;
   /** True when the store has its count. */
   isCountStored = false;
   /** True while its count waits to be stored. */

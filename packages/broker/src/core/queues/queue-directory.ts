@@ -122,6 +122,13 @@ export class QueueDirectory implements QueueRestorer {
     return this.#create(queueSettings({ name, lifetime: this.#autoCreate }));
   }
 
+  /** Why {@link findOrCreate} would not make a queue, or null. */
+  makeRefusal(name: string): MessagingError | null {
+    if (this.#autoCreate === "refuse") return new MessagingError("ERR_QUEUE_NOT_FOUND", `there is no queue ${name}`);
+    const isFull = this.#queues.size >= this.limits.queuesMax;
+    return isFull ? new MessagingError("ERR_QUEUE_LIMIT", `there are ${this.limits.queuesMax} queues`) : null;
+  }
+
   /**
    * The queue for the dead letters of another. One that is made takes what the other takes, and keeps it until somebody has settled it: it has no
    * limit of depth, time or deliveries, and delays what is returned. Null when there can be no further one.

@@ -206,10 +206,14 @@ export class QueuePersistence implements BatchSource, CommitListener {
     for (const entry of changed) {
       entry.isCountListed = false;
       const key = groupKey(KIND.queueCount, queue.number, group.number, entry.offset);
-      if (entry.state !== "done") {
+      // One delivery is what the group's position says of everything before it.
+      if (entry.state !== "done" && entry.count !== 1) {
         batch.put(key, this.#codec.encodeCount(entry.count));
         entry.isCountStored = true;
-      } else if (entry.isCountStored) batch.delete(key);
+      } else if (entry.isCountStored) {
+        batch.delete(key);
+        entry.isCountStored = false;
+      }
     }
   }
 

@@ -38,6 +38,8 @@ export interface QueueDelivery {
   readonly deliveryCount: number;
   /** Only of groups in stream mode. */
   readonly stream: StreamFacts | null;
+  /** What came with the settlement by which the message was given back (`note`), or null. */
+  readonly note: Uint8Array | null;
 }
 
 /** What a stream delivery says besides. */
@@ -101,8 +103,17 @@ export interface QueueSubscription {
 /** What a consumer made of a message. */
 export type SettleOutcome =
   | { readonly is: "ack" }
-  /** Deliver it again: at once, or after a delay; without `delayMs` as the queue's `retry` says. */
-  | { readonly is: "nack"; readonly delayMs?: number }
+  /**
+   * Deliver it again: at once, or after a delay; without `delayMs` as the queue's `retry` says, or at once for a delivery that does not count
+   * (`counts`, default `yes`) as one of those that the message may have. `note` is the session layer's: it comes with the next deliveries to the
+   * group, until the broker ends or another one takes its place.
+   */
+  | {
+      readonly is: "nack";
+      readonly delayMs?: number;
+      readonly counts?: "yes" | "no";
+      readonly note?: Uint8Array;
+    }
   /** Dead-letter it. `detail` goes with it as text. */
   | { readonly is: "reject"; readonly detail?: string };
 

@@ -5,7 +5,7 @@ import { DELAYED_MAX, DelayedMessages } from "./delayed-messages.ts";
 import { Expiry } from "./expiry.ts";
 import type { Death, Group, GroupHost } from "./group.ts";
 import { HeadExpiry } from "./head-expiry.ts";
-import { Overflow } from "./overflow.ts";
+import { type Ahead, NOTHING_AHEAD, Overflow } from "./overflow.ts";
 import { PriorityLanes } from "./priority-lanes.ts";
 import { groupIdOf, keyStartIn } from "./queue-address.ts";
 import type { QueueCache } from "./queue-cache.ts";
@@ -121,20 +121,27 @@ export class Queue implements GroupHost {
     return false;
   }
 
-  /** Why it does not take a message of so many payload bytes now, or null. */
-  refusal(payloadBytes: number, options: EnqueueOptions | null = null): MessagingError | null {
+  /**
+   * Why it does not take a message of so many payload bytes now, or null.
+   * @param ahead messages that it is to take before
+   */
+  refusal(
+    payloadBytes: number,
+    options: EnqueueOptions | null = null,
+    ahead: Ahead = NOTHING_AHEAD,
+  ): MessagingError | null {
     const { settings } = this;
     if (payloadBytes > settings.maxMessageBytes) {
       const text = `a message of ${payloadBytes} bytes, queue ${this.name} takes ${settings.maxMessageBytes}`;
       return new MessagingError("ERR_MESSAGE_TOO_LARGE", text);
     }
-    if (!this.isStored && !this.#context.cache.hasMemoryFor(payloadBytes)) {
+    if (!this.isStored && !this.#context.cache.hasMemoryFor(payloadBytes + ahead.bytes)) {
       return new MessagingError("ERR_QUEUE_FULL", `no memory left for queue ${this.name}`);
     }
     if (options !== null && (options.deliverAfterMs ?? 0) > 0 && this.delayed.count >= DELAYED_MAX) {
       return new MessagingError("ERR_QUEUE_FULL", `queue ${this.name} has ${DELAYED_MAX} delayed messages`);
     }
-    const held = this.overflow.refuses(payloadBytes);
+    const held = this.overflow.refuses(payloadBytes, ahead);
     return held === null ? null : new MessagingError("ERR_QUEUE_FULL", `queue ${this.name} holds ${held}`);
   }
 

@@ -209,6 +209,13 @@ export class Queues {
     return null;
   }
 
+  /** Why nothing can be published to an address, whatever queues there have room; or null. */
+  foresee(route: Route): MessagingError | null {
+    const { address } = route;
+    if (address === null || address.is !== "publish") return notAnAddress("this address");
+    return route.queues.length > 0 ? null : this.directory.makeRefusal(address.queue);
+  }
+
   /**
    * Takes a message to one queue, whatever its topic. Its routing key there is "" unless the topic is that queue's address.
    * Returns null when it is queued, or why it is not: ERR_QUEUE_NOT_FOUND, ERR_QUEUE_FULL, ERR_MESSAGE_TOO_LARGE.

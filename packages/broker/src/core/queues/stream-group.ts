@@ -151,6 +151,10 @@ export class StreamGroup implements Group {
     return "settled";
   }
 
+  holds(member: Member, offset: number): boolean {
+    return this.#deliveries === null || this.#deliveries.get(offset)?.member === member;
+  }
+
   /** Sets the next offset to read after a restart; it may go back. */
   commitTo(offset: number): CommitResult {
     if (!Number.isSafeInteger(offset) || offset < 0 || offset > this.#cursor) return "invalid-offset";
@@ -251,7 +255,8 @@ export class StreamGroup implements Group {
     if (offset >= this.#deliveredTo) this.#deliveredTo = offset + 1;
     if (deliveryCount > 0) statistics.redelivered++;
     const stream = { timestampMs: message.createdAtMs, work };
-    member.consumer.deliver({ queue: name, group: this.id, offset, message, deliveryCount, stream });
+    const note = this.#deliveries?.get(offset)?.note ?? null;
+    member.consumer.deliver({ queue: name, group: this.id, offset, message, deliveryCount, stream, note });
   }
 
   #settleEntry(entry: Pending, outcome: SettleOutcome): void {
@@ -261,7 +266,12 @@ export class StreamGroup implements Group {
         this.#finish(offset);
         break;
       case "nack":
-        this.#giveBack(entry, outcome.delayMs ?? retryDelayMs(this.#host.settings, count));
+        if (outcome.note !== undefined) entry.note = outcome.note;
+        if (outcome.counts === "no") entry.count--;
+        this.#giveBack(
+          entry,
+          outcome.delayMs ?? (outcome.counts === "no" ? 0 : retryDelayMs(this.#host.settings, count)),
+        );
         break;
       case "reject": {
         const message = this.#host.readSafely(offset, this.#ahead);

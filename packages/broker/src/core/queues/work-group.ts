@@ -178,7 +178,12 @@ export class WorkGroup implements Group {
       case "nack":
         if (entry.state !== "pending") return "not-pending";
         statistics.nacked++;
-        this.#giveBack(entry, outcome.delayMs ?? retryDelayMs(this.#host.settings, entry.count));
+        if (outcome.note !== undefined) entry.note = outcome.note;
+        if (outcome.counts === "no") this.#uncount(entry);
+        this.#giveBack(
+          entry,
+          outcome.delayMs ?? (outcome.counts === "no" ? 0 : retryDelayMs(this.#host.settings, entry.count)),
+        );
         this.pump();
         return "settled";
       case "reject": {
@@ -189,6 +194,10 @@ export class WorkGroup implements Group {
         return "settled";
       }
     }
+  }
+
+  holds(member: Member, offset: number): boolean {
+    return !this.#isClosed && this.#entries.get(offset)?.member === member;
   }
 
   onRemoved(offset: number): void {
@@ -232,7 +241,7 @@ export class WorkGroup implements Group {
   /** Takes up a message that was delivered before a restart and was not settled: it is to be delivered again. */
   restore(offset: number, priority: number, count: number): void {
     const entry = new Pending(offset, priority, count);
-    entry.isCountStored = count > 1;
+    entry.isCountStored = count !== 1;
     this.#entries.add(offset, entry);
     this.#ready.push(entry);
   }
@@ -326,10 +335,8 @@ export class WorkGroup implements Group {
     if (message === null) return;
     const deliveryCount = entry.count;
     entry.count++;
-    if (entry.count > 1) {
-      statistics.redelivered++;
-      this.#listCount(entry);
-    }
+    if (entry.count > 1) statistics.redelivered++;
+    if (entry.count > 1 || entry.isCountStored) this.#listCount(entry);
     entry.state = "pending";
     entry.member = member;
     member.pendingCount++;
@@ -339,7 +346,15 @@ export class WorkGroup implements Group {
     statistics.delivered++;
     this.#touch("lazy");
     const { offset } = entry;
-    member.consumer.deliver({ queue: name, group: this.id, offset, message, deliveryCount, stream: null });
+    member.consumer.deliver({
+      queue: name,
+      group: this.id,
+      offset,
+      message,
+      deliveryCount,
+      stream: null,
+      note: entry.note,
+    });
   }
 
   /** When a delivery made now is to be made again. */
@@ -410,6 +425,12 @@ export class WorkGroup implements Group {
 
   #bury(message: QueueMessage, reason: "rejected" | "delivery-limit", count: number, detail: string): void {
     this.#host.bury(message, { reason, group: this.id, count, detail });
+  }
+
+  /** The last delivery was none that counts. */
+  #uncount(entry: Pending): void {
+    entry.count--;
+    this.#listCount(entry);
   }
 
   #listCount(entry: Pending): void {

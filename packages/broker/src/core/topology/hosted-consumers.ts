@@ -117,6 +117,10 @@ class HostedMember implements HostedSubscription {
     this.#joined.recover();
   }
 
+  holds(offset: number): boolean {
+    return this.#joined.holds(offset);
+  }
+
   close(): void {
     if (this.#hosted.alone === this) this.#hosted.alone = null;
     this.#joined.close();

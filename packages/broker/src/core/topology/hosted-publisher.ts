@@ -1,12 +1,12 @@
 // Hot path: runs per message. No closure, promise, spread, iterator or regex here, except for messages with several keys.
-import type { MessagingError } from "polymq/internal";
+import { MessagingError } from "polymq/internal";
 import type { TransientMessage } from "../message.ts";
 import { offerTo } from "../queues/offer.ts";
 import type { Queue } from "../queues/queue.ts";
 import type { EnqueueOptions } from "../queues/queue-port.ts";
 import type { KeyRoute, KeyRoutes } from "./key-routes.ts";
 import type { PlainTopics } from "./plain-topics.ts";
-import type { PublishOptions, PublishResult } from "./topology-port.ts";
+import type { ForeseenMessage, PublishOptions, PublishResult } from "./topology-port.ts";
 
 /** Takes messages along their routes: to queues, and to plain topics. */
 export class HostedPublisher {
@@ -35,6 +35,27 @@ export class HostedPublisher {
       return this.#along(message, route, enqueue);
     }
     return this.#alongAll(message, route, { exchange, key, more: options.moreKeys }, options);
+  }
+
+  foresee(messages: readonly ForeseenMessage[]): MessagingError | null {
+    const ahead = new Map<Queue, { count: number; bytes: number }>();
+    for (const { exchange, key, headers, payloadBytes } of messages) {
+      const route = this.#routes.find(exchange, key, headers);
+      if (route === null) return new MessagingError("ERR_QUEUE_NOT_FOUND", `there is no exchange ${exchange}`);
+      if (route.isInternal) return new MessagingError("ERR_INVALID_TOPIC", `the exchange ${exchange} is internal`);
+      if (route.is === "address" && route.plain !== null) {
+        const refusal = this.#topics.queues.foresee(route.plain);
+        if (refusal !== null) return refusal;
+      }
+      const queues = route.is === "address" ? (route.plain?.queues ?? []) : route.queues;
+      for (const queue of queues) {
+        const before = ahead.get(queue) ?? { count: 0, bytes: 0 };
+        const refusal = queue.refusal(payloadBytes, null, before);
+        if (refusal !== null) return refusal;
+        ahead.set(queue, { count: before.count + 1, bytes: before.bytes + payloadBytes });
+      }
+    }
+    return null;
   }
 
   /** Takes a message to everybody on its route; it says already by which it goes. */

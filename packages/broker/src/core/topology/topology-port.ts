@@ -2,6 +2,7 @@ import type { MessagingError } from "polymq/internal";
 import type { TransientMessage } from "../message.ts";
 import type { QueueMessage } from "../queues/queue-message.ts";
 import type {
+  CommitMode,
   EnqueueOptions,
   GroupMode,
   QueueConsumer,
@@ -228,7 +229,7 @@ export interface ConsumeRequest {
   readonly filter?: string;
   readonly mode?: GroupMode;
   readonly from?: StreamPosition;
-  readonly commit?: "auto" | "manual";
+  readonly commit?: CommitMode;
   readonly lifetime?: "lasting" | "members";
   /** `alone`: refused when the queue has another consumer, and others are refused while it is there. Default `shared`. */
   readonly access?: "shared" | "alone";
@@ -242,6 +243,8 @@ export interface ConsumeRequest {
 export interface HostedSubscription extends QueueSubscription {
   /** Gives back all that this consumer has not settled, to be delivered again in its old places; it may get it itself. */
   recover(): void;
+  /** Whether it has a message in hand, and can settle it; always true of a stream's group that does not know what its members have. */
+  holds(offset: number): boolean;
 }
 
 /** `alone`: one consumer has the queue for itself, or this one asked for that and is not the only one. `mode-mismatch`: the group is in another mode. */
@@ -292,6 +295,14 @@ export interface PublishOptions {
  */
 export type PublishResult = "routed" | "unroutable" | "refused" | "no-exchange" | "internal";
 
+/** What {@link VirtualHost.foresee} has to know of a message. */
+export interface ForeseenMessage {
+  readonly exchange: string;
+  readonly key: string;
+  readonly headers: HeaderLookup | null;
+  readonly payloadBytes: number;
+}
+
 /** A name space of exchanges and queues of its own. */
 export interface VirtualHost {
   readonly name: string;
@@ -341,6 +352,12 @@ export interface VirtualHost {
   publish(message: TransientMessage, exchange: string, key: string, options: PublishOptions | null): PublishResult;
   /** Why the last {@link publish} was `refused`: ERR_QUEUE_FULL, ERR_MESSAGE_TOO_LARGE, ERR_QUEUE_NOT_FOUND, ERR_QUEUE_LIMIT, ERR_INVALID_TOPIC; else null. */
   readonly refusal: MessagingError | null;
+
+  /**
+   * Why not all of these messages could be published now, one after the other, or null when all would be taken; nothing is changed. For who publishes all
+   * or none of them within the same turn.
+   */
+  foresee(messages: readonly ForeseenMessage[]): MessagingError | null;
 
   /** The owner is gone: its exclusive queues are deleted. */
   release(owner: QueueOwner): void;

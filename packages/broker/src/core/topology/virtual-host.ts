@@ -20,6 +20,7 @@ import type {
   DeleteQueueResult,
   ExchangeDefinition,
   FindQueueResult,
+  ForeseenMessage,
   GetterResult,
   HostedQueueDefinition,
   PublishOptions,
@@ -135,6 +136,10 @@ export class Host implements VirtualHost, RoutingGraph {
 
   publish(message: TransientMessage, exchange: string, key: string, options: PublishOptions | null): PublishResult {
     return this.#publisher.publish(message, exchange, key, options);
+  }
+
+  foresee(messages: readonly ForeseenMessage[]): MessagingError | null {
+    return this.#publisher.foresee(messages);
   }
 
   release(owner: QueueOwner): void {

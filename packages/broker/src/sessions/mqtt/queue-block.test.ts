@@ -39,7 +39,16 @@ function message(pairs: readonly (readonly [string, string])[], parts: Partial<Q
 }
 
 function delivery(of: QueueMessage, given: Partial<QueueDelivery> = {}): QueueDelivery {
-  return { queue: "q", group: "g", offset: of.offset, message: of, deliveryCount: 2, stream: null, ...given };
+  return {
+    queue: "q",
+    group: "g",
+    offset: of.offset,
+    message: of,
+    deliveryCount: 2,
+    stream: null,
+    note: null,
+    ...given,
+  };
 }
 
 const OWN = [

@@ -141,6 +141,12 @@ export class Engine<O extends Owners> extends Handshake<O> implements SessionPor
     this.outbox.commit();
   }
 
+  /** As {@link onTime} for an owner that does not read at the time: silence is not the peer's fault then. */
+  onTimeWhilePaused(nowMs: number): void {
+    this.idle.heard(nowMs);
+    this.onTime(nowMs);
+  }
+
   scratch(): ByteWriter {
     return this.writer.scratch();
   }

@@ -33,8 +33,8 @@ export abstract class Link<O extends Owners> {
   readonly name: string;
   /** Our handle. */
   readonly handle: number;
-  /** What the owner hangs onto it. */
-  readonly owner: O["link"];
+  /** What the owner hangs onto it; with `byPeer` set by the owner in `onAttach`. */
+  owner: O["link"];
   /** True when the peer attached first. */
   readonly byPeer: boolean;
   /** The peer's handle, or -1. */

@@ -165,7 +165,8 @@ export class SenderLink<O extends Owners> extends Link<O> {
   }
 
   onFlow(flow: FlowFields, properties: AmqpMap | null): void {
-    if (!this.attached) return;
+    // A peer gives credit right behind its attach, whenever the owner answers that.
+    if (!this.attached && this.state.is !== "offered") return;
     const before = this.linkCredit;
     if (flow.linkCredit !== ABSENT) {
       // A receiver that has not seen our attach yet counts from our initial count (§2.6.7).
@@ -177,6 +178,11 @@ export class SenderLink<O extends Owners> extends Link<O> {
     if (flow.echo) this.sendFlow();
     if (properties !== null) this.session.handler.onFlow(this, flow, properties);
     if (before === 0 && this.sendable) this.session.handler.onCredit(this);
+    this.#finishDrain();
+  }
+
+  /** Answers a drain that was asked for while the link was offered; for an owner that has accepted it and sent what it has. */
+  answerDrain(): void {
     this.#finishDrain();
   }
 

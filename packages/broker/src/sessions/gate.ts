@@ -1,6 +1,6 @@
 // Hot path: `isOpen` is asked per message. The rest runs only where somebody has to be asked.
 import { Deque } from "polymq/internal";
-import type { Decision } from "../../auth/decision-cache.ts";
+import type { Decision } from "../auth/decision-cache.ts";
 
 /** What is to be done once a decision is known. */
 type Action = (allowed: boolean) => void;
