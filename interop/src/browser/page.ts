@@ -13,6 +13,8 @@ export interface PageTarget {
 
 /** What the test calls. */
 export interface PageTests {
+  /** Publishes at every QoS and closes; resolves with the number of acknowledged publishes. */
+  publishOnly(target: PageTarget): Promise<number>;
   exchange(target: PageTarget & { readonly qos: QoS; readonly count: number }): Promise<ExchangeReport>;
   largePayload(
     target: PageTarget & { readonly bytes: number },
@@ -47,6 +49,13 @@ export interface SteadyReport {
 }
 
 const pageTests: PageTests = {
+  async publishOnly(target) {
+    const client = await connected(target);
+    const published = ([0, 1, 2] as const).map((qos) => client.publish("browser/published", "x", { qos }));
+    await client.close();
+    return (await Promise.all(published)).length;
+  },
+
   async exchange({ qos, count, ...target }) {
     const client = await connected(target);
     const version = client.protocolVersion;
