@@ -31,11 +31,11 @@ import type { MqttMessage } from "./message.ts";
 import { NeededParts } from "./needed-parts.ts";
 import type { Settings } from "./options.ts";
 import type { ClientItem, PendingPublish } from "./pending.ts";
-import { Pressure } from "./pressure.ts";
 import { Publisher, type PublisherOwner } from "./publisher.ts";
 import type { StoredSession } from "./stored-session.ts";
 import { makeSupervisor } from "./supervision.ts";
 import type { Tracer } from "./tracer.ts";
+import { within } from "./within.ts";
 
 /**
  * The life of a client: connects, notices the end of a connection, comes back, and wires publisher and intake to the
@@ -66,7 +66,6 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
   #attempt = 0;
   /** The `connect` call that is under way; aborted when it is overtaken by events. */
   #connecting: AbortController | null = null;
-  #pressure: Pressure = Pressure.None;
   /** Resolves at the end of the connection that is being ended in order. */
   #ended: Deferred<void> | null = null;
   /** A `disconnect` or `close` under way. */
@@ -194,7 +193,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
       const untilMs = clock.nowMs() + timeoutMs;
       // What was called before this, and waits for its code, is under way, too.
       const { loading } = this.parts;
-      if (wasUp && loading !== null) await this.#within(timeoutMs, loading.catch(noop));
+      if (wasUp && loading !== null) await within(clock, timeoutMs, { work: loading.catch(noop), end: this.closed });
       if (this.availability() === "closed") return;
       this.#enter("disconnecting");
       if (wasUp) await this.#drain(untilMs - clock.nowMs());
@@ -244,7 +243,6 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
     // A listener of the new state may have ended the connection again.
     if (connection.engine.over) return;
     this.publisher.open(connection, sessionPresent);
-    this.#reconsiderReading();
     this.events.emit({ type: "serverCapabilities", capabilities: connection.capabilities });
     this.events.emit({
       type: "connect",
@@ -316,12 +314,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
   }
 
   awaitingChanged(): void {
-    if (this.#pressure !== Pressure.None) this.#reconsiderReading();
-  }
-
-  pressure(pressure: Pressure): void {
-    this.#pressure = pressure;
-    this.#reconsiderReading();
+    this.intake?.awaitingChanged();
   }
 
   storeFailed(error: MessagingError): void {
@@ -418,21 +411,9 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
   async #drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
     const work = Promise.all([this.intake?.drained(), this.publisher.drain()]);
-    await this.#within(
-      timeoutMs,
-      work.then(() => this.#connection?.drained()),
-    );
+    const drained = work.then(() => this.#connection?.drained());
+    await within(this.platform.clock, timeoutMs, { work: drained, end: this.closed });
     this.#draining = false;
-  }
-
-  /** Waits for `work`, but at most `timeoutMs` and not beyond the client's end. */
-  async #within(timeoutMs: number, work: Promise<void>): Promise<void> {
-    const done = deferred<void>();
-    const timer = this.platform.clock.setTimer(timeoutMs, () => done.resolve());
-    work.then(() => done.resolve(), done.reject);
-    void this.closed.then(() => done.resolve());
-    await done.promise;
-    timer.cancel();
   }
 
   async #end(error: MessagingError | null): Promise<void> {
@@ -453,14 +434,6 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
     const forget = cleanStart && sessionExpirySeconds === 0 && this.settings.store === null;
     this.publisher.fail(error, forget ? "forget" : "keep");
     this.intake?.fail(error);
-  }
-
-  /** Reading stops while a subscription's buffer is full; answers that are awaited must be read all the same, within limits. */
-  #reconsiderReading(): void {
-    const outbound = this.#outbound;
-    const awaiting = outbound.inflight > 0 || outbound.requests > 0;
-    const stop = this.#pressure === Pressure.Hard || (this.#pressure === Pressure.Soft && !awaiting);
-    this.#connection?.setReading(!stop);
   }
 
   #enter(state: MqttClientState): void {

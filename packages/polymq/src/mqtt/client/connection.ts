@@ -188,6 +188,7 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
 
   /** Stops or starts reading. */
   setReading(reading: boolean): void {
+    if (this.#ended) return;
     this.#readingWanted = reading;
     const paused = !reading || this.#holding;
     if (this.#paused === paused || this.#transport === null) return;

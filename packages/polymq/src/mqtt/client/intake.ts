@@ -20,7 +20,7 @@ import { Inbox, type InboxOwner } from "./inbox.ts";
 import type { MqttMessage } from "./message.ts";
 import type { Settings } from "./options.ts";
 import type { ClientItem } from "./pending.ts";
-import type { Pressure } from "./pressure.ts";
+import { Pressure } from "./pressure.ts";
 import { checkSubscribe, type SubscribeInput, type SubscribeOptions } from "./subscribe-options.ts";
 import { MqttSubscription } from "./subscription.ts";
 import { type Route, type Subscriber, Subscriptions, type SubscriptionsOwner } from "./subscriptions.ts";
@@ -31,10 +31,7 @@ export interface IntakeOwner {
   readonly canReject: boolean;
   readonly events: Emitter<MqttClientEvent>;
   availability(): Availability;
-  awaitingChanged(): void;
   dropped(message: MqttMessage, reason: DropReason): void;
-  /** How full the fullest buffer of a subscription is. */
-  pressure(pressure: Pressure): void;
   storeFailed(error: MessagingError): void;
 }
 
@@ -54,10 +51,16 @@ export class Intake implements SubscriptionsOwner, InboxOwner {
   readonly inbound: InboundFlow = new InboundFlow();
   readonly requests: RequestCodec = REQUEST_CODEC;
   readonly #owner: IntakeOwner;
+  readonly #outbound: OutboundFlow<ClientItem>;
   readonly #topics: TopicDecoder<Route>;
+
+  /** The last that was open. */
+  #connection: Connection | null = null;
+  #pressure: Pressure = Pressure.None;
 
   constructor(owner: IntakeOwner, { settings, text, outbound, tracer }: IntakeParts) {
     this.#owner = owner;
+    this.#outbound = outbound;
     this.#topics = new TopicDecoder(text);
     this.subscriptions = new Subscriptions(this, outbound, settings.ackTimeoutMs);
     this.inbox = new Inbox(this, this.inbound, this.subscriptions, { onMessage: settings.onMessage, tracer });
@@ -99,11 +102,13 @@ export class Intake implements SubscriptionsOwner, InboxOwner {
 
   /** A connection is open. */
   open(connection: Connection, sessionPresent: boolean): void {
+    this.#connection = connection;
     this.inbox.open(sessionPresent);
     // A listener of the new state may have ended the connection again.
     if (connection.engine.over) return;
     this.subscriptions.open(connection, sessionPresent);
     connection.receive();
+    this.#reconsiderReading();
   }
 
   /** Nothing is sent on the connection any more. May be told repeatedly. */
@@ -134,8 +139,9 @@ export class Intake implements SubscriptionsOwner, InboxOwner {
     return this.#owner.canReject;
   }
 
+  /** An acknowledgement or answer of the server is awaited now, or none any more. */
   awaitingChanged(): void {
-    this.#owner.awaitingChanged();
+    if (this.#pressure !== Pressure.None) this.#reconsiderReading();
   }
 
   dropped(message: MqttMessage, reason: DropReason): void {
@@ -143,7 +149,8 @@ export class Intake implements SubscriptionsOwner, InboxOwner {
   }
 
   pressure(pressure: Pressure): void {
-    this.#owner.pressure(pressure);
+    this.#pressure = pressure;
+    this.#reconsiderReading();
   }
 
   storeFailed(error: MessagingError): void {
@@ -166,5 +173,13 @@ export class Intake implements SubscriptionsOwner, InboxOwner {
     // Nobody knows when there is a connection again: what the server is to be told then keeps no caller.
     if (availability === "offline") lost.resolve();
     await Promise.race([this.subscriptions.remove(subscription), lost.promise]).finally(stop);
+  }
+
+  /** Reading stops while a subscription's buffer is full; answers that are awaited must be read all the same, within limits. */
+  #reconsiderReading(): void {
+    const outbound = this.#outbound;
+    const awaiting = outbound.inflight > 0 || outbound.requests > 0;
+    const stop = this.#pressure === Pressure.Hard || (this.#pressure === Pressure.Soft && !awaiting);
+    this.#connection?.setReading(!stop);
   }
 }
