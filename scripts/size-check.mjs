@@ -17,7 +17,7 @@ import { clientChunks, staticClosure } from "./ci/client-chunks.mjs";
 const ENTRIES = [
   {
     name: "polymq/mqtt",
-    atOnceMax: 27_150,
+    atOnceMax: 27_050,
     goal: 25 * 1024,
     totalMax: 51_100,
     parts: {

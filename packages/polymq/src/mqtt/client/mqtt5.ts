@@ -27,15 +27,21 @@ export const MQTT_5: Mqtt5 = {
   route: (settings) => new ServerRoute(settings),
 };
 
+/** What CONNECT says where it is not the protocol's default. */
 async function connectProperties(settings: Settings): Promise<ConnectProperties | null> {
-  const { authentication, connectProperties } = settings;
-  if (authentication === null) return connectProperties;
-  const { method, data } = authentication;
-  const own = given<ConnectProperties>({
-    authenticationMethod: method,
+  const { authentication, given: options, userProperties } = settings;
+  const data = authentication?.data;
+  return given<ConnectProperties>({
+    sessionExpirySeconds: options.sessionExpirySeconds || undefined,
+    receiveMaximum: options.receiveMaximum,
+    maximumPacketSize: options.maximumPacketSize,
+    topicAliasMaximum: options.topicAliasMaximum || undefined,
+    requestResponseInformation: options.requestResponseInformation === true ? true : undefined,
+    requestProblemInformation: options.requestProblemInformation === false ? false : undefined,
+    userProperties: userProperties ?? undefined,
+    authenticationMethod: authentication?.method,
     authenticationData: typeof data === "function" ? await data() : data,
   });
-  return { ...connectProperties, ...own };
 }
 
 function willProperties(will: WillOptions): WillProperties | null {

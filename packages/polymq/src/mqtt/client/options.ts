@@ -1,7 +1,7 @@
 import type { ErrorCode, MessagingError } from "../../base/errors.ts";
 import type { MessageStore } from "../../store/message-store.ts";
 import type { DialHook, TlsOptions, WebSocketDialOptions } from "../../transport/platform.ts";
-import type { ConnectProperties, QoS } from "../codec/packets.ts";
+import type { QoS, UserProperties } from "../codec/packets.ts";
 import type { MqttMessage } from "./message.ts";
 import type { UserPropertiesInput } from "./user-properties.ts";
 
@@ -189,8 +189,10 @@ export interface Settings {
   readonly maximumPacketSize: number;
   readonly topicAliasMaximum: number;
   readonly outboundTopicAliases: "auto" | "off";
-  /** Null when CONNECT says nothing beyond the defaults. */
-  readonly connectProperties: ConnectProperties | null;
+  /** The options as they were given, for where it matters whether one was. */
+  readonly given: Readonly<MqttClientOptions>;
+  /** Of CONNECT; null for none. */
+  readonly userProperties: UserProperties | null;
   readonly will: WillOptions | null;
   readonly authentication: AuthenticationOptions | null;
   readonly connectTimeoutMs: number;

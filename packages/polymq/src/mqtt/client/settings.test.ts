@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MemoryStore } from "../../store/memory-store.ts";
 import { codeOf } from "./client-setup.test-support.ts";
+import { MQTT_5 } from "./mqtt5.ts";
 import type { MqttClientOptions } from "./options.ts";
 import { settingsOf } from "./settings.ts";
 
@@ -30,7 +31,8 @@ describe("defaults", () => {
       receiveMaximum: 65_535,
       outboundTopicAliases: "auto",
       serverRedirect: "follow",
-      connectProperties: null,
+      given: LEAST,
+      userProperties: null,
       keepAliveSeconds: 60,
       connectTimeoutMs: 10_000,
       writeTimeoutMs: 5_000,
@@ -55,14 +57,14 @@ describe("defaults", () => {
     expect(Object.isFrozen(settingsOf(LEAST))).toBe(true);
   });
 
-  test("make no CONNECT property of what is the protocol's own default", () => {
+  test("make no CONNECT property of what is the protocol's own default", async () => {
     const settings = settingsOf({
       ...LEAST,
       sessionExpirySeconds: 0,
       topicAliasMaximum: 0,
       requestProblemInformation: true,
     });
-    expect(settings.connectProperties).toBeNull();
+    expect(await MQTT_5.connectProperties(settings)).toBeNull();
   });
 
   test("reconnect: false turns reconnecting off", () => {

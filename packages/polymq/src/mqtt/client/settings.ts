@@ -1,5 +1,5 @@
 import { MessagingError } from "../../base/errors.ts";
-import { given, type NumberRule, numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
+import { type NumberRule, numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
 import { checkQoS, checkTopic } from "../codec/arguments.ts";
 import { validateTopicName } from "../codec/topic.ts";
 import type { AuthenticationOptions, MqttClientOptions, ReconnectOptions, Settings, WillOptions } from "./options.ts";
@@ -84,7 +84,8 @@ export function settingsOf(options: MqttClientOptions): Settings {
     waitingMessagesMax: maxMessages,
     waitingBytesMax: maxBytes,
     cleanStart: options.cleanStart ?? true,
-    connectProperties: connectProperties(options),
+    given: Object.freeze({ ...options }),
+    userProperties: options.userProperties === undefined ? null : toUserProperties(options.userProperties),
     will: options.will === undefined ? null : checkedWill(options.will),
     reconnect: reconnect(options),
     store: options.store ?? null,
@@ -145,20 +146,6 @@ function checkAuthentication(authentication: AuthenticationOptions, protocolVers
   if (typeof authentication.respond !== "function") {
     throw new MessagingError("ERR_AUTH_NO_HANDLER", "authentication needs a function that answers challenges");
   }
-}
-
-/** What CONNECT says where it is not the protocol's default. */
-function connectProperties(options: MqttClientOptions): Settings["connectProperties"] {
-  const { userProperties } = options;
-  return given<NonNullable<Settings["connectProperties"]>>({
-    sessionExpirySeconds: options.sessionExpirySeconds || undefined,
-    receiveMaximum: options.receiveMaximum,
-    maximumPacketSize: options.maximumPacketSize,
-    topicAliasMaximum: options.topicAliasMaximum || undefined,
-    requestResponseInformation: options.requestResponseInformation === true ? true : undefined,
-    requestProblemInformation: options.requestProblemInformation === false ? false : undefined,
-    userProperties: userProperties && toUserProperties(userProperties),
-  });
 }
 
 function checkedWill(will: WillOptions): WillOptions {
