@@ -32,7 +32,7 @@ import { attachLink } from "./attach-link.ts";
 import { IncomingMessage } from "./incoming-message.ts";
 import { Publisher } from "./publisher.ts";
 import { Refused, said } from "./refused.ts";
-import { MECHANISMS, type SaslIdentity, saslIdentity } from "./server-sasl.ts";
+import { mechanismsFor, type SaslIdentity, saslIdentity } from "./server-sasl.ts";
 import { Transactions } from "./transactions.ts";
 
 /** A client that was let in. */
@@ -94,7 +94,10 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
         properties: { product: "polymq", version: context.version, platform: "Node.js" },
       },
       sasl: settings.sasl,
-      saslMechanisms: MECHANISMS,
+      // Asked for once the transport is there.
+      get saslMechanisms() {
+        return mechanismsFor(wire.transport?.info.peerCommonName ?? "");
+      },
       maxFrameSize: settings.maxFrameSize,
       channelMax: settings.channelMax,
       idleTimeoutMs: settings.idleTimeoutMs,

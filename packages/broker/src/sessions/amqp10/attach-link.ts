@@ -47,8 +47,9 @@ export function attachLink(connection: Amqp10Connection, link: AnyLink<Amqp10Typ
       const { owner, start, ...fields } = opened;
       connection.links.add(owner);
       link.owner = owner;
-      link.accept(fields);
+      // Before the answer: clients find the link that an answer is for by its name.
       context.linkNames.take(client.container, client.username, link);
+      link.accept(fields);
       start();
     });
   };
@@ -84,7 +85,7 @@ function refuse(connection: Amqp10Connection, link: AnyLink<Amqp10Types>, error:
   const { owner } = link;
   if (owner !== undefined) {
     connection.links.delete(owner);
-    owner.end({ scope: "link", by: "us", error: null, cause: null }, true);
+    owner.end({ scope: "link", by: "us", error: null, cause: null }, false);
     link.owner = undefined;
   }
   try {

@@ -6,10 +6,12 @@ import type { Amqp10Connection } from "./amqp10-connection.ts";
 import type { EngineSender } from "./amqp10-types.ts";
 import type { Attach, Opened, Opening } from "./attach-link.ts";
 import { type ConsumeTerms, consumeTerms } from "./attach-properties.ts";
+import { BrowseSource } from "./browse-source.ts";
 import { terminalState } from "./outcomes.ts";
 import { QueueSource, sendsSettled } from "./queue-source.ts";
 import { Refused } from "./refused.ts";
 import { type SourceFilters, sourceFilters } from "./source-filters.ts";
+import { isLasting, knownSubscription, makeSubscription, subscriptionName } from "./subscriptions.ts";
 import { temporaryQueue } from "./temporary-queue.ts";
 import { TopicSource } from "./topic-source.ts";
 
@@ -20,7 +22,7 @@ type QueueAddress = Extract<SourceAddress, { readonly is: "queue" }>;
 
 /** A link on which the client wants to receive. @throws {Refused} */
 export function attachSource(connection: Amqp10Connection, link: EngineSender, attach: Attach): Opening {
-  const { source } = attach;
+  const source = attach.source ?? knownSubscription(connection, link, attach);
   if (source === null || !("type" in source)) throw new Refused(Condition.invalidField, "a receiver needs a source");
   if (source.dynamic) return dynamic(connection, link, source);
   if (typeof source.address !== "string") throw new Refused(Condition.invalidField, "an address is a string");
@@ -45,9 +47,36 @@ export function attachSource(connection: Amqp10Connection, link: EngineSender, a
 
 function topics(connection: Amqp10Connection, link: EngineSender, filter: string, source: Source): Opened {
   const filters = sourceFilters(source.filter, "topics");
+  if (isLasting(source)) return subscription(connection, link, { filter, source, filters });
   const owner = new TopicSource(connection, link, { filter, noLocal: filters.noLocal, selects: null });
   connection.context.metrics.subscriptionsAccepted++;
   return { owner, source: answered(source, filters.echoed), start: () => owner.start() };
+}
+
+/** A subscription that outlives its link: a queue keeps its messages, and the link is a consumer of that (§3.5.3). */
+function subscription(
+  connection: Amqp10Connection,
+  link: EngineSender,
+  asked: { readonly filter: string; readonly source: Source; readonly filters: SourceFilters },
+): Opened {
+  const { filter, source, filters } = asked;
+  const name = subscriptionName(connection, link, source.capabilities);
+  makeSubscription(connection, name, filter, source);
+  const own = connection.client.id;
+  const owner = new QueueSource(
+    connection,
+    link,
+    {
+      form: "subscribed",
+      selects: filters.noLocal ? ({ message }) => message.publisherId !== own : null,
+      defaultOutcome: defaultOutcomeOf(source),
+      onEnd: (closed) => {
+        if (closed) connection.host.deleteQueue(name, connection, { ifUnused: true });
+      },
+    },
+    sendsSettled(link),
+  );
+  return joined(connection, link, { owner, name, request: {} }, answered(source, filters.echoed));
 }
 
 interface Asked {
@@ -61,13 +90,13 @@ function queue(connection: Amqp10Connection, link: EngineSender, asked: Asked): 
   const { address, source, filters, terms } = asked;
   if (address.isAddress) make(connection, address.name);
   if (source.distributionMode === "copy" && !isStream(connection, address.name)) {
-    throw new Refused(Condition.notImplemented, "queues cannot be browsed; streams are, each reader for itself");
+    return browse(connection, link, asked);
   }
   const owner = new QueueSource(
     connection,
     link,
     {
-      isStamped: address.isAddress || terms.group !== "",
+      form: address.isAddress || terms.group !== "" ? "stamped" : "plain",
       selects: null,
       defaultOutcome: defaultOutcomeOf(source),
       onEnd: null,
@@ -85,6 +114,17 @@ function queue(connection: Amqp10Connection, link: EngineSender, asked: Asked): 
   );
 }
 
+/** A reader that takes nothing from the queue (§3.5.9). */
+function browse(connection: Amqp10Connection, link: EngineSender, asked: Asked): Opened {
+  const { address, source, filters } = asked;
+  const { host } = connection;
+  if (address.filter !== "") throw new Refused(Condition.notImplemented, "a queue is browsed without a filter of keys");
+  const found = host.queue(address.name, connection);
+  if (found.is !== "found") throw consumeRefusal({ is: found.is }, address.name);
+  const owner = new BrowseSource(connection, link, { queue: address.name, isStamped: address.isAddress });
+  return { owner, source: answered(source, filters.echoed), start: () => owner.start() };
+}
+
 /** A queue of the connection's own that ends with the link (§3.5.3). */
 function dynamic(connection: Amqp10Connection, link: EngineSender, source: Source): Opening {
   const open = (): Opened => {
@@ -93,7 +133,7 @@ function dynamic(connection: Amqp10Connection, link: EngineSender, source: Sourc
       connection,
       link,
       {
-        isStamped: false,
+        form: "plain",
         selects: null,
         defaultOutcome: defaultOutcomeOf(source),
         onEnd: () => temporary.delete(),

@@ -118,6 +118,17 @@ export class DeliveryMessages {
     return this.#end(block, message.payload);
   }
 
+  /** For durable subscriptions to plain topics: as {@link topic}, with what the queue behind it knows. */
+  subscribed(delivery: QueueDelivery, epochMs: number): Uint8Array {
+    const { message } = delivery;
+    const block = this.#begin(message);
+    this.#header(block, message, delivery.deliveryCount, epochMs);
+    this.#messageAnnotations(block, this.#annotationsFor(message, -1, delivery.note));
+    this.#ownProperties(block, message.topic, null);
+    if (block !== null) this.#copyFrom(block, APPLICATION_PROPERTIES, DATA);
+    return this.#end(block, message.payload);
+  }
+
   /** A message of a plain topic; `properties.to` tells which, unless the publisher's says something. */
   topic(message: MessageView, epochMs: number): Uint8Array {
     const block = this.#begin(message, message.guarantee > 0);
@@ -195,7 +206,9 @@ export class DeliveryMessages {
     if (block === null || !this.#sections.has(PROPERTIES)) return this.#freshProperties(to, id);
     const said = this.#composite(block, PROPERTIES) as Properties;
     if (id === null && said.to !== null) return this.#copy(block, PROPERTIES);
-    const properties: CompositeInput<"properties"> = { ...said, to, messageId: id ?? said.messageId };
+    // The answer to a request names the id that its sender gave it; ours is among the application properties.
+    const keepsId = id === null || (said.replyTo !== null && said.messageId !== null);
+    const properties: CompositeInput<"properties"> = { ...said, to, messageId: keepsId ? said.messageId : id };
     this.#w.reserve(valueBytesMax(to) + (this.#sections.ends[PROPERTIES] as number) + 64);
     writeComposite(this.#w, properties);
   }

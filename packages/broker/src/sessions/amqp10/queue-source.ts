@@ -1,5 +1,6 @@
 // Hot path: `credit`, `deliver` and `settle` run per message. No closure, promise, spread, iterator or regex on their usual way.
 import { Condition, type DeliveryState, SenderSettleMode } from "polymq/amqp10/codec";
+import type { End } from "polymq/amqp10/engine";
 import { isMessagingError } from "polymq/internal";
 import type { CancelReason, QueueConsumer, QueueDelivery, SettleOutcome } from "../../core/queues/queue-port.ts";
 import type { HostedSubscription } from "../../core/topology/topology-port.ts";
@@ -11,8 +12,8 @@ import type { RetiredDelivery } from "./transaction.ts";
 
 /** How deliveries of one link are made. */
 export interface QueueSourceTerms {
-  /** Whether deliveries carry all that the broker knows, and that under the names of `$queue/` addresses. */
-  readonly isStamped: boolean;
+  /** What deliveries tell: `stamped` all that the broker knows, under the names of `$queue/` addresses; `subscribed` the topic that they come from. */
+  readonly form: "plain" | "stamped" | "subscribed";
   /** Decides whether a message comes; others are passed over. Null: all come. */
   readonly selects: ((delivery: QueueDelivery) => boolean) | null;
   /** What counts for a delivery that the client settles without an outcome; null gives it back. */
@@ -78,14 +79,14 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
   }
 
   deliver(delivery: QueueDelivery): void {
-    const { selects, isStamped } = this.#terms;
+    const { selects, form } = this.#terms;
     if (selects !== null && !selects(delivery)) return this.#pass(delivery.offset);
     const { context } = this.#connection;
     const { messages, hub } = context;
     const epochMs = hub.clock.epochMs();
     const { offset, note, message } = delivery;
     try {
-      const bytes = isStamped ? messages.stamped(delivery, epochMs) : messages.plain(delivery, epochMs);
+      const bytes = messages[form](delivery, epochMs);
       this.#link.send(bytes, new QueuedDelivery(this, offset, note), this.#isSettled ? SETTLED : UNSETTLED);
     } catch (error) {
       return this.#cannotBeSent(offset, error);
@@ -160,7 +161,7 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
   }
 
   /** What is unsettled goes back, but for what an open transaction may still settle. */
-  end(_end: unknown, closed: boolean): void {
+  end(end: End, closed: boolean): void {
     const isFirst = !this.#isOver;
     this.#isOver = true;
     if (this.#enlisted.size > 0) {
@@ -170,7 +171,7 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
       }
     }
     this.#leaveIfDone();
-    if (isFirst) this.#terms.onEnd?.(closed);
+    if (isFirst) this.#terms.onEnd?.(closed && end.by === "peer");
   }
 
   #leaveIfDone(): void {

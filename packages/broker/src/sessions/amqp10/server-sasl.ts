@@ -1,8 +1,10 @@
 import type { TextCodec } from "polymq/internal";
 import type { AuthenticateRequest } from "../../auth/auth-hooks.ts";
 
-/** Mechanisms that the broker offers, by its preference. */
-export const MECHANISMS: readonly string[] = ["PLAIN", "EXTERNAL", "ANONYMOUS"];
+/** Mechanisms that the broker offers, by its preference: EXTERNAL only to who has a certificate, for there are clients that choose it without one. */
+export function mechanismsFor(certificateCommonName: string): readonly string[] {
+  return certificateCommonName === "" ? ["PLAIN", "ANONYMOUS"] : ["EXTERNAL", "PLAIN", "ANONYMOUS"];
+}
 
 /** Who a client says it is. */
 export type SaslIdentity = Pick<AuthenticateRequest, "username" | "password">;

@@ -163,9 +163,9 @@ export class TargetLink implements IncomingLink, CommitListener {
     publisher.check(message, to);
     const bytes = message.copy();
     message.end();
-    transactions.post(txnId, to, bytes);
+    const provisional = transactions.post(txnId, to, bytes);
     if (delivery.settled) return this.#done();
-    this.#settle(delivery, { type: "transactionalState", txnId, outcome: ACCEPTED });
+    this.#settle(delivery, provisional);
   }
 
   #refuse(delivery: Incoming, error: unknown): void {

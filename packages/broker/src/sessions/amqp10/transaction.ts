@@ -1,4 +1,4 @@
-import { Condition, type DeliveryState } from "polymq/amqp10/codec";
+import { ACCEPTED, Condition, type DeliveryState, type DeliveryStateInput } from "polymq/amqp10/codec";
 import type { TargetAddress } from "./addresses.ts";
 import type { Sent } from "./amqp10-types.ts";
 import type { QueuedDelivery } from "./queue-source.ts";
@@ -30,12 +30,15 @@ export interface RetiredDelivery {
 export class Transaction {
   readonly posted: PostedMessage[] = [];
   readonly retired: RetiredDelivery[] = [];
+  /** What is said of a message that was sent in it; one object, so that neighbours become a range. */
+  readonly provisional: DeliveryStateInput;
   readonly #limits: TransactionLimits;
   #bytes = 0;
   /** Why it can only be rolled back, or null. */
   failure: Refused | null = null;
 
-  constructor(limits: TransactionLimits) {
+  constructor(id: Uint8Array, limits: TransactionLimits) {
+    this.provisional = { type: "transactionalState", txnId: id, outcome: ACCEPTED };
     this.#limits = limits;
   }
 

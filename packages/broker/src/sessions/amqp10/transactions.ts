@@ -1,4 +1,4 @@
-import { type AmqpValue, Condition, type DeliveryState } from "polymq/amqp10/codec";
+import { type AmqpValue, Condition, type DeliveryState, type DeliveryStateInput } from "polymq/amqp10/codec";
 import type { Deadline } from "../../core/schedule.ts";
 import type { TargetAddress } from "./addresses.ts";
 import type { Amqp10Connection } from "./amqp10-connection.ts";
@@ -43,13 +43,14 @@ export class Transactions {
       );
     }
     const number = ++this.#last;
-    const transaction = new Transaction(settings);
+    const id = idOf(number);
+    const transaction = new Transaction(id, settings);
     const deadline = hub.schedule.after(settings.transactionTimeoutMs, () => {
       transaction.fail(new Refused(Condition.transactionTimeout, "the transaction took too long"));
       this.#rollback(transaction);
     });
     this.#open.set(number, { transaction, owner, deadline });
-    return idOf(number);
+    return id;
   }
 
   /**
@@ -68,11 +69,12 @@ export class Transactions {
     if (failure !== null) throw failure;
   }
 
-  /** A message is sent in a transaction. @throws {Refused} for an unknown one, or when it is too large or over */
-  post(id: AmqpValue, to: TargetAddress, bytes: Uint8Array): void {
+  /** A message is sent in a transaction; returns what is said of it for now. @throws {Refused} for an unknown one, or when it is too large or over */
+  post(id: AmqpValue, to: TargetAddress, bytes: Uint8Array): DeliveryStateInput {
     const { transaction } = this.#find(id);
     if (transaction.failure !== null) throw transaction.failure;
     transaction.post({ to, bytes });
+    return transaction.provisional;
   }
 
   /** A delivery's outcome is said in a transaction. One that is unknown is as if nothing was said: the delivery goes back. */

@@ -71,7 +71,9 @@ export class AmqpQueueMessage {
 
   /** `<queue>:<offset>`, or "" where the server says none. */
   get messageId(): string {
-    const id = plain(this.message.properties?.messageId ?? null);
+    // Of a request, the property is what its sender called it.
+    const own = this.#text("queue") === null ? null : this.#text("message-id");
+    const id = own ?? plain(this.message.properties?.messageId ?? null);
     return id === null ? (this.#text("message-id") ?? "") : String(id);
   }
 

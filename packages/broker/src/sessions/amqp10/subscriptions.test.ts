@@ -1,0 +1,97 @@
+import { noLocalFilter, type ReceiverOptions } from "polymq/amqp10";
+import { describe, expect, test } from "vitest";
+import { MemoryMedium, MemoryStore } from "../../storage/memory-store.ts";
+import { Amqp10Scene, takeTexts } from "./scene.test-support.ts";
+
+const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+const LASTING: ReceiverOptions = { name: "sub", source: { durability: "unsettledState", expiryPolicy: "never" } };
+
+describe("durable subscriptions (§3.5.3)", () => {
+  test("keep what comes while their link is detached, and give it to the next of the same name", async () => {
+    await using scene = await Amqp10Scene.open();
+    const first = await scene.connection({ containerId: "c" });
+    const receiver = await (await first.createSession()).createReceiver("news/#", LASTING);
+    const publisher = await (await scene.session()).createSender("news/a");
+    await publisher.send(bytes("1"));
+    expect(await takeTexts(receiver, 1)).toEqual(["1"]);
+    first.destroy();
+    await publisher.send(bytes("2"));
+    const again = await (await scene.session({ containerId: "c" })).createReceiver("news/#", LASTING);
+    const delivery = await again.receive();
+    expect(delivery.message.properties?.to).toBe("news/a");
+    await delivery.release();
+    expect(await takeTexts(again, 1)).toEqual(["2"]);
+  });
+
+  test("survive the broker, with a store", async () => {
+    const medium = new MemoryMedium();
+    {
+      await using scene = await Amqp10Scene.open({}, { store: new MemoryStore(medium) });
+      const connection = await scene.connection({ containerId: "c" });
+      await (await connection.createSession()).createReceiver("news/#", LASTING);
+      connection.destroy();
+      await (await (await scene.session()).createSender("news/a")).send(bytes("1"));
+    }
+    await using scene = await Amqp10Scene.open({}, { store: new MemoryStore(medium) });
+    const again = await (await scene.session({ containerId: "c" })).createReceiver("news/#", LASTING);
+    expect(await takeTexts(again, 1)).toEqual(["1"]);
+  });
+
+  test("end when their link is closed, not when its connection is (§2.6.4)", async () => {
+    await using scene = await Amqp10Scene.open();
+    const connection = await scene.connection({ containerId: "c" });
+    const receiver = await (await connection.createSession()).createReceiver("news/#", LASTING);
+    expect(scene.broker.inspect().queues).toHaveLength(1);
+    await receiver.close();
+    expect(scene.broker.inspect().queues).toHaveLength(0);
+  });
+
+  test("are another one for other topics", async () => {
+    await using scene = await Amqp10Scene.open();
+    const first = await scene.connection({ containerId: "c" });
+    await (await first.createSession()).createReceiver("news/#", LASTING);
+    first.destroy();
+    await (await (await scene.session()).createSender("news/a")).send(bytes("old"));
+    const receiver = await (await scene.session({ containerId: "c" })).createReceiver("other", LASTING);
+    await (await (await scene.session()).createSender("other")).send(bytes("new"));
+    expect(await takeTexts(receiver, 1)).toEqual(["new"]);
+  });
+
+  test("are shared by links with the capability for that", async () => {
+    await using scene = await Amqp10Scene.open();
+    const shared = (name: string): ReceiverOptions => ({
+      name,
+      credit: 1,
+      source: { ...LASTING.source, capabilities: ["shared", "global"] },
+    });
+    const one = await (await scene.session()).createReceiver("t", shared("s|1"));
+    const two = await (await scene.session()).createReceiver("t", shared("s|2"));
+    const sender = await (await scene.session()).createSender("t");
+    for (const each of ["a", "b"]) await sender.send(bytes(each));
+    expect([...(await takeTexts(one, 1)), ...(await takeTexts(two, 1))].sort()).toEqual(["a", "b"]);
+  });
+
+  test("pass over their own connection's messages where they ask for that", async () => {
+    await using scene = await Amqp10Scene.open();
+    const session = await scene.session();
+    const source = { ...LASTING.source, filters: [noLocalFilter()] };
+    const receiver = await session.createReceiver("t", { ...LASTING, source });
+    await (await session.createSender("t")).send(bytes("own"));
+    await (await (await scene.session()).createSender("t")).send(bytes("other"));
+    expect(await takeTexts(receiver, 1)).toEqual(["other"]);
+  });
+});
+
+describe("link names (§2.6.1)", () => {
+  test("a link that is attached again elsewhere is taken from where it was", async () => {
+    await using scene = await Amqp10Scene.open();
+    const first = await scene.session({ containerId: "c" });
+    const receiver = await first.createReceiver("$queue/q", { name: "l" });
+    const second = await scene.session({ containerId: "c" });
+    await second.createReceiver("$queue/q", { name: "l" });
+    expect(await receiver.closed).toMatchObject({ peer: { code: "amqp:link:stolen" } });
+    await (await scene.session({ containerId: "d" })).createReceiver("$queue/q", { name: "l" });
+    expect(second.links).toHaveLength(1);
+  });
+});

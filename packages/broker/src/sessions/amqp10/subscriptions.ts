@@ -1,0 +1,72 @@
+import { Condition, type Source } from "polymq/amqp10/codec";
+import { hostedName } from "../../core/queues/hosted-name.ts";
+import { QUEUE_NAME_MAX } from "../../core/queues/queue-address.ts";
+import type { Amqp10Connection } from "./amqp10-connection.ts";
+import type { EngineSender } from "./amqp10-types.ts";
+import type { Attach } from "./attach-link.ts";
+import { Refused } from "./refused.ts";
+
+/** Whether a source of plain topics is to stay when its link is gone (§3.5.5, §3.5.6). */
+export function isLasting(source: Source): boolean {
+  return source.durable > 0 || source.expiryPolicy === "never" || source.timeout > 0;
+}
+
+/**
+ * The queue of a subscription: it belongs to the client's container and the link's name. With the capability `shared` several links have it, which differ in
+ * what follows a `|`; with `global`, links of all containers.
+ * @throws {Refused} for names that are too long
+ */
+export function subscriptionName(
+  connection: Amqp10Connection,
+  link: EngineSender,
+  capabilities: readonly string[],
+): string {
+  const isShared = capabilities.includes("shared");
+  const container = isShared && capabilities.includes("global") ? "" : connection.client.container;
+  const bar = link.name.indexOf("|");
+  const plain = isShared && bar > 0 ? link.name.slice(0, bar) : link.name;
+  const name = `sub:${encodeURIComponent(container)}:${encodeURIComponent(plain)}`;
+  if (name.length <= QUEUE_NAME_MAX) return name;
+  throw new Refused(
+    Condition.resourceLimitExceeded,
+    "the names of container and link are too long to subscribe durably",
+  );
+}
+
+/** Makes the queue of a subscription; one that is there for other topics is made anew, as the subscription is another one then. @throws {Refused} */
+export function makeSubscription(connection: Amqp10Connection, name: string, filter: string, source: Source): void {
+  const { host, context } = connection;
+  const { queues } = context.hub;
+  const existing = queues.get(hostedName(host.name, name));
+  if (existing !== null) {
+    if (existing.settings.topics.includes(filter)) return;
+    host.deleteQueue(name, connection);
+  }
+  const isMortal = source.timeout > 0 && source.expiryPolicy !== "never";
+  const settings = isMortal ? { expiresMs: source.timeout * 1_000 } : {};
+  const made = host.declareQueue({ name, durable: true, exclusive: false, autoDelete: false, settings }, connection);
+  if (made.is !== "created") throw new Refused(Condition.resourceLimitExceeded, "no further subscription can be kept");
+  queues.declare({ name, topics: [filter] }, { ifExists: "update" });
+}
+
+/** The source of a subscription that is asked for by nothing but its link's name (§2.6.3): null when there is none. */
+export function knownSubscription(connection: Amqp10Connection, link: EngineSender, attach: Attach): Source | null {
+  const capabilities = attach.desiredCapabilities;
+  const name = subscriptionName(connection, link, capabilities);
+  const [topic] = connection.context.hub.queues.get(hostedName(connection.host.name, name))?.settings.topics ?? [];
+  if (topic === undefined) throw new Refused(Condition.notFound, `there is no subscription ${link.name}`);
+  return {
+    type: "source",
+    address: topic,
+    durable: 2,
+    expiryPolicy: "never",
+    timeout: 0,
+    dynamic: false,
+    dynamicNodeProperties: null,
+    distributionMode: null,
+    filter: null,
+    defaultOutcome: null,
+    outcomes: [],
+    capabilities,
+  };
+}
