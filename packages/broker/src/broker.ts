@@ -22,6 +22,7 @@ import type { MqttContext } from "./sessions/mqtt/mqtt-context.ts";
 import { MqttSession } from "./sessions/mqtt/mqtt-session.ts";
 import { SysTopics } from "./sessions/mqtt/sys-topics.ts";
 import { PropertyTranslator } from "./sessions/translate/property-translator.ts";
+import { UnsentLimit } from "./sessions/unsent-limit.ts";
 import { type BrokerSettings, brokerSettings } from "./settings.ts";
 import type { Store } from "./storage/store.ts";
 import { VERSION } from "./version.ts";
@@ -94,6 +95,7 @@ export class RunningBroker implements Broker {
     });
     const metrics = new BrokerMetrics();
     const { text } = platform;
+    const pool = new ChunkPool(64);
     const limits = settings.sessions.queue;
     const inflightBytesMax = settings.mqtt.maxInflightBytes;
     // Before the hub, for it may refuse its settings and a hub has timers.
@@ -121,21 +123,6 @@ export class RunningBroker implements Broker {
       onStoreFailed: (error) => this.#onStoreFailed(error),
       onError: () => metrics.internalErrors++,
     });
-    this.#context = {
-      hub,
-      metrics,
-      access,
-      mqtt: settings.mqtt,
-      sessions: settings.sessions,
-      text,
-      pool: new ChunkPool(64),
-      topicDecoder: new TopicDecoder(text, 16_384),
-      topicEncoder: new TopicEncoder(text, 16_384),
-      translator: new PropertyTranslator(lenientText(text)),
-      serverName: `polymq/${VERSION}`,
-      randomBytes: (count) => platform.randomBytes(count),
-      connections: new Set(),
-    };
     const shared = {
       hub,
       topology: hub.topology,
@@ -144,10 +131,19 @@ export class RunningBroker implements Broker {
       sessions: settings.sessions,
       autoCreateQueues: settings.autoCreateQueues,
       text,
-      pool: this.#context.pool,
-      translator: this.#context.translator,
+      pool,
+      unsent: new UnsentLimit(pool, settings.sessions),
+      translator: new PropertyTranslator(lenientText(text)),
       version: VERSION,
       randomBytes: (count: number) => platform.randomBytes(count),
+    };
+    this.#context = {
+      ...shared,
+      mqtt: settings.mqtt,
+      topicDecoder: new TopicDecoder(text, 16_384),
+      topicEncoder: new TopicEncoder(text, 16_384),
+      serverName: `polymq/${VERSION}`,
+      connections: new Set(),
     };
     this.#amqp = amqpContext({ ...shared, settings: settings.amqp091 });
     this.#amqp10 = amqp10Context({ ...shared, settings: settings.amqp10 });

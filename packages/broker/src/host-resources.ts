@@ -1,4 +1,6 @@
 import { statfsSync } from "node:fs";
+import { totalmem } from "node:os";
+import { getHeapStatistics } from "node:v8";
 import type { ResourceMeasure } from "./core/topology/topology-port.ts";
 
 /**
@@ -16,6 +18,13 @@ function freeBytesAt(directory: string): number {
   } catch {
     return ENDLESS;
   }
+}
+
+/** Bytes of memory that there are for the process: of the machine, its container or its heap, whichever is least. */
+export function hostMemoryBytes(): number {
+  const container = process.constrainedMemory(); // 0, or more than there is, where nothing is constrained
+  const memory = container > 0 ? Math.min(container, totalmem()) : totalmem();
+  return Math.min(memory, getHeapStatistics().heap_size_limit);
 }
 
 const ENDLESS = Number.POSITIVE_INFINITY;

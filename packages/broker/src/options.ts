@@ -207,11 +207,25 @@ export interface SessionOptions {
   readonly queuedBytesMax?: number;
   /** What goes when either is reached. Default `dropOldest`. */
   readonly whenQueueFull?: "dropOldest" | "dropNewest";
+  /**
+   * Bytes of the messages of QoS 1 and 2 that all sessions hold, waiting or in flight, and of all retained messages, about; a message counts once, however many have it. From seven eighths on
+   * nothing more waits or is retained, at the limit nothing more is in flight: a message that nobody could take is refused. Default: half of the memory there is,
+   * of the machine, the container or the heap, whichever is least; 0: no limit.
+   */
+  readonly heldBytesMax?: number;
   /** Unsent bytes of a connection above which messages of QoS 0 are dropped and others stay in the session. Default 4,194,304. */
   readonly unsentBytesMax?: number;
+  /**
+   * Bytes of what is unsent to all connections; while there are more, `unsentBytesMax` of each that does not keep up is 65,536. Default: a quarter of the memory there is,
+   * as for `heldBytesMax`; 0: no limit.
+   */
+  readonly unsentBytesInAllMax?: number;
 }
 
-/** Limits on retained messages; one beyond them is delivered but not retained. */
+/**
+ * Limits on retained messages. One beyond them, or beyond `sessions.heldBytesMax`, is delivered but not retained; a publisher of MQTT 5.0 that awaits an acknowledgement is told
+ * so instead (0x97), and nothing is delivered.
+ */
 export interface RetainedOptions {
   /** Default 1,000,000. */
   readonly countMax?: number;

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { hostMemoryBytes } from "./host-resources.ts";
 import type { BrokerOptions } from "./options.ts";
 import { brokerSettings } from "./settings.ts";
 
@@ -67,6 +68,7 @@ describe("brokerSettings", () => {
       expirySecondsMax: 4_294_967_295,
       queue: { messagesMax: 10_000, bytesMax: 33_554_432, overflow: "dropOldest" },
       unsentBytesMax: 4_194_304,
+      unsentBytesInAllMax: Math.floor(hostMemoryBytes() / 4),
     });
     expect(hub).toEqual({
       sessionsMax: 100_000,
@@ -74,6 +76,7 @@ describe("brokerSettings", () => {
       filterUnitsPerSessionMax: 8_388_608,
       retainedMax: 1_000_000,
       retainedBytesMax: 268_435_456,
+      heldBytesMax: Math.floor(hostMemoryBytes() / 2),
     });
     expect(admission).toEqual({
       connectionsMax: 10_000,
@@ -97,7 +100,14 @@ describe("brokerSettings", () => {
         maximumPacketSize: 2_048,
         responseInformation: "",
       },
-      sessions: { expirySecondsMax: 60, queuedMessagesMax: 3, whenQueueFull: "dropNewest", subscriptionsMax: 2 },
+      sessions: {
+        expirySecondsMax: 60,
+        queuedMessagesMax: 3,
+        whenQueueFull: "dropNewest",
+        subscriptionsMax: 2,
+        heldBytesMax: 5,
+        unsentBytesInAllMax: 0,
+      },
       retained: { countMax: 9 },
       sysIntervalSeconds: 0,
       drainTimeoutMs: 1,
@@ -113,8 +123,9 @@ describe("brokerSettings", () => {
     expect(settings.sessions).toMatchObject({
       expirySecondsMax: 60,
       queue: { messagesMax: 3, overflow: "dropNewest" },
+      unsentBytesInAllMax: Number.POSITIVE_INFINITY,
     });
-    expect(settings.hub).toMatchObject({ subscriptionsPerSessionMax: 2, retainedMax: 9 });
+    expect(settings.hub).toMatchObject({ subscriptionsPerSessionMax: 2, retainedMax: 9, heldBytesMax: 5 });
     expect(settings).toMatchObject({ sysIntervalSeconds: 0, drainTimeoutMs: 1 });
   });
 

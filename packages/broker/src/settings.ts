@@ -4,6 +4,7 @@ import type { HubLimits } from "./core/hub.ts";
 import type { AutoCreate, QueueLimits } from "./core/queues/queue-directory.ts";
 import type { QueueSettings } from "./core/queues/queue-settings.ts";
 import { FILTER_LEVELS_MAX } from "./core/topic-trie.ts";
+import { hostMemoryBytes } from "./host-resources.ts";
 import type { AdmissionSettings, ListenerSettings } from "./listeners/listener-settings.ts";
 import { OptionReader } from "./option-reader.ts";
 import type { BrokerOptions } from "./options.ts";
@@ -157,6 +158,7 @@ function sessionSettings(sessions: OptionReader, retained: OptionReader): Pick<B
         overflow: sessions.oneOf("whenQueueFull", ["dropOldest", "dropNewest"], "dropOldest"),
       }),
       unsentBytesMax: sessions.integer("unsentBytesMax", { least: 65_536, most: BYTES_MAX, otherwise: 4 * MIB }),
+      unsentBytesInAllMax: share(sessions, "unsentBytesInAllMax", 4),
     }),
     hub: Object.freeze({
       sessionsMax: sessions.integer("countMax", { least: 1, most: U32_MAX, otherwise: 100_000 }),
@@ -166,6 +168,7 @@ function sessionSettings(sessions: OptionReader, retained: OptionReader): Pick<B
         most: BYTES_MAX,
         otherwise: 8 * MIB,
       }),
+      heldBytesMax: share(sessions, "heldBytesMax", 2),
       retainedMax: retained.integer("countMax", { least: 0, most: U32_MAX, otherwise: 1_000_000 }),
       retainedBytesMax: retained.integer("bytesMax", { least: 0, most: BYTES_MAX, otherwise: 256 * MIB }),
     }),
@@ -173,4 +176,11 @@ function sessionSettings(sessions: OptionReader, retained: OptionReader): Pick<B
   sessions.done();
   retained.done();
   return settings;
+}
+
+/** Bytes, by default a part of the memory there is; 0 is no limit. */
+function share(reader: OptionReader, name: string, part: number): number {
+  const otherwise = Math.floor(hostMemoryBytes() / part);
+  const bytes = reader.integer(name, { least: 0, most: BYTES_MAX, otherwise });
+  return bytes === 0 ? Number.POSITIVE_INFINITY : bytes;
 }

@@ -33,7 +33,13 @@ describe("a configuration file", () => {
       dataDir: resolve("data"),
       durability: "fsync",
       mqtt: { maximumPacketSize: 1_114_112, maximumQoS: 2, maxInflight: 1_000 },
-      sessions: { countMax: 10_000, queuedMessagesMax: 1_000, whenQueueFull: "dropOldest" },
+      sessions: {
+        countMax: 10_000,
+        queuedMessagesMax: 1_000,
+        heldBytesMax: 1_073_741_824,
+        unsentBytesInAllMax: 268_435_456,
+        whenQueueFull: "dropOldest",
+      },
       autoCreateQueues: "durable",
       drainTimeoutMs: 30_000,
     });

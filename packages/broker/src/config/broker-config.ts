@@ -111,6 +111,8 @@ function clientOptions(broker: ConfigReader, session: ConfigReader): BrokerOptio
   const sessions = defined({
     countMax: session.whole("max_sessions", 1, U32_MAX),
     queuedMessagesMax: session.whole("max_offline_queue_size", 0, U32_MAX),
+    heldBytesMax: session.bytes("max_held_bytes"),
+    unsentBytesInAllMax: session.bytes("max_unsent_bytes"),
     whenQueueFull: policy === undefined ? undefined : OFFLINE_POLICY[policy],
   });
   const inflight = session.whole("max_inflight_messages", 1, U16_MAX);

@@ -3,6 +3,8 @@ import { type Clock, MessagingError, type TextCodec } from "polymq/internal";
 import { Committer } from "../storage/committer.ts";
 import type { Durability, Store } from "../storage/store.ts";
 import { DelayedPublications } from "./delayed-publications.ts";
+import { Distribution, REFUSED } from "./distribution.ts";
+import { HeldMessages } from "./held-messages.ts";
 import { type HubInspection, inspectHub } from "./inspection.ts";
 import type { Message, MessageStamp, MessageView } from "./message.ts";
 import { type MessageParts, makeMessage, messageBytes, TransientMessage } from "./message.ts";
@@ -15,7 +17,6 @@ import { RetainedMessages, RetainedReplay } from "./retained.ts";
 import { type Route, Router, type Subscribed } from "./router.ts";
 import { Schedule } from "./schedule.ts";
 import { type EndReason, type Session, SessionDirectory, type SessionEntry } from "./session-directory.ts";
-import { lower, type SharedGroup } from "./shared-group.ts";
 import { Statistics } from "./statistics.ts";
 import type { Subscription, SubscriptionTerms } from "./subscription.ts";
 import { Hosts } from "./topology/topology.ts";
@@ -34,6 +35,8 @@ export interface HubLimits {
   readonly retainedMax?: number;
   /** Bytes of all retained messages, about; 256 MiB by default. */
   readonly retainedBytesMax?: number;
+  /** Bytes of all messages that sessions and retained topics hold together, about; no limit by default. */
+  readonly heldBytesMax?: number;
 }
 
 /** What a hub works with. */
@@ -91,6 +94,8 @@ export class Hub implements MessageStamp {
   readonly committer: Committer;
   readonly router: Router = new Router();
   readonly retained: RetainedMessages;
+  /** Counts what sessions and retained topics hold together. */
+  readonly held: HeldMessages;
   readonly sessions: SessionDirectory;
   readonly schedule: Schedule;
   readonly delayed: DelayedPublications;
@@ -103,6 +108,7 @@ export class Hub implements MessageStamp {
   readonly persistence: Persistence | null;
   readonly #store: Store | null;
   readonly #onError: (error: unknown) => void;
+  readonly #distribution: Distribution;
   readonly #subscriptionsPerSessionMax: number;
   readonly #filterUnitsPerSessionMax: number;
   readonly #sweepIntervalMs: number;
@@ -114,6 +120,8 @@ export class Hub implements MessageStamp {
     this.clock = clock;
     this.#store = options.store ?? null;
     this.#onError = options.onError ?? ignore;
+    this.held = new HeldMessages(limits.heldBytesMax);
+    this.#distribution = new Distribution({ statistics: this.statistics, held: this.held, onError: this.#onError });
     this.#subscriptionsPerSessionMax = limits.subscriptionsPerSessionMax ?? 10_000;
     this.#filterUnitsPerSessionMax = limits.filterUnitsPerSessionMax ?? 8 * 1024 * 1024;
     this.#sweepIntervalMs = options.sweepIntervalMs ?? 60_000;
@@ -131,7 +139,8 @@ export class Hub implements MessageStamp {
       countMax: limits.retainedMax ?? 1_000_000,
       bytesMax: limits.retainedBytesMax ?? 256 * 1024 * 1024,
     };
-    this.retained = new RetainedMessages(retainedLimits, this.persistence ?? { onRetainedChange: ignore });
+    const changes = this.persistence ?? { onRetainedChange: ignore };
+    this.retained = new RetainedMessages(retainedLimits, changes, this.held);
     this.sessions = new SessionDirectory(limits.sessionsMax ?? 100_000);
     this.schedule = new Schedule(clock, this.#onError);
     this.delayed = new DelayedPublications(this.schedule, this.persistence, (message) => this.publish(message));
@@ -200,7 +209,7 @@ export class Hub implements MessageStamp {
 
   /**
    * Routes a message to everybody who is to get it, and retains it when it says so. Returns how many subscriptions, groups and queues matched: 0 means
-   * that nobody is interested. A message to a queue address is enqueued, never retained, and 0 when it is refused; who wants to know why calls
+   * that nobody is interested, {@link REFUSED} that nobody has it for want of room (`HeldMessages`). A message to a queue address is enqueued, never retained, and 0 when it is refused; who wants to know why calls
    * `queues.publish`. Whoever must acknowledge it calls `committer.whenDurable` afterwards.
    * @param route the topic's route, when the caller has one whose version is still `router.version`
    */
@@ -211,11 +220,11 @@ export class Hub implements MessageStamp {
     const { queues } = route;
     let matched = queues.length;
     if (route.address !== null) matched = this.queues.publish(message, null, route) === null ? 1 : 0;
-    else {
-      if (message.retain) this.#retain(message);
-      if (matched > 0) this.queues.capture(message, queues);
-    }
-    matched += this.#offerToAll(message, route);
+    else if (matched > 0) this.queues.capture(message, queues);
+    const isRetained = route.address === null && message.retain && this.#retain(message);
+    const offered = this.#distribution.offer(message, route);
+    if (offered === REFUSED) return matched > 0 || isRetained ? matched : REFUSED;
+    matched += offered;
     if (matched === 0) statistics.messagesUnmatched++;
     return matched;
   }
@@ -224,26 +233,17 @@ export class Hub implements MessageStamp {
   deliver(message: MessageView, route: Route): number {
     const { captures } = route;
     if (captures.length > 0) this.queues.capture(message, captures);
-    return captures.length + this.#offerToAll(message, route);
+    const offered = this.#distribution.offer(message, route);
+    if (offered !== REFUSED) return captures.length + offered;
+    return captures.length > 0 ? captures.length : REFUSED;
   }
 
-  /** Returns how many subscriptions and groups matched. */
-  #offerToAll(message: MessageView, route: Route): number {
-    const { subscriptions, groups } = route;
-    let matched = 0;
-    for (let i = 0; i < subscriptions.length; i++) {
-      const subscription = subscriptions[i] as Subscription;
-      const own = subscription.noLocal && subscription.subscriber.id === message.publisherId;
-      const terms = own ? subscription.forOwn : subscription;
-      if (terms === null) continue;
-      matched++;
-      this.#offer(message, terms);
-    }
-    for (let i = 0; i < groups.length; i++) {
-      matched++;
-      this.#offerToGroup(message, groups[i] as SharedGroup);
-    }
-    return matched;
+  /** True unless the message asks to be retained and there is no room for that; then it is counted as refused. */
+  mayRetain(message: MessageView): boolean {
+    if (!message.retain || message.payload.length === 0) return true;
+    if (this.retained.hasRoomFor(message.topic, messageBytes(message))) return true;
+    this.retained.refuse();
+    return false;
   }
 
   /**
@@ -344,28 +344,12 @@ export class Hub implements MessageStamp {
     }
   }
 
-  #offer(message: MessageView, subscription: Subscription): void {
-    try {
-      const guarantee = lower(message.guarantee, subscription.guaranteeMax);
-      const result = subscription.subscriber.deliver(message, subscription, guarantee);
-      if (result === "dropped") this.statistics.messagesDropped++;
-    } catch (error) {
-      this.#onError(error);
-    }
-  }
-
-  #offerToGroup(message: MessageView, group: SharedGroup): void {
-    try {
-      if (group.offer(message) === null) this.statistics.messagesDropped++;
-    } catch (error) {
-      this.#onError(error);
-    }
-  }
-
-  #retain(message: MessageView): void {
-    if (message.payload.length === 0) this.retained.clear(message.topic);
-    else if (this.retained.hasRoomFor(message.topic, messageBytes(message))) this.retained.set(message.keep());
-    else this.retained.refuse();
+  /** True unless the limits refuse it. */
+  #retain(message: MessageView): boolean {
+    if (!this.mayRetain(message)) return false;
+    if (message.payload.length > 0) return this.retained.set(message.keep()) !== "refused";
+    this.retained.clear(message.topic);
+    return true;
   }
 
   /** The session to continue, or null when a new one is to be made; whatever stood in the way is gone then. */

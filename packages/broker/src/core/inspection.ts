@@ -27,6 +27,10 @@ export interface HubInspection {
   readonly retainedCount: number;
   readonly retainedBytes: number;
   readonly retainedRefusedCount: number;
+  /** Bytes of all messages that sessions and retained topics hold together, about. */
+  readonly heldBytes: number;
+  /** Deliveries, and messages to retain, that were refused because of the limit on them. */
+  readonly heldRefusedCount: number;
   readonly delayedCount: number;
   readonly queues: readonly QueueInspection[];
   readonly durability: "none" | "fsync" | "buffered" | "memory";
@@ -57,6 +61,8 @@ export function inspectHub(hub: Hub): HubInspection {
     retainedCount: hub.retained.count,
     retainedBytes: hub.retained.bytes,
     retainedRefusedCount: hub.retained.refusedCount,
+    heldBytes: hub.held.bytes,
+    heldRefusedCount: hub.held.refusedCount,
     delayedCount: hub.delayed.count,
     queues: hub.queues.list(),
     durability: hub.durability,

@@ -1,5 +1,6 @@
 // Hot path: runs per message. No closure, promise, spread, iterator or regex here.
 import { Deque } from "polymq/internal";
+import { HeldMessages } from "./held-messages.ts";
 import { type Message, messageBytes } from "./message.ts";
 
 /** What a mailbox holds: a message and whatever the session knows about its delivery. */
@@ -25,14 +26,17 @@ export type OnDropped<T> = (item: T, reason: DropReason) => void;
 export class Mailbox<T extends MailboxItem> {
   readonly #limits: MailboxLimits;
   readonly #onDropped: OnDropped<T>;
+  readonly #held: HeldMessages;
   readonly #items = new Deque<T>();
   #bytes = 0;
   #overflowed = 0;
   #expired = 0;
 
-  constructor(limits: MailboxLimits, onDropped: OnDropped<T>) {
+  /** @param held counts what all mailboxes hold; its limit is the business of who puts */
+  constructor(limits: MailboxLimits, onDropped: OnDropped<T>, held: HeldMessages = new HeldMessages()) {
     this.#limits = limits;
     this.#onDropped = onDropped;
+    this.#held = held;
   }
 
   get length(): number {
@@ -74,8 +78,7 @@ export class Mailbox<T extends MailboxItem> {
       return false;
     }
     while (this.#items.length > 0 && !this.#hasRoom(bytes)) this.#dropHead("overflow");
-    this.#items.push(item);
-    this.#bytes += bytes;
+    this.restore(item);
     return true;
   }
 
@@ -83,12 +86,14 @@ export class Mailbox<T extends MailboxItem> {
   putBack(item: T): void {
     this.#items.unshift(item);
     this.#bytes += messageBytes(item.message);
+    this.#held.hold(item.message);
   }
 
   /** Puts an item that was stored before behind the others; limits do not hold, for it was accepted once. */
   restore(item: T): void {
     this.#items.push(item);
     this.#bytes += messageBytes(item.message);
+    this.#held.hold(item.message);
   }
 
   /** The oldest item that has not expired at `nowMs` (since 1970), left where it is, or undefined; expired ones before it are dropped. */
@@ -107,6 +112,7 @@ export class Mailbox<T extends MailboxItem> {
     if (head === undefined) return undefined;
     this.#items.shift();
     this.#bytes -= messageBytes(head.message);
+    this.#held.release(head.message);
     return head;
   }
 
@@ -132,6 +138,7 @@ export class Mailbox<T extends MailboxItem> {
 
   /** Forgets everything; nobody is told. */
   clear(): void {
+    for (let i = 0; i < this.#items.length; i++) this.#held.release((this.#items.at(i) as T).message);
     this.#items.clear();
     this.#bytes = 0;
   }
@@ -144,6 +151,7 @@ export class Mailbox<T extends MailboxItem> {
     const item = this.#items.shift();
     if (item === undefined) return;
     this.#bytes -= messageBytes(item.message);
+    this.#held.release(item.message);
     if (reason === "overflow") this.#overflowed++;
     else this.#expired++;
     this.#onDropped(item, reason);

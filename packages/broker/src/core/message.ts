@@ -73,6 +73,8 @@ export class Message implements MessageView {
   readonly sequence: number;
   /** Who refers to its body in the store; written by `core/persistence.ts` alone. */
   body: StoredBody | null = null;
+  /** How many hold it; written by `core/held-messages.ts` alone. */
+  holders = 0;
 
   constructor(parts: Required<MessageParts>, createdAtMs: number, sequence: number) {
     this.topic = parts.topic;

@@ -1,3 +1,4 @@
+import { HeldMessages } from "./held-messages.ts";
 import { type Message, messageBytes } from "./message.ts";
 import { checkFilter, FILTER_LEVELS_MAX, hasWildcard } from "./topic-trie.ts";
 
@@ -33,13 +34,16 @@ class Node {
 export class RetainedMessages {
   readonly #limits: RetainedLimits;
   readonly #listener: RetainedListener;
+  readonly #held: HeldMessages;
   readonly #root = new Node();
   readonly #byTopic = new Map<string, Message>();
   #bytes = 0;
   #refused = 0;
 
-  constructor(limits: RetainedLimits, listener: RetainedListener) {
+  /** @param held counts what is held in all, and may refuse more */
+  constructor(limits: RetainedLimits, listener: RetainedListener, held: HeldMessages = new HeldMessages()) {
     this.#limits = limits;
+    this.#held = held;
     this.#listener = listener;
   }
 
@@ -57,17 +61,20 @@ export class RetainedMessages {
     return this.#refused;
   }
 
-  /** True when a message of this size may be retained on `topic`. */
+  /** True when a message of this size may be retained on `topic`: within the own limits, and, unless it is no larger than the one before, within that of all that is held. */
   hasRoomFor(topic: string, bytes: number): boolean {
     const before = this.#byTopic.get(topic);
     const count = this.#byTopic.size + (before === undefined ? 1 : 0);
-    const total = this.#bytes + bytes - (before?.bytes ?? 0);
+    const more = bytes - (before?.bytes ?? 0);
+    if (this.#held.isTight && more > 0) return false;
+    const total = this.#bytes + more;
     return count <= this.#limits.countMax && total <= this.#limits.bytesMax;
   }
 
   /** Counts a message that was not even kept for want of room. */
   refuse(): void {
     this.#refused++;
+    if (this.#held.isTight) this.#held.refusedCount++;
   }
 
   /** Retains a message; one with an empty payload clears its topic. */
@@ -96,6 +103,7 @@ export class RetainedMessages {
     if (message === undefined) return false;
     this.#byTopic.delete(topic);
     this.#bytes -= messageBytes(message);
+    this.#held.release(message);
     this.#detach(topic);
     this.#listener.onRetainedChange(message, null);
     return true;
@@ -129,6 +137,8 @@ export class RetainedMessages {
 
   #place(message: Message, before: Message | null): void {
     this.#bytes += messageBytes(message) - (before === null ? 0 : messageBytes(before));
+    this.#held.hold(message);
+    if (before !== null) this.#held.release(before);
     this.#byTopic.set(message.topic, message);
     let node = this.#root;
     for (const level of message.topic.split("/")) {

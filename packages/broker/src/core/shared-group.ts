@@ -56,7 +56,8 @@ export class SharedGroup {
       if (member === undefined || member.subscriber.availability !== availability) continue;
       const guarantee = lower(message.guarantee, member.guaranteeMax);
       if (availability === "away" && guarantee === 0) continue;
-      if (member.subscriber.deliver(message, member, guarantee) === "dropped") continue;
+      const result = member.subscriber.deliver(message, member, guarantee);
+      if (result === "dropped" || result === "refused") continue;
       this.#turn = (at + 1) % Math.max(1, members.length);
       return member;
     }

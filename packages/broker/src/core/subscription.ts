@@ -2,10 +2,10 @@ import type { Guarantee, MessageView } from "./message.ts";
 import type { SharedGroup } from "./shared-group.ts";
 
 /**
- * What became of a message that was offered: `sent` to the peer, `queued` in the subscriber's mailbox, or `dropped` (no room, or
- * nobody there and nothing may be queued).
+ * What became of a message that was offered: `sent` to the peer, `queued` in the subscriber's mailbox, `dropped` (no room, or
+ * nobody there and nothing may be queued), or `refused`: there is no room in all (`HeldMessages`), where it is counted.
  */
-export type DeliverResult = "sent" | "queued" | "dropped";
+export type DeliverResult = "sent" | "queued" | "dropped" | "refused";
 
 /** `ready`: connected with room; `busy`: connected, would queue; `away`: not connected, would queue. */
 export type Availability = "ready" | "busy" | "away";

@@ -11,18 +11,39 @@ export const CHUNK_BYTES = 65_536;
 export class ChunkPool {
   readonly #free: Uint8Array[] = [];
   readonly #keepMax: number;
+  #lentBytes = 0;
 
   /** @param keepMax free chunks kept for reuse, 64 KiB each */
   constructor(keepMax = 16) {
     this.#keepMax = keepMax;
   }
 
+  /** Bytes of the chunks that are out. */
+  get lentBytes(): number {
+    return this.#lentBytes;
+  }
+
+  /** A chunk for one message of more than {@link CHUNK_BYTES}. */
+  takeLarge(bytes: number): Uint8Array {
+    this.#lentBytes += bytes;
+    return new Uint8Array(bytes);
+  }
+
+  /** A chunk of {@link CHUNK_BYTES}. */
   take(): Uint8Array {
+    this.#lentBytes += CHUNK_BYTES;
     return this.#free.pop() ?? new Uint8Array(CHUNK_BYTES);
   }
 
+  /** Takes back a chunk that nobody refers to any more. */
   give(chunk: Uint8Array): void {
+    this.drop(chunk);
     if (chunk.length === CHUNK_BYTES && this.#free.length < this.#keepMax) this.#free.push(chunk);
+  }
+
+  /** A chunk is not coming back: somebody may still read it. */
+  drop(chunk: Uint8Array): void {
+    this.#lentBytes -= chunk.length;
   }
 }
 
@@ -95,6 +116,7 @@ export class Outbox extends ByteWriter {
     this.#transport = null;
     this.#waiting = [];
     this.#waitingBytes = 0;
+    for (let i = 0; i < this.#lent.length; i++) this.#pool.drop((this.#lent[i] as Chunk).bytes);
     this.#lent = [];
     this.#blocked = false;
     this.#turnBytes = 0;
@@ -131,7 +153,7 @@ export class Outbox extends ByteWriter {
     this.#rewind();
     if (this.at + bytes <= this.buffer.length) return;
     this.#release();
-    this.buffer = bytes <= CHUNK_BYTES ? this.#pool.take() : new Uint8Array(bytes);
+    this.buffer = bytes <= CHUNK_BYTES ? this.#pool.take() : this.#pool.takeLarge(bytes);
     this.#chunk = new Chunk(this.buffer);
   }
 

@@ -1,5 +1,6 @@
 // Hot path: runs per message. No closure, promise, spread, iterator or regex here, except for messages with several keys.
 import { MessagingError } from "polymq/internal";
+import { noRoomInAll, REFUSED } from "../distribution.ts";
 import type { TransientMessage } from "../message.ts";
 import { offerTo } from "../queues/offer.ts";
 import type { Queue } from "../queues/queue.ts";
@@ -62,7 +63,9 @@ export class HostedPublisher {
   #along(message: TransientMessage, route: KeyRoute, enqueue: EnqueueOptions | null): PublishResult {
     const { plain, queues } = route;
     if (route.is === "topic" && plain !== null) {
-      return this.#topics.publish(message, plain) > 0 ? "routed" : "unroutable";
+      const matched = this.#topics.publish(message, plain);
+      if (matched === REFUSED) return this.#refuse();
+      return matched > 0 ? "routed" : "unroutable";
     }
     const { statistics } = this.#topics;
     statistics.messagesIn++;
@@ -73,8 +76,10 @@ export class HostedPublisher {
     }
     let matched = queues.length;
     for (let i = 0; i < queues.length; i++) this.#offer(queues[i] as Queue, message, enqueue);
-    if (plain !== null) matched += this.#topics.deliver(message, plain);
+    const offered = plain === null ? 0 : this.#topics.deliver(message, plain);
     if (this.#refusal !== null) return "refused";
+    if (offered === REFUSED && matched === 0) return this.#refuse();
+    if (offered > 0) matched += offered;
     if (matched > 0) return "routed";
     statistics.messagesUnmatched++;
     return "unroutable";
@@ -101,6 +106,11 @@ export class HostedPublisher {
       if (next === "refused" || result === "unroutable") result = next;
     }
     return result;
+  }
+
+  #refuse(): PublishResult {
+    this.#refusal = noRoomInAll();
+    return "refused";
   }
 
   #offer(queue: Queue, message: TransientMessage, enqueue: EnqueueOptions | null): void {

@@ -8,7 +8,7 @@ export interface PlainTopics {
   readonly router: Router;
   readonly queues: Queues;
   readonly statistics: Statistics;
-  /** Takes a message to everybody who gets its topic, and returns how many those are. */
+  /** Takes a message to everybody who gets its topic, and returns how many those are, or `REFUSED` of `Distribution`. */
   publish(message: MessageView, route: Route): number;
   /** The same, but for queues that the topic reaches through an exchange only, and without counting it as one that came in. */
   deliver(message: MessageView, route: Route): number;

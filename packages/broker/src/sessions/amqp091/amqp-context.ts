@@ -7,6 +7,7 @@ import type { Topology } from "../../core/topology/topology-port.ts";
 import type { BrokerMetrics } from "../../metrics/broker-metrics.ts";
 import type { SessionSettings } from "../mqtt/mqtt-settings.ts";
 import type { PropertyTranslator } from "../translate/property-translator.ts";
+import type { UnsentLimit } from "../unsent-limit.ts";
 import type { AmqpConnection } from "./amqp-connection.ts";
 import type { Amqp091Settings } from "./amqp-settings.ts";
 import type { AmqpWire } from "./amqp-wire.ts";
@@ -25,6 +26,7 @@ export interface AmqpContext {
   readonly autoCreateQueues: AutoCreate;
   readonly text: TextCodec;
   readonly pool: ChunkPool;
+  readonly unsent: UnsentLimit;
   readonly translator: PropertyTranslator;
   readonly blocks: DeliveryBlocks;
   /** Routes that clients publish to, and routes of deliveries. */
@@ -52,6 +54,7 @@ export type AmqpContextParts = Pick<
   | "autoCreateQueues"
   | "text"
   | "pool"
+  | "unsent"
   | "translator"
   | "randomBytes"
 > & { readonly version: string };

@@ -1,6 +1,7 @@
 // Hot path: `room`, `deliver` and `deliverTopic` run per message. No closure, promise, spread, iterator or regex in them.
 import { type MethodOf, ReplyCode, shortStringBytes } from "polymq/amqp091/codec";
 import { isMessagingError } from "polymq/internal";
+import type { HeldMessages } from "../../core/held-messages.ts";
 import type { MessageView } from "../../core/message.ts";
 import { deliveredAddress } from "../../core/queues/delivered-address.ts";
 import { ADDRESS_EXCHANGE, exchangeOf, routingKeyOf } from "../../core/queues/message-address.ts";
@@ -117,6 +118,10 @@ export class ChannelConsumers implements ConsumerLink, TopicLink, ReplyConsumer 
     // A client that knows nothing of it would take it for an error (RabbitMQ's `consumer_cancel_notify`).
     if (!engine.open || !this.#engine.usable || !engine.clientCan("consumer_cancel_notify")) return;
     engine.send(this.#engine, { method: "basic.cancel", consumerTag: consumer.tag, noWait: true });
+  }
+
+  get held(): HeldMessages {
+    return this.#channel.connection.context.hub.held;
   }
 
   onDropped(): void {

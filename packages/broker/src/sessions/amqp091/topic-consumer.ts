@@ -1,5 +1,6 @@
 // Hot path: `deliver` runs per message. No closure, promise, spread, iterator or regex here.
 import { Deque } from "polymq/internal";
+import type { HeldMessages } from "../../core/held-messages.ts";
 import type { Guarantee, Message, MessageView } from "../../core/message.ts";
 import { messageBytes } from "../../core/message.ts";
 import type { Availability, DeliverResult, Subscriber, Subscription } from "../../core/subscription.ts";
@@ -10,6 +11,8 @@ import type { Unsettled } from "./unsettled.ts";
 export interface TopicLink {
   /** As of `ConsumerLink`. */
   readonly room: number;
+  /** Counts what waits in all, and says whether more may. */
+  readonly held: HeldMessages;
   /** Writes a message; false when the client cannot take it at all. */
   deliverTopic(consumer: TopicTerms, message: MessageView, unsettled: Unsettled | null): boolean;
   /** A message was left out. */
@@ -69,14 +72,20 @@ export class TopicConsumer implements Subscriber, ChannelConsumer, Unsettled {
       this.#send(message);
       return "sent";
     }
+    const { held } = this.#link;
+    if (held.isTight) {
+      held.refusedCount++;
+      this.#link.onDropped();
+      return "refused";
+    }
     const kept = message.keep();
     this.#waiting.push(kept);
     this.#waitingBytes += messageBytes(kept);
+    held.hold(kept);
     let result: DeliverResult = "queued";
     while (this.#waiting.length > this.terms.waitingMax || this.#waitingBytes > this.terms.waitingBytesMax) {
-      const oldest = this.#waiting.shift();
+      const oldest = this.#take();
       if (oldest === undefined) break;
-      this.#waitingBytes -= messageBytes(oldest);
       this.#link.onDropped();
       if (oldest === kept) result = "dropped";
     }
@@ -85,9 +94,8 @@ export class TopicConsumer implements Subscriber, ChannelConsumer, Unsettled {
 
   wake(): void {
     while (this.#waiting.length > 0 && this.#room > 0) {
-      const next = this.#waiting.shift();
+      const next = this.#take();
       if (next === undefined) return;
-      this.#waitingBytes -= messageBytes(next);
       this.#send(next);
     }
   }
@@ -117,9 +125,16 @@ export class TopicConsumer implements Subscriber, ChannelConsumer, Unsettled {
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#waiting.clear();
-    this.#waitingBytes = 0;
+    while (this.#take() !== undefined);
     this.#link.unsubscribe(this);
+  }
+
+  #take(): Message | undefined {
+    const next = this.#waiting.shift();
+    if (next === undefined) return undefined;
+    this.#waitingBytes -= messageBytes(next);
+    this.#link.held.release(next);
+    return next;
   }
 
   #send(message: MessageView): void {

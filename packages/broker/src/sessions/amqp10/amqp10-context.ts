@@ -5,6 +5,7 @@ import type { AutoCreate } from "../../core/queues/queue-directory.ts";
 import type { Topology } from "../../core/topology/topology-port.ts";
 import type { BrokerMetrics } from "../../metrics/broker-metrics.ts";
 import type { SessionSettings } from "../mqtt/mqtt-settings.ts";
+import type { UnsentLimit } from "../unsent-limit.ts";
 import type { Amqp10Connection } from "./amqp10-connection.ts";
 import type { Amqp10Settings } from "./amqp10-settings.ts";
 import type { Amqp10Wire } from "./amqp10-wire.ts";
@@ -22,6 +23,7 @@ export interface Amqp10Context {
   readonly autoCreateQueues: AutoCreate;
   readonly text: TextCodec;
   readonly pool: ChunkPool;
+  readonly unsent: UnsentLimit;
   readonly messages: DeliveryMessages;
   /** Links by their names, which belong to one connection at a time. */
   readonly linkNames: LinkNames;

@@ -43,7 +43,7 @@ export class Amqp10Wire implements TransportHandler, Flushable {
 
   /** True while so much is unsent that receivers get nothing more. */
   get congested(): boolean {
-    return this.outbox.blocked && this.outbox.unsentBytes > this.#context.sessions.unsentBytesMax;
+    return this.outbox.blocked && this.outbox.unsentBytes > this.#context.unsent.bytesMax;
   }
 
   onOpen(transport: Transport): void {
@@ -107,7 +107,7 @@ export class Amqp10Wire implements TransportHandler, Flushable {
   setReading(): void {
     const transport = this.#transport;
     if (transport === null) return;
-    const isFlooded = this.outbox.blocked && this.outbox.unsentBytes > 2 * this.#context.sessions.unsentBytesMax;
+    const isFlooded = this.outbox.blocked && this.outbox.unsentBytes > 2 * this.#context.unsent.bytesMax;
     const pauses = !this.#connection.gate.isOpen || isFlooded;
     if (pauses === this.#isPaused) return;
     this.#isPaused = pauses;

@@ -1,6 +1,7 @@
 // Hot path: `publish` runs per message. No closure, promise, spread, iterator or regex on its usual way.
 import { type AmqpMap, type AmqpValue, Condition, plain } from "polymq/amqp10/codec";
 import type { MessagingError } from "polymq/internal";
+import { noRoomInAll, REFUSED } from "../../core/distribution.ts";
 import type { TransientMessage } from "../../core/message.ts";
 import { hostedName } from "../../core/queues/hosted-name.ts";
 import type { EnqueueOptions } from "../../core/queues/queue-port.ts";
@@ -108,7 +109,7 @@ export class Publisher {
     switch (to.is) {
       case "topic": {
         view.topic = to.topic;
-        hub.publish(view);
+        if (hub.publish(view) === REFUSED) throw noRoomInAll();
         return "taken";
       }
       case "queue": {

@@ -64,7 +64,10 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
       this.#send(message, guarantee);
       return "sent";
     }
-    return this.#keep(message.keep());
+    const { held } = this.#connection.context.hub;
+    if (!held.isTight) return this.#keep(message.keep());
+    held.refusedCount++;
+    return "refused";
   }
 
   onOutcome(delivery: Sent, state: PeerState, settled: boolean): void {
@@ -86,9 +89,8 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
 
   wake(): void {
     while (this.#waiting.length > 0 && this.#room > 0) {
-      const next = this.#waiting.shift();
+      const next = this.#take();
       if (next === undefined) return;
-      this.#waitingBytes -= messageBytes(next);
       this.#send(next, next.guarantee);
     }
   }
@@ -96,8 +98,7 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#waiting.clear();
-    this.#waitingBytes = 0;
+    while (this.#take() !== undefined);
     this.#connection.context.hub.router.unsubscribeAll(this);
   }
 
@@ -105,15 +106,23 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
     const { messagesMax, bytesMax } = this.#connection.context.sessions.queue;
     this.#waiting.push(kept);
     this.#waitingBytes += messageBytes(kept);
+    this.#connection.context.hub.held.hold(kept);
     let result: DeliverResult = "queued";
     while (this.#waiting.length > messagesMax || this.#waitingBytes > bytesMax) {
-      const oldest = this.#waiting.shift();
+      const oldest = this.#take();
       if (oldest === undefined) break;
-      this.#waitingBytes -= messageBytes(oldest);
       this.#connection.context.metrics.messagesDroppedSlow++;
       if (oldest === kept) result = "dropped";
     }
     return result;
+  }
+
+  #take(): Message | undefined {
+    const next = this.#waiting.shift();
+    if (next === undefined) return undefined;
+    this.#waitingBytes -= messageBytes(next);
+    this.#connection.context.hub.held.release(next);
+    return next;
   }
 
   #send(message: MessageView, guarantee: Guarantee): void {

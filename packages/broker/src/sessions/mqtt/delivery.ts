@@ -15,6 +15,8 @@ export class Delivery {
   group: SharedGroup | null = null;
   /** False while it, or its PUBREL, must not be written yet: see `MqttSession`. */
   mayGo = true;
+  /** True while it is in flight and counted as such. */
+  isHeld = false;
   // The fields of a PUBLISH, so that a delivery can be written as it is.
   packetId = 0;
   /** True once it may have been written before. */

@@ -144,7 +144,7 @@ export class MqttConnection
   // Session
 
   get congested(): boolean {
-    return this.outbox.blocked && this.outbox.unsentBytes > this.#context.sessions.unsentBytesMax;
+    return this.outbox.blocked && this.outbox.unsentBytes > this.#context.unsent.bytesMax;
   }
 
   sendNow(message: MessageView, identifiers: readonly number[], retain: boolean): boolean {
@@ -353,7 +353,7 @@ export class MqttConnection
   get #wanted(): Reading {
     if (this.#intake.holds || this.#subscribes.holds) return "asked";
     const { outbox } = this;
-    return outbox.blocked && outbox.unsentBytes > 2 * this.#context.sessions.unsentBytesMax ? "flooded" : "on";
+    return outbox.blocked && outbox.unsentBytes > 2 * this.#context.unsent.bytesMax ? "flooded" : "on";
   }
 
   #setReading(): void {

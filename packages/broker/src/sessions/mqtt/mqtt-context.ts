@@ -4,6 +4,7 @@ import type { AccessControl } from "../../auth/access-control.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { BrokerMetrics } from "../../metrics/broker-metrics.ts";
 import type { PropertyTranslator } from "../translate/property-translator.ts";
+import type { UnsentLimit } from "../unsent-limit.ts";
 import type { MqttConnection } from "./mqtt-connection.ts";
 import type { MqttSettings, SessionSettings } from "./mqtt-settings.ts";
 import type { TopicRoute } from "./topic-routes.ts";
@@ -17,6 +18,7 @@ export interface MqttContext {
   readonly sessions: SessionSettings;
   readonly text: TextCodec;
   readonly pool: ChunkPool;
+  readonly unsent: UnsentLimit;
   readonly topicDecoder: TopicDecoder<TopicRoute>;
   readonly topicEncoder: TopicEncoder;
   readonly translator: PropertyTranslator;

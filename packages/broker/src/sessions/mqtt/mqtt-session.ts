@@ -73,7 +73,11 @@ export class MqttSession implements Session {
     this.#metrics = parts.metrics;
     this.#inflightBytesMax = parts.inflightBytesMax;
     this.#replays = new PendingReplays(parts.hub);
-    this.mailbox = new Mailbox<Delivery>(parts.limits, (delivery, reason) => this.#onDropped(delivery, reason));
+    this.mailbox = new Mailbox<Delivery>(
+      parts.limits,
+      (delivery, reason) => this.#onDropped(delivery, reason),
+      parts.hub.held,
+    );
   }
 
   /** Takes up a session of an earlier process. @throws {MessagingError} ERR_STORE_CORRUPT */
@@ -88,7 +92,7 @@ export class MqttSession implements Session {
       if (phase === "waiting") session.mailbox.restore(delivery);
       else {
         inflight.push({ id: delivery.packetId, item: delivery, phase: phaseOf(delivery, phase) });
-        session.#inflightBytes += delivery.message.bytes;
+        session.#enter(delivery);
       }
     }
     session.state.outbound.restore(inflight);
@@ -131,6 +135,11 @@ export class MqttSession implements Session {
   }
 
   deliver(message: MessageView, subscription: Subscription, guarantee: Guarantee): DeliverResult {
+    const { held } = this.#hub;
+    if (guarantee > 0 && held.isTight && (held.isFull || this.availability !== "ready")) {
+      held.refusedCount++;
+      return "refused";
+    }
     const retain = subscription.retainAsPublished && message.retain;
     return this.#deliver(message, subscription, guarantee, retain);
   }
@@ -183,7 +192,7 @@ export class MqttSession implements Session {
 
   /** PUBACK or PUBCOMP came, or a PUBREC that refuses. */
   onDone(delivery: Delivery): void {
-    this.#inflightBytes -= delivery.message.bytes;
+    this.#exit(delivery);
     this.#forget(delivery);
     this.pump();
   }
@@ -209,7 +218,6 @@ export class MqttSession implements Session {
     this.#port = null;
     this.#replays.clear();
     this.#handOn();
-    this.mailbox.clear();
     port?.onSessionEnded();
   }
 
@@ -289,12 +297,27 @@ export class MqttSession implements Session {
     );
     delivery.packetId = packetId;
     delivery.dup = false;
-    this.#inflightBytes += delivery.message.bytes;
+    this.#enter(delivery);
     if (delivery.stored === null) return this.#write(port, delivery);
     this.#hub.persistence?.updateDelivery(delivery.stored, encodeDelivery(delivery, "sent"));
     delivery.mayGo = false;
     this.#hub.committer.whenDurable(this.#sender, packetId);
     return true;
+  }
+
+  /** The message is in flight from now on. */
+  #enter(delivery: Delivery): void {
+    delivery.isHeld = true;
+    this.#inflightBytes += delivery.message.bytes;
+    this.#hub.held.hold(delivery.message);
+  }
+
+  /** It is so no more. */
+  #exit(delivery: Delivery): void {
+    if (!delivery.isHeld) return; // the session had ended before
+    delivery.isHeld = false;
+    this.#inflightBytes -= delivery.message.bytes;
+    this.#hub.held.release(delivery.message);
   }
 
   /** Writes a message in flight; false when the client cannot take it: then it counts as delivered [MQTT-3.1.2-25]. */
@@ -305,7 +328,7 @@ export class MqttSession implements Session {
     }
     const outbound = this.state.outbound;
     outbound.finish(delivery.packetId, outbound.phase(delivery.packetId));
-    this.#inflightBytes -= delivery.message.bytes;
+    this.#exit(delivery);
     this.#metrics.messagesTooLarge++;
     this.#forget(delivery);
     return false;
@@ -369,14 +392,16 @@ export class MqttSession implements Session {
    */
   #handOn(): void {
     const outbound = this.state.outbound;
+    const left: Delivery[] = [];
     for (const id of outbound.publishIds()) {
       const delivery = outbound.item(id);
-      if (delivery instanceof Delivery && outbound.phase(id) === Phase.AtLeastOnce) this.#handOnOne(delivery);
+      if (!(delivery instanceof Delivery)) continue;
+      this.#exit(delivery);
+      if (outbound.phase(id) === Phase.AtLeastOnce) left.push(delivery);
     }
-    for (let i = 0; i < this.mailbox.length; i++) {
-      const delivery = this.mailbox.at(i);
-      if (delivery !== undefined) this.#handOnOne(delivery);
-    }
+    for (let i = 0; i < this.mailbox.length; i++) left.push(this.mailbox.at(i) as Delivery);
+    this.mailbox.clear(); // first, for what this session holds is the room that others need
+    for (const delivery of left) this.#handOnOne(delivery);
   }
 
   #handOnOne(delivery: Delivery): void {

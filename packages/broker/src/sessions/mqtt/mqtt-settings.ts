@@ -1,4 +1,5 @@
 import type { MailboxLimits } from "../../core/mailbox.ts";
+import type { UnsentBytes } from "../unsent-limit.ts";
 
 /** MQTT, checked and complete. */
 export interface MqttSettings {
@@ -22,8 +23,7 @@ export interface MqttSettings {
 }
 
 /** Sessions, checked and complete. */
-export interface SessionSettings {
+export interface SessionSettings extends UnsentBytes {
   readonly expirySecondsMax: number;
   readonly queue: MailboxLimits;
-  readonly unsentBytesMax: number;
 }

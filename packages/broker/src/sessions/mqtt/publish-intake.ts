@@ -3,7 +3,9 @@ import { Deque, MessagingError } from "polymq/internal";
 import { type PublishHead, ReasonCode, type TopicEntry } from "polymq/mqtt/codec";
 import { NO_TICKET, type ServerEngine } from "polymq/mqtt/engine";
 import type { ConnectionAccess } from "../../auth/connection-access.ts";
+import { REFUSED } from "../../core/distribution.ts";
 import type { Message, MessageView, TransientMessage } from "../../core/message.ts";
+import type { Route } from "../../core/router.ts";
 import type { CommitListener } from "../../storage/committer.ts";
 import type { ConnectionQueues } from "./connection-queues.ts";
 import type { MqttContext } from "./mqtt-context.ts";
@@ -160,19 +162,29 @@ export class PublishIntake implements CommitListener {
   /** Takes a message to everybody who is to get it; returns how many those are, or -1 when it was refused. */
   #take(client: IntakeClient, message: MessageView, known: TopicRoute, ticket: number): number {
     const { route } = known;
-    if (route.address === null) return this.#context.hub.publish(message, route);
+    if (route.address === null) return this.#distribute(client, message, route, ticket);
     const refusal = this.#queues.take(message, route, client.queues);
     if (refusal === 0) return 1;
     this.#refuse(client, ticket, refusal);
     return -1;
   }
 
-  /** A queue has not taken the message. To acknowledge it would lose it: MQTT 3.1.1 leaves only the connection's end. */
+  /** As {@link #take}, for a plain topic. A 3.1.1 client is not told that nothing is retained: its message is delivered all the same. */
+  #distribute(client: IntakeClient, message: MessageView, route: Route, ticket: number): number {
+    const { hub } = this.#context;
+    const mayRetain = !message.retain || client.level === 4 || ticket === NO_TICKET || hub.mayRetain(message);
+    const matched = mayRetain ? hub.publish(message, route) : REFUSED;
+    if (matched !== REFUSED) return matched;
+    this.#refuse(client, ticket, ReasonCode.QuotaExceeded);
+    return -1;
+  }
+
+  /** A queue, or whoever would have had to hold it, has not taken the message. To acknowledge it would lose it: MQTT 3.1.1 leaves only the connection's end. */
   #refuse(client: IntakeClient, ticket: number, reasonCode: number): void {
     this.#context.metrics.messagesDenied++;
     if (ticket === NO_TICKET) return;
     if (client.level === 5) this.#engine.settle(ticket, reasonCode);
-    else client.onError(new MessagingError("ERR_PUBLISH_REJECTED", `a queue refused a message (${reasonCode})`));
+    else client.onError(new MessagingError("ERR_PUBLISH_REJECTED", `a message was refused (${reasonCode})`));
   }
 
   /** Stores the id of a QoS 2 message until its PUBREL. */

@@ -25,6 +25,7 @@ import type { StoreBatch } from "../../storage/batch.ts";
 import { MemoryMedium, MemoryStore } from "../../storage/memory-store.ts";
 import type { Store } from "../../storage/store.ts";
 import { PropertyTranslator } from "../translate/property-translator.ts";
+import { UnsentLimit } from "../unsent-limit.ts";
 import { MqttConnection } from "./mqtt-connection.ts";
 import type { MqttContext } from "./mqtt-context.ts";
 import { MqttSession } from "./mqtt-session.ts";
@@ -238,6 +239,7 @@ export class Scene {
     const { metrics } = this;
     const limits = settings.sessions.queue;
     const inflightBytesMax = settings.mqtt.maxInflightBytes;
+    const pool = new ChunkPool(4);
     this.clock = parts.clock ?? new VirtualClock();
     this.hub = Hub.open({
       clock: this.clock,
@@ -260,7 +262,8 @@ export class Scene {
       mqtt: settings.mqtt,
       sessions: settings.sessions,
       text,
-      pool: new ChunkPool(4),
+      pool,
+      unsent: new UnsentLimit(pool, settings.sessions),
       topicDecoder: new TopicDecoder(text, 1024),
       topicEncoder: new TopicEncoder(text, 1024),
       translator: new PropertyTranslator(text),

@@ -19,10 +19,10 @@ describe("statistics", () => {
     expect(client.packets).toEqual([]);
     await scene.advance(0.2);
     const messages = client.take("publish");
-    expect(messages).toHaveLength(20);
+    expect(messages).toHaveLength(24);
     expect(messages.every((packet) => packet.qos === 0 && !packet.retain)).toBe(true);
     await scene.advance(10);
-    expect(client.take("publish")).toHaveLength(20);
+    expect(client.take("publish")).toHaveLength(24);
     expect(scene.hub.retained.count).toBe(0);
     sys.stop();
     await scene.advance(100);
@@ -53,6 +53,10 @@ describe("statistics", () => {
       "bytes/received": String(bytesReceived),
       "bytes/sent": String(bytesSent),
       "retained messages/count": "1",
+      "messages/held/bytes": String(scene.hub.held.bytes),
+      "messages/held/limit": String(scene.hub.held.bytesMax),
+      "messages/held/refused": "0",
+      "messages/unsent/bytes": "0",
       "subscriptions/count": "3",
       "shared subscriptions/count": "1",
       "queues/count": "0",

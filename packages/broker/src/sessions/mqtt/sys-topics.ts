@@ -47,8 +47,8 @@ export class SysTopics {
   }
 
   #figures(): readonly (readonly [string, string | number])[] {
-    const { hub, metrics, serverName } = this.#context;
-    const { statistics } = hub;
+    const { hub, metrics, serverName, unsent } = this.#context;
+    const { statistics, held } = hub;
     const queues = queueFigures(hub.queues.list());
     return [
       ["version", serverName],
@@ -63,6 +63,10 @@ export class SysTopics {
       ["bytes/received", metrics.bytesReceived],
       ["bytes/sent", metrics.bytesSent],
       ["retained messages/count", hub.retained.count],
+      ["messages/held/bytes", held.bytes],
+      ["messages/held/limit", Number.isFinite(held.bytesMax) ? held.bytesMax : 0],
+      ["messages/held/refused", held.refusedCount],
+      ["messages/unsent/bytes", unsent.bytesInAll],
       ["subscriptions/count", hub.router.subscriptionCount],
       ["shared subscriptions/count", hub.router.sharedSubscriptionCount],
       ["queues/count", hub.queues.count],
