@@ -13,7 +13,7 @@ export interface Server {
   readonly name: string;
   /** Why it is not here, or null. */
   readonly missing: string | null;
-  readonly protocols: readonly ("MQTT" | "AMQP 0-9-1")[];
+  readonly protocols: readonly ("MQTT" | "AMQP 0-9-1" | "AMQP 1.0")[];
   start(): Promise<RunningServer>;
 }
 
@@ -28,6 +28,7 @@ export interface RunningServer {
 const flux = {
   MQTT: process.env["POLYMQ_FLUXMQ_MQTT_V5"] ?? "",
   "AMQP 0-9-1": process.env["POLYMQ_FLUXMQ_AMQP091"] ?? "",
+  "AMQP 1.0": process.env["POLYMQ_FLUXMQ_AMQP10"] ?? "",
 };
 
 /** All servers of the matrix. */
@@ -35,12 +36,12 @@ export const servers: readonly Server[] = [
   {
     name: "polymq's broker",
     missing: null,
-    protocols: ["MQTT", "AMQP 0-9-1"],
+    protocols: ["MQTT", "AMQP 0-9-1", "AMQP 1.0"],
     start: async () => {
       const broker = await startBroker({ port: 0 });
       const amqp = `amqp://127.0.0.1:${broker.port}`;
       return {
-        addresses: { MQTT: broker.url, "AMQP 0-9-1": amqp },
+        addresses: { MQTT: broker.url, "AMQP 0-9-1": amqp, "AMQP 1.0": amqp.replace("amqp:", "amqp10:") },
         makeStream: (name) => declareStream(amqp, name),
         stop: () => broker.close(),
       };
@@ -49,12 +50,16 @@ export const servers: readonly Server[] = [
   {
     name: "RabbitMQ",
     missing: findBinary("rabbitmq-server") === undefined ? "rabbitmq-server is not installed" : null,
-    protocols: ["MQTT", "AMQP 0-9-1"],
+    protocols: ["MQTT", "AMQP 0-9-1", "AMQP 1.0"],
     start: async () => {
-      const broker = await startRabbitmq({ plugins: ["rabbitmq_mqtt"] });
+      const broker = await startRabbitmq({ plugins: ["rabbitmq_mqtt", "rabbitmq_amqp1_0"] });
       const amqp = `amqp://127.0.0.1:${broker.ports.amqp}`;
       return {
-        addresses: { MQTT: `mqtt://guest:guest@127.0.0.1:${broker.ports.mqtt}`, "AMQP 0-9-1": amqp },
+        addresses: {
+          MQTT: `mqtt://guest:guest@127.0.0.1:${broker.ports.mqtt}`,
+          "AMQP 0-9-1": amqp,
+          "AMQP 1.0": `amqp10://guest:guest@127.0.0.1:${broker.ports.amqp}`,
+        },
         makeStream: (name) => declareStream(amqp, name),
         stop: () => broker.stop(),
       };
@@ -77,12 +82,12 @@ export const servers: readonly Server[] = [
   {
     name: "FluxMQ",
     missing: flux.MQTT === "" ? "POLYMQ_FLUXMQ_MQTT_V5 names no FluxMQ" : null,
-    protocols: ["MQTT", "AMQP 0-9-1"],
+    protocols: ["MQTT", "AMQP 0-9-1", "AMQP 1.0"],
     start: async () => {
       const tool = await startFluxmq(flux.MQTT);
       const amqp = `amqp://${flux["AMQP 0-9-1"]}`;
       return {
-        addresses: { MQTT: `mqtt://${flux.MQTT}`, "AMQP 0-9-1": amqp },
+        addresses: { MQTT: `mqtt://${flux.MQTT}`, "AMQP 0-9-1": amqp, "AMQP 1.0": `amqp10://${flux["AMQP 1.0"]}` },
         makeStream: (name) => declareStream(amqp, name),
         stop: async () => {
           await tool?.stop();

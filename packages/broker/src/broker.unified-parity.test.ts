@@ -1,4 +1,5 @@
 import { type Client, connect, type Message, MultiClient } from "polymq";
+import { memoryPair } from "polymq/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type MemoryBroker, memoryBroker } from "./testing/memory-broker.ts";
 
@@ -163,6 +164,25 @@ describe("what a message says of time", () => {
     await mqtt.publish("a", "x");
     expect((await plain.next()).timestamp).toBe(null);
   });
+});
+
+test("protocol auto goes on with AMQP 1.0 when the server answers with that", async () => {
+  let attempts = 0;
+  const dial: typeof broker.dial = (endpoint, options, handler) => {
+    if (++attempts > 1) return broker.dial(endpoint, options, handler);
+    const pair = memoryPair();
+    const server = pair.server.attach({
+      onBytes: () => {
+        server.write(new Uint8Array([0x41, 0x4d, 0x51, 0x50, 0, 1, 0, 0]));
+        server.close();
+      },
+      onDrain: () => undefined,
+      onClosed: () => undefined,
+    });
+    return Promise.resolve(pair.client.attach(handler));
+  };
+  await using client = await connect("amqp://memory", { protocol: "auto", dial });
+  expect([client.protocol, client.dialect, attempts]).toEqual(["amqp10", "polymq", 2]);
 });
 
 describe("failures keep their codes", () => {

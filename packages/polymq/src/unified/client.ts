@@ -102,8 +102,8 @@ export interface QueueHandleOptions<In, Out> {
   /** Default: payloads as they are. */
   readonly codec?: Codec<In, Out>;
   /**
-   * Groups that get every message from the first publish on. Where the server keeps messages for groups that come later this holds anyway; on RabbitMQ the groups are made. A
-   * server with shared subscriptions alone cannot promise it: `ERR_UNSUPPORTED`.
+   * Groups that get every message from the first publish on. On polymq's broker, which keeps messages for groups that come later, this holds anyway; on RabbitMQ over AMQP
+   * 0-9-1 the groups are made. Elsewhere nobody can promise it: `ERR_UNSUPPORTED`.
    */
   readonly groups?: readonly string[];
 }

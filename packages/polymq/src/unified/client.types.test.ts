@@ -70,9 +70,10 @@ describe("what a protocol cannot do is absent from the type", () => {
     });
   });
 
-  test("offsets of streams are committed over AMQP 0-9-1", () => {
+  test("offsets of streams are committed over AMQP", () => {
     types(() => {
       void amqp091.stream("s").commit(1);
+      void amqp10.stream("s").commit(1);
       void amqp091.stream("s").read({ commit: "manual", handler: (message) => message.commit() });
       // @ts-expect-error MQTT has no commits
       void mqtt.stream("s").commit(1);

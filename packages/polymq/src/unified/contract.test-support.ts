@@ -173,6 +173,19 @@ const queues: readonly ContractCase[] = [
     },
   },
   {
+    name: "queues: without a group, consumers share the queue",
+    run: async (site) => {
+      const [one, two] = [await site.connect(), await site.connect()];
+      const name = site.unique("queue");
+      const shared = new Arrivals();
+      await one.queue(name).consume({ handler: shared.handler });
+      await two.queue(name).consume({ handler: shared.handler });
+      const sent = ["1", "2", "3", "4"];
+      for (const each of sent) await one.queue(name).publish(each);
+      expect((await shared.texts(4)).toSorted()).toEqual(sent);
+    },
+  },
+  {
     name: "queues: what comes before its group's first member is kept",
     run: async (site) => {
       const client = await site.connect();
@@ -234,7 +247,7 @@ const queues: readonly ContractCase[] = [
     name: "queues: a message whose handler fails comes again",
     run: async (site) => {
       const client = await site.connect();
-      const queue = client.queue(site.unique("queue"), { groups: ["workers"] });
+      const queue = client.queue(site.unique("queue"));
       const arrivals = new Arrivals();
       let calls = 0;
       await queue.consume({

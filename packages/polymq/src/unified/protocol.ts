@@ -48,7 +48,7 @@ export interface Capabilities {
   readonly mqtt: "retain" | "exactlyOnce" | "delayedNack" | "rejectReason";
   /** `exchange`: exchanges and routing keys of AMQP 0-9-1; `commit`: offsets of streams are committed by hand. */
   readonly amqp091: "exchange" | "commit";
-  readonly amqp10: "delayedNack" | "rejectReason";
+  readonly amqp10: "delayedNack" | "rejectReason" | "commit";
 }
 
 /** One of {@link Capabilities}. */
@@ -68,7 +68,7 @@ export type WhenCan<P extends Protocol, What extends Capability, Yes, No> = Can<
 export type Nothing = Readonly<Record<never, never>>;
 
 /**
- * Whose ways of queues, groups and streams a server has: `polymq`, `fluxmq` (addresses below `$queue/`), `rabbitmq`, `artemis` (Artemis and ActiveMQ), `mqtt` for an MQTT
+ * Whose ways of queues, groups and streams a server has: `polymq`, `fluxmq` (addresses below `$queue/`), `rabbitmq`, `mqtt` for an MQTT
  * server with shared subscriptions alone, `amqp10` for an AMQP 1.0 server of which nothing else is known.
  */
-export type Dialect = "polymq" | "fluxmq" | "rabbitmq" | "artemis" | "mqtt" | "amqp10";
+export type Dialect = "polymq" | "fluxmq" | "rabbitmq" | "mqtt" | "amqp10";

@@ -164,10 +164,12 @@ export class AmqpQueueMessage {
     if (!Number.isSafeInteger(delayMs) || delayMs < 0) {
       return Promise.reject(new MessagingError("ERR_INVALID_ARGUMENT", "delayMs must be a whole number of ms"));
     }
-    if (delayMs === 0) return this.#settle(() => this.delivery.release());
     if (this.#source.server !== "polymq") {
+      if (delayMs === 0) return this.#settle(() => this.delivery.release());
       return Promise.reject(new MessagingError("ERR_UNSUPPORTED", "this server cannot delay what is delivered again"));
     }
+    // Only a delivery that failed is counted (§3.4.4), as it is on other protocols.
+    if (delayMs === 0) return this.#settle(() => this.delivery.modify({ deliveryFailed: true }));
     const messageAnnotations = { [DELIVERY_DELAY]: typed("ulong", delayMs) };
     return this.#settle(() => this.delivery.modify({ deliveryFailed: true, messageAnnotations }));
   }

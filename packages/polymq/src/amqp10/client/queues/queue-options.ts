@@ -25,8 +25,11 @@ export interface AmqpQueuePublishOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Where a group begins to read: at the queue's first message, behind its last one, or at an offset. */
-export type AmqpQueueCursor = "earliest" | "latest" | number;
+/**
+ * Where a group begins to read: at the queue's first message, behind its last one, at an offset and, with polymq's broker, at the last message or from a moment on (ms since
+ * 1970).
+ */
+export type AmqpQueueCursor = "earliest" | "latest" | "last" | number | { readonly timestamp: number };
 
 /** Options of `subscribeToQueue`. */
 export interface AmqpQueueSubscribeOptions {
@@ -34,6 +37,8 @@ export interface AmqpQueueSubscribeOptions {
   readonly filter?: string;
   /** Moves the group there, once; after a reconnect it goes on where it stands. Default: where the group stands. */
   readonly cursor?: AmqpQueueCursor;
+  /** Of a stream with polymq's broker: false leaves the group's place to commits. Default true: it moves with what is settled. */
+  readonly autoCommit?: boolean;
   /** Messages on their way, waiting here or unsettled, 1 to 65,535. FluxMQ sends more: see the guide. Default 100. */
   readonly prefetch?: number;
   /** Gets each message. Without one the subscription is read with `for await`. */
@@ -56,6 +61,7 @@ export interface CheckedQueue {
   readonly address: QueueAddress;
   readonly group: string;
   readonly cursor: AmqpQueueCursor | null;
+  readonly autoCommit: boolean;
   readonly prefetch: number;
   readonly concurrency: number;
   readonly handler: ((message: AmqpQueueMessage) => unknown) | null;
@@ -75,19 +81,19 @@ export function queueServer(peer: AmqpPeer): QueueServer {
 /** Checks a call. @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_SUBSCRIBE_OPTION */
 export function checkQueue(queue: unknown, group: unknown, options: AmqpQueueSubscribeOptions): CheckedQueue {
   const address = queueAddress(queue, options.filter, "filter");
-  const { handler = null, cursor = null } = options;
+  const { handler = null, cursor = null, autoCommit = true } = options;
   if (typeof group !== "string" || group.includes("@")) throw invalid("a group is a string without @");
   if (handler !== null && typeof handler !== "function") throw invalid("handler must be a function");
-  if (cursor !== null && cursor !== "earliest" && cursor !== "latest" && !isOffset(cursor)) {
-    throw invalid("cursor must be earliest, latest or an offset");
-  }
+  if (cursor !== null && !isCursor(cursor))
+    throw invalid("cursor must be earliest, latest, last, an offset or { timestamp }");
+  if (typeof autoCommit !== "boolean") throw invalid("autoCommit is true or false");
   const source: OptionSource = { code: "ERR_INVALID_SUBSCRIBE_OPTION", options };
   const numbers = numbersOf(source, { prefetch: [1, 65_535, 100], concurrency: [1, 65_535, 1] });
   const words = wordsOf(source, {
     ack: ["auto", "manual", "onReceive"],
     whenHandlerFails: ["nack", "reject", "ack"],
   });
-  return { address, group, cursor, handler, ...numbers, ...words };
+  return { address, group, cursor, autoCommit, handler, ...numbers, ...words };
 }
 
 /**
@@ -99,7 +105,8 @@ export function attachProperties(call: CheckedQueue, server: QueueServer, when: 
     server === "fluxmq" ? name : typed("symbol", name);
   const properties = new AmqpMap();
   if (call.group !== "") properties.append(key("consumer-group"), call.group);
-  if (call.cursor !== null && when === "first") properties.append(key("cursor"), String(call.cursor));
+  if (call.cursor !== null && when === "first") properties.append(key("cursor"), cursorText(call.cursor));
+  if (!call.autoCommit) properties.append(key("auto-commit"), false);
   return properties;
 }
 
@@ -145,6 +152,26 @@ export function checkPublish(queue: unknown, data: Uint8Array, options: AmqpQueu
 
 /** The annotation that says how many ms later a message is to be delivered. */
 export const DELIVERY_DELAY = "x-opt-delivery-delay";
+
+/** Refuses what only polymq's broker can do. @throws {MessagingError} ERR_UNSUPPORTED */
+export function checkServer({ cursor, autoCommit }: CheckedQueue, server: QueueServer): void {
+  if (server === "polymq") return;
+  if (!autoCommit)
+    throw new MessagingError("ERR_UNSUPPORTED", "this server commits what is settled, and nothing by hand");
+  if (cursor === "last" || (typeof cursor === "object" && cursor !== null)) {
+    throw new MessagingError("ERR_UNSUPPORTED", "this server finds no last message and no moment");
+  }
+}
+
+function isCursor(value: unknown): boolean {
+  if (value === "earliest" || value === "latest" || value === "last") return true;
+  if (typeof value === "object" && value !== null && "timestamp" in value) return isOffset(value.timestamp);
+  return isOffset(value);
+}
+
+function cursorText(cursor: AmqpQueueCursor): string {
+  return typeof cursor === "object" ? `timestamp=${cursor.timestamp}` : String(cursor);
+}
 
 function isOffset(value: unknown): boolean {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;

@@ -77,7 +77,7 @@ describe("subscribeToQueue", () => {
     await connection.close();
   });
 
-  test("nack is released, reject is rejected, and a delayed nack is modified with its delay on polymq's broker", async () => {
+  test("nack is a failed delivery on polymq's broker, with its delay, and reject is rejected with its reason", async () => {
     const outcomes: [string, unknown][] = [];
     const { connection, servers } = await queueLab("polymq", (server) => {
       server.onOutcome = (delivery, state) => void outcomes.push([delivery.item, state]);
@@ -93,7 +93,7 @@ describe("subscribeToQueue", () => {
     for (let offset = 0; offset < 3; offset++) deliverQueued(servers[0] as LabServer, "q", offset, "x");
     await until(() => outcomes.length === 3);
     expect(outcomes).toMatchObject([
-      ["q:0", { type: "released" }],
+      ["q:0", { type: "modified", deliveryFailed: true }],
       ["q:1", { type: "rejected", error: { description: "broken" } }],
       ["q:2", { type: "modified", deliveryFailed: true }],
     ]);
@@ -130,7 +130,7 @@ describe("subscribeToQueue", () => {
     });
     deliverQueued(servers[0] as LabServer, "q", 0, "x");
     await until(() => outcomes.length === 1);
-    expect(outcomes[0]?.[1]).toBe({ nack: "released", reject: "rejected", ack: "accepted" }[word]);
+    expect(outcomes[0]?.[1]).toBe({ nack: "modified", reject: "rejected", ack: "accepted" }[word]);
     expect(told).toEqual([["q", "g", broken]]);
     await connection.close();
   });

@@ -12,6 +12,7 @@ import {
   type CheckedQueue,
   checkPublish,
   checkQueue,
+  checkServer,
   type QueueServer,
   queueServer,
 } from "./queue-options.ts";
@@ -61,6 +62,7 @@ export class Queues implements QueueHost {
   /** See `AmqpConnection.subscribeToQueue`. */
   async subscribe(queue: string, group: string, options: AmqpQueueSubscribeOptions): Promise<AmqpQueueSubscription> {
     const call = checkQueue(queue, group, options);
+    checkServer(call, this.server);
     this.#checkAgainstOthers(call);
     const subscription = new AmqpQueueSubscription(call, this);
     this.#subscriptions.add(subscription);

@@ -107,7 +107,8 @@ export class AmqpRequester {
     this.#open.set(id, open);
     const release = onAbort(signal, () => this.#fail(id, abortedError(signal as AbortSignal)));
     if (timeoutMs > 0) open.timer = this.#session.core.clock.setTimer(timeoutMs, () => this.#fail(id, late(timeoutMs)));
-    const properties = { ...message.properties, messageId: id, replyTo: this.replyTo };
+    // The same as correlation id: a queue that names its messages by itself leaves only that.
+    const properties = { correlationId: id, ...message.properties, messageId: id, replyTo: this.replyTo };
     sender
       .send({ ...message, properties }, { signal: open.abort.signal })
       .catch((error: unknown) => this.#fail(id, error as Error));

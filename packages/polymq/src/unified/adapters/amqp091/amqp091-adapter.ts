@@ -102,6 +102,9 @@ class Amqp091Adapter implements Adapter {
 
   queue(name: string, groups: readonly string[]): QueueAdapter {
     if (this.dialect === "rabbitmq") return new RabbitMqQueue(this.native, this.#publishing, name, groups);
+    if (groups.length > 0 && this.dialect !== "polymq") {
+      throw unsupported("groups that are there before their first member");
+    }
     return new Amqp091Queue(this.native, name);
   }
 

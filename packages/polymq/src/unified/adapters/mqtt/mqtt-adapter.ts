@@ -84,8 +84,10 @@ class MqttAdapter implements Adapter {
   }
 
   queue(name: string, groups: readonly string[]): QueueAdapter {
+    if (groups.length > 0 && this.dialect !== "polymq") {
+      throw unsupported("groups that are there before their first member");
+    }
     if (this.#hasQueues) return new MqttQueue(this.native, name, this.dialect);
-    if (groups.length > 0) throw unsupported("groups that are there before their first member");
     return new MqttSharedQueue(this.native, name);
   }
 

@@ -1,0 +1,275 @@
+// Hot path: `publish` runs per message.
+import type { ConnectTarget } from "../../../amqp10/client/connect.ts";
+import type { AmqpConnection } from "../../../amqp10/client/connection.ts";
+import type { AmqpDelivery } from "../../../amqp10/client/delivery.ts";
+import type { ConnectOptions } from "../../../amqp10/client/options.ts";
+import type { AmqpRequester } from "../../../amqp10/client/requests/requester.ts";
+import { deferred } from "../../../base/deferred.ts";
+import { MessagingError } from "../../../base/errors.ts";
+import { noop } from "../../../base/noop.ts";
+import { systemClock } from "../../../base/system-clock.ts";
+import type {
+  Adapter,
+  Answer,
+  AnyPublishOptions,
+  ConsumeCall,
+  Ending,
+  QueueAdapter,
+  Source,
+  StreamAdapter,
+  Tell,
+} from "../../adapter.ts";
+import { type Delivery, unsupported } from "../../delivery.ts";
+import type { ClientState } from "../../events.ts";
+import type { ClientRequestOptions } from "../../options.ts";
+import type { Dialect } from "../../protocol.ts";
+import type { Target } from "../../target.ts";
+import { Amqp10NodeDelivery, Amqp10RequestDelivery } from "./amqp10-delivery.ts";
+import { checkTopicOptions, messageOf } from "./amqp10-options.ts";
+import { Amqp10Publisher } from "./amqp10-publisher.ts";
+import { Amqp10NodeQueue, Amqp10Queue, type QueueHost } from "./amqp10-queues.ts";
+import { type Node, sourceFor, type Ways, waysOf } from "./amqp10-ways.ts";
+import { NodeSource } from "./node-source.ts";
+
+/** Longest wait of `close` for work that is under way. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Makes an AMQP 1.0 connection. */
+export async function connectAmqp10(
+  dial: (target: ConnectTarget, options: ConnectOptions) => Promise<AmqpConnection>,
+  target: Target,
+  tell: Tell,
+): Promise<Adapter> {
+  const { options } = target;
+  const { username, password, credentials, ...common } = target.common;
+  if (credentials !== undefined) throw unsupported("credentials that are asked for; use amqp10: { sasl }");
+  const sasl = username === undefined ? {} : { sasl: { username, password: password ?? "" } };
+  const native = await dial(target.urls, {
+    containerId: target.clientId,
+    ...common,
+    ...sasl,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...options.amqp10,
+  });
+  listen(native, tell);
+  try {
+    return new Amqp10Adapter(native, waysOf(native.peer, options.dialect), tell);
+  } catch (error) {
+    native.destroy();
+    throw error;
+  }
+}
+
+class Amqp10Adapter implements Adapter, QueueHost {
+  readonly protocol = "amqp10";
+  readonly native: AmqpConnection;
+  readonly ways: Ways;
+  readonly publisher: Amqp10Publisher;
+  readonly #tell: Tell;
+  readonly #sources = new Map<Source, string>();
+  readonly #requesters = new Map<string, Promise<AmqpRequester>>();
+  /** Publishes without an outcome, and who waits for there to be none. */
+  #pending = 0;
+  #idle: () => void = noop;
+  readonly #done = (): void => {
+    if (--this.#pending === 0) this.#idle();
+  };
+
+  constructor(native: AmqpConnection, ways: Ways, tell: Tell) {
+    this.native = native;
+    this.ways = ways;
+    this.#tell = tell;
+    this.publisher = new Amqp10Publisher(native, ways);
+  }
+
+  get dialect(): Dialect {
+    return this.ways.dialect;
+  }
+
+  get state(): ClientState {
+    const { state } = this.native;
+    if (state === "open") return "connected";
+    return state === "opening" ? "reconnecting" : state;
+  }
+
+  get closed(): Promise<MessagingError | null> {
+    return this.native.closed;
+  }
+
+  publish(topic: string, payload: string | Uint8Array, options: AnyPublishOptions | undefined): Promise<unknown> {
+    if (typeof topic !== "string" || topic === "" || /[+#\0]/.test(topic)) {
+      throw new MessagingError("ERR_INVALID_TOPIC", "a topic is text without wildcards, and not empty");
+    }
+    if (options !== undefined) checkTopicOptions(options);
+    if (topic.startsWith("$queue/") && this.#hasQueues)
+      return this.#counted(this.queue(topic, []).publish(payload, options));
+    const message = messageOf(payload, options);
+    const call = { settled: (options?.qos ?? 0) === 0, signal: options?.signal };
+    return this.#counted(this.publisher.send(this.ways.topicTarget(topic), message, call));
+  }
+
+  async subscribe(filter: string, call: ConsumeCall): Promise<Source> {
+    if (call.qos === 2) throw unsupported("QoS 2");
+    const node = this.ways.topicSource(filter);
+    const wrap = (message: AmqpDelivery): Delivery =>
+      new Amqp10NodeDelivery(message, { topic: this.ways.topicOf(message.message, filter), queue: null });
+    const source = await this.#receiveFrom(node, call, wrap);
+    this.#sources.set(source, filter);
+    return source;
+  }
+
+  async unsubscribe(filter: string): Promise<void> {
+    const chosen = [...this.#sources].filter(([, each]) => each === filter);
+    for (const [source] of chosen) this.#sources.delete(source);
+    await Promise.all(chosen.map(([source]) => source.unsubscribe()));
+  }
+
+  queue(name: string, groups: readonly string[]): QueueAdapter {
+    if (groups.length > 0 && this.dialect !== "polymq") {
+      throw unsupported("groups that are there before their first member");
+    }
+    if (this.#hasQueues) return this.#counting(new Amqp10Queue(this, name));
+    return this.#counting(new Amqp10NodeQueue(this, name));
+  }
+
+  stream(name: string): StreamAdapter {
+    if (this.#hasQueues) return new Amqp10Queue(this, name);
+    throw unsupported("streams");
+  }
+
+  async receive(node: Node, call: ConsumeCall, queue: string): Promise<Source> {
+    const names = { topic: `$queue/${queue}`, queue };
+    const source = await this.#receiveFrom(node, call, (message) => new Amqp10NodeDelivery(message, names));
+    this.#sources.set(source, "");
+    return source;
+  }
+
+  async request(address: string, payload: string | Uint8Array, options: ClientRequestOptions): Promise<Delivery> {
+    const { timeoutMs = 10_000, signal, contentType } = options;
+    const said = { expiresAfterMs: timeoutMs, ...(contentType === undefined ? {} : { contentType }) };
+    const message = messageOf(payload, said);
+    const requester = await this.#requester(address);
+    const answer = await requester.request(message, { timeoutMs, ...(signal === undefined ? {} : { signal }) });
+    return new Amqp10RequestDelivery(answer, address);
+  }
+
+  /** The address is a queue, which its responders share. */
+  async respond(
+    address: string,
+    responder: (request: Delivery) => Answer,
+    signal: AbortSignal | undefined,
+  ): Promise<Ending> {
+    const node = this.#requestNode(address);
+    const session = await this.native.createSession(signal === undefined ? {} : { signal });
+    try {
+      const answering = await session.createResponder(
+        node.address,
+        async (request) => messageOf(await responder(new Amqp10RequestDelivery(request, address)), undefined),
+        { source: sourceFor(node), ...(signal === undefined ? {} : { signal }) },
+      );
+      return { unsubscribe: () => answering.close().then(() => session.close()) };
+    } catch (error) {
+      session.close().catch(noop);
+      throw error;
+    }
+  }
+
+  /** Ends subscriptions and waits for outcomes, at most so long, then says goodbye. */
+  async close(timeoutMs: number = CLOSE_TIMEOUT_MS): Promise<void> {
+    if (this.native.state === "closed") return;
+    const over = deferred<void>();
+    const timer = systemClock().setTimer(timeoutMs, () => over.resolve());
+    this.#drained().then(over.resolve, over.resolve);
+    await over.promise;
+    timer.cancel();
+    await this.native.close();
+  }
+
+  destroy(): void {
+    this.native.destroy();
+  }
+
+  get #hasQueues(): boolean {
+    return this.dialect === "polymq" || this.dialect === "fluxmq";
+  }
+
+  async #drained(): Promise<void> {
+    await Promise.all([...this.#sources.keys()].map((source) => source.unsubscribe()));
+    if (this.#pending > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+  }
+
+  #counted(publishing: Promise<unknown>): Promise<unknown> {
+    this.#pending++;
+    publishing.then(this.#done, this.#done);
+    return publishing;
+  }
+
+  #counting(queue: QueueAdapter): QueueAdapter {
+    return {
+      publish: (payload, options) => this.#counted(queue.publish(payload, options)),
+      consume: (call) => queue.consume(call),
+    };
+  }
+
+  async #receiveFrom(node: Node, call: ConsumeCall, wrap: (message: AmqpDelivery) => Delivery): Promise<Source> {
+    const { signal, prefetch } = call;
+    const within = signal === undefined ? {} : { signal };
+    const session = await this.native.createSession(within);
+    try {
+      const credit = prefetch === undefined ? {} : { credit: prefetch };
+      const receiver = await session.createReceiver(node.address, { source: sourceFor(node), ...credit, ...within });
+      return new NodeSource({ receiver, call, wrap, tell: this.#tell });
+    } catch (error) {
+      session.close().catch(noop);
+      throw error;
+    }
+  }
+
+  /** FluxMQ keeps neither addresses for answers nor correlation ids, and RabbitMQ has no dynamic nodes. */
+  #requestNode(address: string): Node {
+    if (this.dialect === "fluxmq" || this.dialect === "rabbitmq")
+      throw unsupported("requests: the server has no way to answer them");
+    return this.ways.queueNode(address);
+  }
+
+  #requester(address: string): Promise<AmqpRequester> {
+    let requester = this.#requesters.get(address);
+    if (requester === undefined) {
+      requester = this.#openRequester(address);
+      this.#requesters.set(address, requester);
+    }
+    return requester;
+  }
+
+  async #openRequester(address: string): Promise<AmqpRequester> {
+    const node = this.#requestNode(address);
+    try {
+      const session = await this.native.createSession();
+      void session.closed.then(() => this.#requesters.delete(address));
+      const { capabilities } = node;
+      return await session.createRequester(node.address, {
+        ...(capabilities.length === 0 ? {} : { sender: { target: { capabilities } } }),
+      });
+    } catch (error) {
+      this.#requesters.delete(address);
+      throw error;
+    }
+  }
+}
+
+function listen(native: AmqpConnection, tell: Tell): void {
+  native.on("connectionLost", ({ error }) => tell({ type: "connectionLost", error }));
+  native.on("reconnecting", ({ attempt, server }) => tell({ type: "reconnecting", attempt, server }));
+  native.on("reconnected", ({ server }) => tell({ type: "reconnected", server }));
+  native.on("handlerError", ({ error }) => tell({ type: "handlerError", error }));
+  native.on("linkClose", ({ error }) => {
+    if (error !== null) tell({ type: "backgroundError", error });
+  });
+  native.on("close", ({ error }) => {
+    if (error?.code === "ERR_RECONNECT_EXHAUSTED") tell({ type: "reconnectFailed", error });
+  });
+}
