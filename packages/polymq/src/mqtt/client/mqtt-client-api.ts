@@ -167,15 +167,8 @@ export abstract class MqttClientApi implements AsyncDisposable {
    */
   async publishToQueue(queue: string, payload: Payload, options: QueuePublishOptions = {}): Promise<PublishResult> {
     if (this.#queues.part !== null) return await this.#queues.part.publish(queue, payload, options);
-    const release = this.#reserve(payload?.length ?? 0);
-    // Bytes are the caller's again as soon as this returns.
-    const kept = payload instanceof Uint8Array ? copyOf(payload) : payload;
-    try {
-      const publishing = this.#queues.use((queues) => queues.publish(queue, kept, options));
-      return await raceAbort(publishing, options?.signal);
-    } finally {
-      release();
-    }
+    const kept = await this.#keepUntilLoaded(this.#queues, payload, options?.signal);
+    return await this.#queues.use((queues) => queues.publish(queue, kept, options));
   }
 
   /**
@@ -242,7 +235,9 @@ export abstract class MqttClientApi implements AsyncDisposable {
    * @throws {MessagingError} ERR_TIMEOUT, ERR_UNSUPPORTED with MQTT 3.1.1, and what `publish` and `subscribe` throw
    */
   async request(topic: string, payload: Payload, options: RequestOptions = {}): Promise<MqttMessage> {
-    return await this.#requester.use((requester) => requester.request(topic, payload, options));
+    if (this.#requester.part !== null) return await this.#requester.part.request(topic, payload, options);
+    const kept = await this.#keepUntilLoaded(this.#requester, payload, options?.signal);
+    return await this.#requester.use((requester) => requester.request(topic, kept, options));
   }
 
   /**
@@ -362,6 +357,18 @@ export abstract class MqttClientApi implements AsyncDisposable {
       },
     );
     return await raceAbort(publishing, message?.signal);
+  }
+
+  /** Waits for the code of a part, within the limits of what waits. Returns a copy: bytes are the caller's again at once. */
+  async #keepUntilLoaded(part: Lazy<unknown>, payload: Payload, signal: AbortSignal | undefined): Promise<Payload> {
+    const release = this.#reserve(payload?.length ?? 0);
+    const kept = payload instanceof Uint8Array ? copyOf(payload) : payload;
+    try {
+      await raceAbort(part.load(), signal);
+      return kept;
+    } finally {
+      release();
+    }
   }
 
   /** A place for a message that waits for code; the returned function gives it back. @throws {MessagingError} ERR_OFFLINE_FULL */

@@ -212,3 +212,33 @@ test("the chunks of the browser build hold what they are to hold", async () => {
     expect("load" in late && "loaded" in loaded && (await late.load()) === loaded.loaded).toBe(true);
   }
 });
+
+test("requests are sent with their bytes as they were, whether code or their subscription is waited for", async () => {
+  for (const parts of [new LateParts(), null]) {
+    const stage = setup({ protocolVersion: 5, parts: parts?.parts ?? LOADED_PARTS });
+    const connecting = stage.client.connect();
+    parts?.arrive();
+    await stage.now(connecting);
+    const payload = new TextEncoder().encode("as it was");
+    const asking = stage.promises.track(stage.client.request("t", payload, { timeoutMs: 100 }));
+    payload.fill(0);
+    await stage.clock.settle();
+    expect(published(stage)).toEqual(["t as it was"]);
+    await stage.clock.advance(100);
+    await stage.refused(asking, "ERR_TIMEOUT");
+    await stage.finish();
+  }
+});
+
+test("requests that wait for code are bounded by the limits of what waits, and end at their signal", async () => {
+  const late = new LateParts();
+  const stage = setup({ parts: late.parts, waiting: { maxMessages: 1 } });
+  const abort = new AbortController();
+  const asking = stage.client.request("t", "1", { signal: abort.signal });
+  await stage.refused(stage.client.request("t", "2"), "ERR_OFFLINE_FULL");
+  abort.abort();
+  await stage.refused(asking, "ERR_ABORTED");
+  late.arrive();
+  await stage.refused(stage.client.request("t", "3"), "ERR_NOT_CONNECTED");
+  await stage.finish();
+});

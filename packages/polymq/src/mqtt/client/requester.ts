@@ -1,6 +1,7 @@
 import { abortedError, onAbort } from "../../base/abort.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
+import { copyOf } from "../../bytes/copy.ts";
 import type { Payload, PublishOptions, RequestOptions, Responder } from "./call-options.ts";
 import { checkTimeout } from "./check-timeout.ts";
 import { checkUsable } from "./check-usable.ts";
@@ -58,9 +59,11 @@ export class Requester {
     const correlationData = this.#core.platform.randomBytes(16);
     const key = keyOf(correlationData);
     const response = this.#register(key, timeoutMs, signal);
+    // It leaves after the subscription to the answers is there: what the caller does to its bytes meanwhile is its own affair.
+    const kept = payload instanceof Uint8Array ? copyOf(payload) : payload;
     const publish = (responseTopic: string): Promise<unknown> => {
       const all = { ...properties, responseTopic, correlationData };
-      return this.#client.publish(topic, payload, { qos: 1, ...rest, properties: all });
+      return this.#client.publish(topic, kept, { qos: 1, ...rest, properties: all });
     };
     this.#send(key, publish).catch((error: Error) => this.#waiting.get(key)?.reject(error));
     return response;
