@@ -1,9 +1,10 @@
 import type { Clock } from "polymq/internal";
 import type { AuthDecision, AuthenticateRequest, DenyReason, Principal } from "./auth-hooks.ts";
-import type { AuthSettings, Permissions } from "./auth-settings.ts";
+import type { AuthSettings, Permissions, UserSettings } from "./auth-settings.ts";
 import { ConnectionAccess } from "./connection-access.ts";
 import { isPromiseLike, withinDeadline } from "./deadline.ts";
 import type { Decision } from "./decision-cache.ts";
+import { ScramUsers } from "./scram-users.ts";
 import { TopicRules } from "./topic-rules.ts";
 import { type UserCheck, UserTable } from "./user-table.ts";
 
@@ -32,12 +33,20 @@ export class AccessControl {
   readonly #options: AccessControlOptions;
   readonly #settings: AuthSettings;
   readonly #users: UserTable | null;
+  /** The users by what SCRAM needs of them; null where passwords cannot be checked so. */
+  readonly scramUsers: ScramUsers | null;
 
   /** @throws {MessagingError} ERR_INVALID_OPTIONS for a password hash in a wrong form */
   constructor(options: AccessControlOptions) {
     this.#options = options;
     this.#settings = options.settings;
     this.#users = options.settings.users.length === 0 ? null : new UserTable(options.settings.users);
+    this.scramUsers = options.settings.authenticate === null ? ScramUsers.of(options.settings.users) : null;
+  }
+
+  /** Lets a user of {@link scramUsers} in who has proven to know the password. */
+  admit(user: UserSettings, request: AuthenticateRequest): Entry {
+    return this.#enterUser({ is: "user", user }, request);
   }
 
   /** True when the application decides who comes in; else names and passwords are fixed. */

@@ -43,6 +43,7 @@ export class HostedConsumers {
     const consumer = automatic ?? request.consumer;
     try {
       if (request.group !== undefined && request.group !== SHARED_GROUP) checkGroupName(request.group);
+      if (request.besideShared === true) this.#directory.findOrCreateGroup(queue, SHARED);
       const joined = this.#directory.join(queue, { ...this.#groupFor(hosted, request, owner), consumer });
       const subscription = new HostedMember(joined, hosted, isAlone);
       automatic?.start(subscription);
@@ -58,7 +59,13 @@ export class HostedConsumers {
   }
 
   #groupFor(hosted: HostedQueue, request: ConsumeRequest, owner: QueueOwner): Omit<QueueSubscribeRequest, "consumer"> {
-    const { access: _access, acknowledge: _acknowledge, consumer: _consumer, ...asked } = request;
+    const {
+      access: _access,
+      acknowledge: _acknowledge,
+      consumer: _consumer,
+      besideShared: _beside,
+      ...asked
+    } = request;
     if (request.group !== undefined) return { ...asked, group: request.group };
     if (hosted.queue.settings.kind === "classic") return { ...asked, group: SHARED_GROUP };
     const group = `${owner.id}#${++this.#count}`;

@@ -231,6 +231,8 @@ export interface ConsumeRequest {
   readonly from?: StreamPosition;
   readonly commit?: CommitMode;
   readonly lifetime?: "lasting" | "members";
+  /** True: the messages of a classic queue also stay for {@link SHARED_GROUP}, whether it has consumers yet or not. Default false. */
+  readonly besideShared?: boolean;
   /** `alone`: refused when the queue has another consumer, and others are refused while it is there. Default `shared`. */
   readonly access?: "shared" | "alone";
   /** `automatic`: each delivery counts as acknowledged when `deliver` returns. Default `explicit`. */

@@ -8,8 +8,9 @@ import {
   SaslCode,
 } from "polymq/amqp10/codec";
 import { type AnyLink, type End, Engine, type EngineHandler, type Session } from "polymq/amqp10/engine";
-import type { Outbox } from "polymq/internal";
+import { isMessagingError, type Outbox, type Transport } from "polymq/internal";
 import type { Entry } from "../../auth/access-control.ts";
+import type { AuthenticateRequest } from "../../auth/auth-hooks.ts";
 import type { ConnectionAccess } from "../../auth/connection-access.ts";
 import type { Decision } from "../../auth/decision-cache.ts";
 import { hostedName } from "../../core/queues/hosted-name.ts";
@@ -32,6 +33,7 @@ import { attachLink } from "./attach-link.ts";
 import { IncomingMessage } from "./incoming-message.ts";
 import { Publisher } from "./publisher.ts";
 import { Refused, said } from "./refused.ts";
+import { SCRAM_MECHANISMS, ScramLogin } from "./scram-login.ts";
 import { mechanismsFor, type SaslIdentity, saslIdentity } from "./server-sasl.ts";
 import { Transactions } from "./transactions.ts";
 
@@ -52,6 +54,8 @@ const CAPABILITIES = ["ANONYMOUS-RELAY", "SHARED-SUBS", "DELAYED_DELIVERY"];
 /** In front of a virtual host's name in the open's hostname, as RabbitMQ has it. */
 const HOST_PREFIX = "vhost:";
 
+const NO_RESPONSE: Uint8Array = new Uint8Array(0);
+
 /**
  * One client: lets it in, and hands what happens on links to them. While somebody is asked whether the client may do something, all that follows waits in
  * the {@link Gate} and nothing more is read.
@@ -71,6 +75,7 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
   #client: Amqp10ClientFacts | null = null;
   #host: VirtualHost | null = null;
   #publisher: Publisher | null = null;
+  #scram: ScramLogin | null = null;
 
   constructor(context: Amqp10Context, wire: Amqp10Wire) {
     const { hub, settings } = context;
@@ -96,7 +101,8 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
       sasl: settings.sasl,
       // Asked for once the transport is there.
       get saslMechanisms() {
-        return mechanismsFor(wire.transport?.info.peerCommonName ?? "");
+        const mechanisms = mechanismsFor(wire.transport?.info.peerCommonName ?? "");
+        return context.access.scramUsers === null ? mechanisms : [...SCRAM_MECHANISMS, ...mechanisms];
       },
       maxFrameSize: settings.maxFrameSize,
       channelMax: settings.channelMax,
@@ -214,6 +220,11 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
   onSaslInit(mechanism: string, response: Uint8Array | null, _hostname: string | null): void {
     const transport = this.wire.transport;
     if (transport === null) return;
+    this.#scram = ScramLogin.begin(mechanism, this.context.access.scramUsers, this.context.randomBytes);
+    if (this.#scram !== null) {
+      const challenge = this.#scram.challenge(response ?? NO_RESPONSE);
+      return this.#afterwards(challenge, (bytes) => this.engine.saslChallenge(bytes));
+    }
     const certificateCommonName = transport.info.peerCommonName;
     const identity = saslIdentity(mechanism, response, { text: this.context.text, certificateCommonName });
     if (identity === null) return this.#refuseLogin();
@@ -224,8 +235,19 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
     });
   }
 
-  onSaslResponse(): void {
-    this.#refuseLogin();
+  onSaslResponse(response: Uint8Array): void {
+    if (this.#scram === null) return this.#refuseLogin();
+    const verdict = this.#scram.verify(response);
+    this.#scram = null;
+    this.#afterwards(verdict, ({ user, proof }) => {
+      const transport = this.wire.transport;
+      if (transport === null || user === null) return this.#refuseLogin();
+      const identity = { username: user.username, password: null };
+      const entry = this.context.access.admit(user, this.#request(identity, transport));
+      if (!entry.allow) return this.#refuseLogin();
+      this.#enter(entry, identity);
+      this.engine.saslOutcome(SaslCode.ok, proof);
+    });
   }
 
   // Engine: connection and sessions
@@ -314,22 +336,32 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
   #authenticate(identity: SaslIdentity, use: (entry: Entry) => void): void {
     const transport = this.wire.transport;
     if (transport === null) return;
-    const { peerCommonName, remoteAddress, remotePort } = transport.info;
-    const entry = this.context.access.authenticate({
+    const entry = this.context.access.authenticate(this.#request(identity, transport));
+    if (entry instanceof Promise) this.#afterwards(entry, use);
+    else use(entry);
+  }
+
+  #request(identity: SaslIdentity, { info }: Transport): AuthenticateRequest {
+    const { peerCommonName, remoteAddress, remotePort } = info;
+    return {
       clientId: `amqp10:${remoteAddress}:${remotePort}@${this.number}`,
       ...identity,
       certificateCommonName: peerCommonName,
       protocol: "amqp10",
-      transport: transport.info,
-    });
-    if (!(entry instanceof Promise)) return use(entry);
-    const known = entry.then(
+      transport: info,
+    };
+  }
+
+  /** Goes on when something is known; all that follows waits. What a client got wrong while it proves itself refuses it. */
+  #afterwards<T>(pending: Promise<T>, use: (value: T) => void): void {
+    const known = pending.then(
       (value) => {
         if (!this.engine.over) use(value);
         return true;
       },
       (error: unknown) => {
-        this.fail(error);
+        if (!isMessagingError(error)) this.fail(error);
+        else if (!this.engine.over) this.#refuseLogin();
         return false;
       },
     );

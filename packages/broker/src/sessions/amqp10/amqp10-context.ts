@@ -5,11 +5,13 @@ import type { AutoCreate } from "../../core/queues/queue-directory.ts";
 import type { Topology } from "../../core/topology/topology-port.ts";
 import type { BrokerMetrics } from "../../metrics/broker-metrics.ts";
 import type { SessionSettings } from "../mqtt/mqtt-settings.ts";
+import type { PropertyTranslator } from "../translate/property-translator.ts";
+import { SelectorLookup } from "../translate/selector-lookup.ts";
 import type { UnsentLimit } from "../unsent-limit.ts";
 import type { Amqp10Connection } from "./amqp10-connection.ts";
 import type { Amqp10Settings } from "./amqp10-settings.ts";
 import type { Amqp10Wire } from "./amqp10-wire.ts";
-import { DeliveryMessages, type SectionSource } from "./delivery-message.ts";
+import { DeliveryMessages } from "./delivery-message.ts";
 import { LinkNames } from "./link-names.ts";
 
 /** What all AMQP 1.0 connections of a broker share. */
@@ -25,6 +27,7 @@ export interface Amqp10Context {
   readonly pool: ChunkPool;
   readonly unsent: UnsentLimit;
   readonly messages: DeliveryMessages;
+  readonly selectors: SelectorLookup;
   /** Links by their names, which belong to one connection at a time. */
   readonly linkNames: LinkNames;
   readonly version: string;
@@ -39,8 +42,8 @@ export interface Amqp10Context {
 /** What {@link amqp10Context} takes from the broker. */
 export type Amqp10ContextParts = Omit<
   Amqp10Context,
-  "messages" | "linkNames" | "nextConnection" | "wires" | "connections"
-> & { readonly translator: SectionSource };
+  "messages" | "selectors" | "linkNames" | "nextConnection" | "wires" | "connections"
+> & { readonly translator: PropertyTranslator };
 
 /** Makes what all connections share, and passes on to them when memory or disk are short. */
 export function amqp10Context(parts: Amqp10ContextParts): Amqp10Context {
@@ -54,6 +57,7 @@ export function amqp10Context(parts: Amqp10ContextParts): Amqp10Context {
   return {
     ...parts,
     messages: new DeliveryMessages(parts.text, parts.translator),
+    selectors: new SelectorLookup(parts.translator),
     linkNames: new LinkNames(),
     nextConnection: () => ++connectionCount,
     wires: new Set(),

@@ -10,6 +10,7 @@ import { BrowseSource } from "./browse-source.ts";
 import { terminalState } from "./outcomes.ts";
 import { QueueSource, sendsSettled } from "./queue-source.ts";
 import { Refused } from "./refused.ts";
+import { selection, selectiveGroup } from "./selection.ts";
 import { type SourceFilters, sourceFilters } from "./source-filters.ts";
 import { isLasting, knownSubscription, makeSubscription, subscriptionName } from "./subscriptions.ts";
 import { temporaryQueue } from "./temporary-queue.ts";
@@ -48,7 +49,8 @@ export function attachSource(connection: Amqp10Connection, link: EngineSender, a
 function topics(connection: Amqp10Connection, link: EngineSender, filter: string, source: Source): Opened {
   const filters = sourceFilters(source.filter, "topics");
   if (isLasting(source)) return subscription(connection, link, { filter, source, filters });
-  const owner = new TopicSource(connection, link, { filter, noLocal: filters.noLocal, selects: null });
+  const selects = selection(filters.selector, connection.context.selectors);
+  const owner = new TopicSource(connection, link, { filter, noLocal: filters.noLocal, selects });
   connection.context.metrics.subscriptionsAccepted++;
   return { owner, source: answered(source, filters.echoed), start: () => owner.start() };
 }
@@ -63,12 +65,16 @@ function subscription(
   const name = subscriptionName(connection, link, source.capabilities);
   makeSubscription(connection, name, filter, source);
   const own = connection.client.id;
+  const selects = selection(filters.selector, connection.context.selectors);
   const owner = new QueueSource(
     connection,
     link,
     {
       form: "subscribed",
-      selects: filters.noLocal ? ({ message }) => message.publisherId !== own : null,
+      selects:
+        filters.noLocal || selects !== null
+          ? ({ message }) => !(filters.noLocal && message.publisherId === own) && (selects?.(message) ?? true)
+          : null,
       defaultOutcome: defaultOutcomeOf(source),
       onEnd: (closed) => {
         if (closed) connection.host.deleteQueue(name, connection, { ifUnused: true });
@@ -88,6 +94,7 @@ interface Asked {
 
 function queue(connection: Amqp10Connection, link: EngineSender, asked: Asked): Opened {
   const { address, source, filters, terms } = asked;
+  const selects = selection(filters.selector, connection.context.selectors);
   if (address.isAddress) make(connection, address.name);
   if (source.distributionMode === "copy" && !isStream(connection, address.name)) {
     return browse(connection, link, asked);
@@ -97,7 +104,7 @@ function queue(connection: Amqp10Connection, link: EngineSender, asked: Asked): 
     link,
     {
       form: address.isAddress || terms.group !== "" ? "stamped" : "plain",
-      selects: null,
+      selects: selects === null ? null : ({ message }) => selects(message),
       defaultOutcome: defaultOutcomeOf(source),
       onEnd: null,
     },
@@ -106,7 +113,7 @@ function queue(connection: Amqp10Connection, link: EngineSender, asked: Asked): 
   return joined(
     connection,
     link,
-    { owner, name: address.name, request: requestOf(address, terms) },
+    { owner, name: address.name, request: requestOf(connection, asked) },
     {
       ...answered(source, filters.echoed),
       distributionMode: source.distributionMode ?? "move",
@@ -121,7 +128,8 @@ function browse(connection: Amqp10Connection, link: EngineSender, asked: Asked):
   if (address.filter !== "") throw new Refused(Condition.notImplemented, "a queue is browsed without a filter of keys");
   const found = host.queue(address.name, connection);
   if (found.is !== "found") throw consumeRefusal({ is: found.is }, address.name);
-  const owner = new BrowseSource(connection, link, { queue: address.name, isStamped: address.isAddress });
+  const selects = selection(filters.selector, connection.context.selectors);
+  const owner = new BrowseSource(connection, link, { queue: address.name, isStamped: address.isAddress, selects });
   return { owner, source: answered(source, filters.echoed), start: () => owner.start() };
 }
 
@@ -163,11 +171,16 @@ function joined(connection: Amqp10Connection, link: EngineSender, joining: Joini
   return { owner, source, start: () => owner.start(subscription) };
 }
 
-function requestOf(address: QueueAddress, terms: ConsumeTerms): Joining["request"] {
-  const { group, from, commit, priority } = terms;
+function requestOf(connection: Amqp10Connection, { address, filters, terms }: Asked): Joining["request"] {
+  const { from, commit, priority } = terms;
+  const { selector } = filters;
+  // A reader of a stream that names no group has one of its own, which passes over what is not selected.
+  const isOwnLine = selector !== null && (terms.group !== "" || !isStream(connection, address.name));
+  const group = isOwnLine ? selectiveGroup(terms.group, selector) : terms.group;
   return {
     commit,
     ...(group === "" ? {} : { group }),
+    ...(isOwnLine && terms.group === "" ? { besideShared: true } : {}),
     ...(address.filter === "" ? {} : { filter: address.filter }),
     ...(from === undefined ? {} : { from }),
     ...(priority === undefined ? {} : { priority }),

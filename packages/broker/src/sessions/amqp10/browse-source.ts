@@ -7,6 +7,7 @@ import type { Deadline } from "../../core/schedule.ts";
 import type { Amqp10Connection } from "./amqp10-connection.ts";
 import type { EngineSender, OutgoingLink, PeerState, Sent, SentItem } from "./amqp10-types.ts";
 import { terminalState } from "./outcomes.ts";
+import type { Selects } from "./selection.ts";
 
 /** Messages that are read at a time. */
 const STEP = 64;
@@ -18,6 +19,8 @@ const LOOK_MS = 500;
 export interface BrowseTerms {
   readonly queue: string;
   readonly isStamped: boolean;
+  /** Decides whether a message comes. Null: all come. */
+  readonly selects: Selects | null;
 }
 
 /** A link on which a client reads a queue without taking anything from it: each message that nobody has settled yet, once, in the order of the log. */
@@ -91,7 +94,8 @@ export class BrowseSource implements OutgoingLink, SentItem {
     const { messages, hub, metrics } = this.#connection.context;
     const { offset } = message;
     this.#cursor = offset + 1;
-    const { queue, isStamped } = this.#terms;
+    const { queue, isStamped, selects } = this.#terms;
+    if (selects !== null && !selects(message)) return;
     const delivery = { queue, group: "", offset, message, deliveryCount: 0, stream: null, note: null };
     const epochMs = hub.clock.epochMs();
     try {

@@ -72,7 +72,9 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
   get credit(): number {
     const link = this.#link;
     // What does not leave at once waits in the link: one message at a time, for the others wait better in their queue.
-    const isHeld = this.#isOver || link.queued > 0 || this.#connection.wire.congested;
+    // Nothing more is sent behind the connection's end: what another link of it gives back is not for this one.
+    const isOver = this.#isOver || this.#connection.engine.over;
+    const isHeld = isOver || link.queued > 0 || this.#connection.wire.congested;
     const room = isHeld ? 0 : Math.min(link.credit, this.#connection.context.settings.unsettledMax - this.#unsettled);
     if (room <= 0) this.#isStarved = true;
     return room;

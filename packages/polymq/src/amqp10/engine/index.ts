@@ -12,6 +12,7 @@ export { MESSAGE_BYTES_MAX, ReceiverLink } from "./receiver-link.ts";
 export {
   oauthBearerResponse,
   plainResponse,
+  preparedCredential,
   SCRAM_ITERATIONS_LEAST,
   SCRAM_ITERATIONS_MAX,
   ScramClient,
@@ -20,6 +21,13 @@ export {
   type ScramOptions,
   xoauth2Response,
 } from "./scram.ts";
+export {
+  type ScramKeyOptions,
+  type ScramKeys,
+  ScramServer,
+  type ScramServerOptions,
+  scramKeys,
+} from "./scram-server.ts";
 export { SenderLink, type SendOptions } from "./sender-link.ts";
 export { Session, type SessionState } from "./session.ts";
 export { HANDLE_MAX, INCOMING_WINDOW, type SessionOptions } from "./session-options.ts";

@@ -1,22 +1,6 @@
-import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import {
-  oauthBearerResponse,
-  plainResponse,
-  ScramClient,
-  type ScramCrypto,
-  type ScramHash,
-  xoauth2Response,
-} from "./scram.ts";
-
-const LENGTHS = { "SHA-1": 20, "SHA-256": 32, "SHA-512": 64 };
-const name = (hash: ScramHash): string => hash.replace("-", "").toLowerCase();
-
-const hashes: ScramCrypto = {
-  digest: async (hash, data) => createHash(name(hash)).update(data).digest(),
-  hmac: async (hash, key, data) => createHmac(name(hash), key).update(data).digest(),
-  pbkdf2: async (hash, password, salt, rounds) => pbkdf2Sync(password, salt, rounds, LENGTHS[hash], name(hash)),
-};
+import { oauthBearerResponse, plainResponse, ScramClient, xoauth2Response } from "./scram.ts";
+import { hashes } from "./scram-hashes.test-support.ts";
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);

@@ -35,7 +35,7 @@ export class ScramClient {
 
   constructor(options: ScramOptions) {
     this.#options = options;
-    const name = prepared(options.username).replaceAll("=", "=3D").replaceAll(",", "=2C");
+    const name = preparedCredential(options.username).replaceAll("=", "=3D").replaceAll(",", "=2C");
     this.#firstBare = `n=${name},r=${options.nonce}`;
   }
 
@@ -59,7 +59,7 @@ export class ScramClient {
     if (!(Number.isInteger(iterations) && iterations >= SCRAM_ITERATIONS_LEAST && iterations <= SCRAM_ITERATIONS_MAX)) {
       throw failed(`the server asks for ${fields.get("i")} iterations`);
     }
-    const salted = await hashes.pbkdf2(hash, utf8(prepared(password)), salt, iterations);
+    const salted = await hashes.pbkdf2(hash, utf8(preparedCredential(password)), salt, iterations);
     const clientKey = await hashes.hmac(hash, salted, utf8("Client Key"));
     const stored = await hashes.digest(hash, clientKey);
     const withoutProof = `c=biws,r=${theirs}`;
@@ -102,7 +102,7 @@ export function oauthBearerResponse(username: string, token: string): Uint8Array
 }
 
 /** Names and passwords as both sides must see them (RFC 4013): compatibility forms united, spaces plain. */
-function prepared(value: string): string {
+export function preparedCredential(value: string): string {
   const mapped = value
     .replaceAll(/[\u00ad\u200b-\u200d\u2060\ufeff]/g, "")
     .replaceAll(/[\u00a0\u2000-\u200a\u202f\u205f\u3000]/g, " ");
