@@ -104,6 +104,22 @@ describe("Ledger", () => {
     ).toEqual([`2 wrongly dead-lettered: ${nameOf(0)} rejected, ${nameOf(2)} expired`]);
   });
 
+  test("names messages that two workers had at the same time, and no others", () => {
+    const [a, b] = [{}, {}];
+    const ledger = new Ledger(FLIGHTS);
+    playWell(ledger);
+    ledger.held(a, [
+      [0, 1_000, 1_100],
+      [1, 1_000, 1_100],
+    ]);
+    ledger.held(a, [[1, 1_050, 1_060]]); // The same worker: what it says twice is its own business.
+    ledger.held(b, [[1, 1_100, 1_200]]); // One after the other.
+    expect(faultsOf(ledger.verdict())).toEqual([]);
+    ledger.held(b, [[0, 1_090, 1_095]]);
+    expect(faultsOf(ledger.verdict())).toEqual(["1 given to two workers at once: offset 0"]);
+    expect(ledger.verdict().holds).toBe(5);
+  });
+
   test("takes latencies from first deliveries", () => {
     const ledger = new Ledger(FLIGHTS);
     playWell(ledger);

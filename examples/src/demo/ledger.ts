@@ -1,5 +1,5 @@
 import { checksum, type Flight, fateOf, publisherOf, qosOf, sequenceOf } from "./data-set.ts";
-import type { DeliveryReport, LetterReport } from "./messages.ts";
+import type { DeliveryReport, HoldReport, LetterReport } from "./messages.ts";
 
 /** What the ledger says in the end. Each list holds names of records. */
 export interface Verdict {
@@ -28,11 +28,25 @@ export interface Verdict {
   readonly altered: readonly string[];
   /** Dead letters with another reason than they should have, or that should be none. */
   readonly misburied: readonly string[];
+  /** Times for which a message was provably one worker's. */
+  readonly holds: number;
+  /** Offsets of messages that two workers had at the same time. */
+  readonly shared: readonly string[];
   /** Half of the first deliveries took no longer. */
   readonly p50Ms: number;
   /** 99 of 100 took no longer. */
   readonly p99Ms: number;
 }
+
+/** A time for which a worker had a message. */
+interface Hold {
+  readonly by: object;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** How far the clocks of two processes may be apart. */
+const CLOCK_MS = 2;
 
 /** Compares what the publishers' promises said with what workers and undertaker saw; it talks to processes only, never to the broker. */
 export class Ledger {
@@ -45,11 +59,15 @@ export class Ledger {
   readonly #latencies: Float64Array;
   readonly #refused = new Map<number, string>();
   readonly #letters = new Map<string, number>();
+  /** Who had a message when, by its offset. */
+  readonly #holds = new Map<number, Hold[]>();
+  readonly #shared = new Set<number>();
   readonly #altered: string[] = [];
   readonly #misburied: string[] = [];
   #published = 0;
   #ended = 0;
   #nacked = 0;
+  #heldCount = 0;
   #redelivered = 0;
 
   constructor(flights: readonly Flight[]) {
@@ -98,6 +116,19 @@ export class Ledger {
     }
   }
 
+  /** A worker had messages for so long; the object tells workers apart. */
+  held(by: object, reports: readonly HoldReport[]): void {
+    for (const [offset, fromMs, untilMs] of reports) {
+      this.#heldCount++;
+      const holds = this.#holds.get(offset) ?? [];
+      const overlaps = (other: Hold): boolean =>
+        Math.min(untilMs, other.untilMs) - Math.max(fromMs, other.fromMs) > CLOCK_MS;
+      if (holds.some((other) => other.by !== by && overlaps(other))) this.#shared.add(offset);
+      holds.push({ by, fromMs, untilMs });
+      this.#holds.set(offset, holds);
+    }
+  }
+
   /** The undertaker read dead letters. */
   buried(letters: readonly LetterReport[]): void {
     for (const [id, reason, sum] of letters) {
@@ -128,6 +159,8 @@ export class Ledger {
       refused: [...this.#refused].map(([id, code]) => `${nameOf(id)} ${code}`),
       altered: this.#altered,
       misburied: this.#misburied,
+      holds: this.#heldCount,
+      shared: [...this.#shared].map((offset) => `offset ${offset}`),
       p50Ms: quantile(latencies, 0.5),
       p99Ms: quantile(latencies, 0.99),
     };
@@ -175,6 +208,7 @@ export function faultsOf(verdict: Verdict): string[] {
   name(verdict.refused, "refused");
   name(verdict.altered, "altered");
   name(verdict.misburied, "wrongly dead-lettered");
+  name(verdict.shared, "given to two workers at once");
   if (verdict.records === 0) faults.push("there was nothing to publish");
   return faults;
 }

@@ -1,5 +1,5 @@
 /**
- * Sends flight records through a queue of the embedded broker while links are cut, a worker and the broker itself are killed, and counts what
+ * Sends flight records through a queue of the embedded broker while links are cut, workers and the broker itself are killed, and counts what
  * became of them: publishers, workers, undertaker and broker are processes of their own, and the ledger is kept here from what they say. Exits
  * with 1 when anything was lost.
  */
@@ -33,11 +33,20 @@ const PUBLISHER_LINKS = [
   { says: "MQTT 5.0 over WebSocket", scheme: "ws", path: "/mqtt", protocolVersion: 5 },
 ] as const;
 
-/** The last one over WebSocket. */
-const WORKERS = 3;
+/** All members of one group. */
+const WORKER_LINKS = [
+  { says: "MQTT", protocol: "mqtt", scheme: "mqtt", path: "" },
+  { says: "MQTT", protocol: "mqtt", scheme: "mqtt", path: "" },
+  { says: "MQTT over WebSocket", protocol: "mqtt", scheme: "ws", path: "/mqtt" },
+  { says: "AMQP 0-9-1", protocol: "amqp091", scheme: "amqp", path: "" },
+  { says: "AMQP 0-9-1 over WebSocket", protocol: "amqp091", scheme: "ws", path: "/amqp" },
+] as const;
 
-/** Shares of the records after which a worker and the broker are killed. */
-const KILL_WORKER_AT = 0.3;
+/** Of them, those that are killed. */
+const VICTIMS = [1, 3] as const;
+
+/** Shares of the records after which the victims and the broker are killed. */
+const KILL_WORKERS_AT = [0.3, 0.4] as const;
 const KILL_BROKER_AT = 0.5;
 
 class Demo {
@@ -71,7 +80,7 @@ class Demo {
     const port = await unlessFailed(this.#startBroker(0));
     const links = await Links.open(port);
     this.#links = links;
-    this.#workers = Array.from({ length: WORKERS }, (_, i) => this.#startWorker(i, links.workers.port));
+    this.#workers = WORKER_LINKS.map((_, i) => this.#startWorker(i, links.workers.port));
     const direct = { server: `mqtt://127.0.0.1:${port}`, protocolVersion: 5 } as const;
     const undertaker = this.#crew.start("undertaker-process", "undertaker", {
       name: "undertaker",
@@ -117,8 +126,8 @@ class Demo {
   #startWorker(index: number, port: number): Member {
     const name = `worker-${index + 1}`;
     const sabotage = this.#options.sabotage && index === 0;
-    const server = index === WORKERS - 1 ? `ws://127.0.0.1:${port}/mqtt` : `mqtt://127.0.0.1:${port}`;
-    const plan = { name, sabotage, server, protocolVersion: 5 } satisfies WorkerPlan;
+    const { scheme, path, protocol } = WORKER_LINKS[index] ?? WORKER_LINKS[0];
+    const plan = { name, sabotage, server: `${scheme}://127.0.0.1:${port}${path}`, protocol } satisfies WorkerPlan;
     return this.#crew.start("worker-process", name, plan);
   }
 
@@ -136,8 +145,11 @@ class Demo {
     const say = (text: string): void => this.#reporter.line(text);
     say(`broker on port ${port}, on disk, synced before each confirmation`);
     say(`${PUBLISHERS} publishers: ${PUBLISHER_LINKS.map(({ says }) => says).join(", ")}`);
-    say(`${WORKERS} workers in one consumer group of the queue ${QUEUE}, one reader of its dead letters`);
-    say(`${records} flight records at QoS 1 and 2; links are cut ${cuts} times, a worker and the broker are killed`);
+    say(
+      `${WORKER_LINKS.length} workers in one consumer group of the queue ${QUEUE}: ${WORKER_LINKS.map(({ says }) => says).join(", ")}`,
+    );
+    say("one reader of its dead letters");
+    say(`${records} flight records at QoS 1 and 2; links are cut ${cuts} times, two workers and the broker are killed`);
   }
 
   async #stop(members: readonly Member[]): Promise<void> {
@@ -162,6 +174,8 @@ class Demo {
         return this.#ledger.refused(message.id, message.code);
       case "delivered":
         return this.#ledger.saw(message.deliveries);
+      case "held":
+        return this.#ledger.held(from, message.holds);
       case "buried":
         return this.#ledger.buried(message.letters);
       case "depth":
@@ -192,8 +206,11 @@ class Demo {
 
   #killWhatIsDue(share: number, links: Links, port: number): void {
     const count = this.#kills.length;
-    if (count === 0 && share >= KILL_WORKER_AT) this.#kill("a worker", this.#replaceWorker(links));
-    else if (count === 1 && share >= KILL_BROKER_AT) this.#kill("the broker", this.#restartBroker(port));
+    const victim = VICTIMS[count];
+    if (victim !== undefined) {
+      const what = `a worker over ${WORKER_LINKS[victim].says}`;
+      if (share >= (KILL_WORKERS_AT[count] ?? 1)) this.#kill(what, this.#replaceWorker(victim, links));
+    } else if (count === VICTIMS.length && share >= KILL_BROKER_AT) this.#kill("the broker", this.#restartBroker(port));
   }
 
   #kill(what: string, replaced: Promise<void>): void {
@@ -203,10 +220,10 @@ class Demo {
     this.#reporter.line(`${what} is killed (SIGKILL) and started again`);
   }
 
-  async #replaceWorker(links: Links): Promise<void> {
-    await this.#workers[1]?.slay();
-    const worker = this.#startWorker(1, links.workers.port);
-    this.#workers[1] = worker;
+  async #replaceWorker(index: number, links: Links): Promise<void> {
+    await this.#workers[index]?.slay();
+    const worker = this.#startWorker(index, links.workers.port);
+    this.#workers[index] = worker;
     await worker.said("ready");
   }
 

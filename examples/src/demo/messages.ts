@@ -16,7 +16,10 @@ export interface PublisherPlan extends ClientPlan {
 }
 
 /** What a worker process is told to do. */
-export interface WorkerPlan extends ClientPlan {
+export interface WorkerPlan {
+  readonly name: string;
+  readonly server: string;
+  readonly protocol: "mqtt" | "amqp091";
   /** Acknowledge one message without counting it, so that the demo's own test can see the ledger find out. */
   readonly sabotage: boolean;
 }
@@ -39,6 +42,7 @@ export type ChildMessage =
   /** A record whose publish promise rejected. */
   | { readonly type: "refused"; readonly id: number; readonly code: string }
   | { readonly type: "delivered"; readonly deliveries: readonly DeliveryReport[] }
+  | { readonly type: "held"; readonly holds: readonly HoldReport[] }
   | { readonly type: "buried"; readonly letters: readonly LetterReport[] }
   /** The last word of a process. */
   | { readonly type: "finished"; readonly reconnects: number };
@@ -58,6 +62,9 @@ export type DeliveryReport = readonly [
   checksum: number,
   latencyMs: number,
 ];
+
+/** That a message was a worker's: from when it came until it was settled. Both times in milliseconds since 1970. */
+export type HoldReport = readonly [offset: number, fromMs: number, untilMs: number];
 
 /** One dead letter as it was read from the dead-letter queue. */
 export type LetterReport = readonly [id: number, reason: string, checksum: number];
