@@ -1,3 +1,7 @@
+import { typed } from "polymq/amqp10";
+import { streamOffset } from "polymq/amqp10/rabbitmq";
+import { VirtualClock } from "polymq/testing";
+import { nodePlatform } from "polymq/transport";
 import { describe, expect, test } from "vitest";
 import { Amqp10Scene, takeTexts, textOf } from "./scene.test-support.ts";
 
@@ -196,5 +200,145 @@ describe("refused messages", () => {
     const session = await scene.session();
     const sender = await session.createSender("$queue/q");
     await expect(sender.send(new Uint8Array(200_000))).rejects.toMatchObject({ code: "ERR_PACKET_TOO_LARGE" });
+  });
+});
+
+describe("a queue that several protocols share", () => {
+  test("hands each message to one member of a group, whatever it speaks", async () => {
+    await using scene = await Amqp10Scene.open();
+    const session = await scene.session();
+    const receiver = await session.createReceiver("$queue/tasks", { properties: { "consumer-group": "g" }, credit: 1 });
+    const mqtt = await scene.mqtt();
+    const got: string[] = [];
+    let wanted = (): void => undefined;
+    const whole = new Promise<void>((resolve) => {
+      wanted = resolve;
+    });
+    await mqtt.subscribeToQueue("tasks", "g", {
+      handler: (message) => {
+        got.push(message.text());
+        if (got.length === 1) wanted();
+      },
+    });
+    const publisher = await scene.mqtt();
+    for (const each of ["1", "2"]) await publisher.publishToQueue("tasks", each);
+    got.push(...(await takeTexts(receiver, 1)));
+    await whole;
+    expect(got.sort()).toEqual(["1", "2"]);
+  });
+
+  test("keeps what the publisher said, from MQTT and AMQP 0-9-1", async () => {
+    await using scene = await Amqp10Scene.open();
+    const mqtt = await scene.mqtt();
+    await mqtt.publish("$queue/q/eu", "1", {
+      qos: 1,
+      properties: { contentType: "text/plain", userProperties: [["a", "b"]] },
+    });
+    const channel = await (await scene.amqp091()).channel();
+    await channel.publish("", "$queue/q", "2", { correlationId: "c", headers: { n: 5 } });
+    const receiver = await (await scene.session()).createReceiver("$queue/q");
+    const [first, second] = [(await receiver.receive()).message, (await receiver.receive()).message];
+    expect([first.properties?.contentType, first.applicationProperties?.get("a")]).toEqual(["text/plain", "b"]);
+    expect(first.properties?.to).toBe("$queue/q/eu");
+    expect([second.properties?.correlationId, second.applicationProperties?.get("protocol")]).toEqual(["c", "amqp"]);
+  });
+});
+
+describe("streams over AMQP 1.0", () => {
+  const STREAM = { queues: [{ name: "s", kind: "stream" as const }] };
+
+  async function filled(scene: Amqp10Scene) {
+    const session = await scene.session();
+    const sender = await session.createSender("$queue/s");
+    for (const each of ["0", "1", "2", "3"]) await sender.send(bytes(each));
+    return session;
+  }
+
+  test.each([
+    ["earliest", ["0", "1", "2", "3"]],
+    ["first", ["0", "1", "2", "3"]],
+    ["offset=2", ["2", "3"]],
+    [2, ["2", "3"]],
+    ["last", ["3"]],
+    ["timestamp=0", ["0", "1", "2", "3"]],
+  ] as const)("are read from the cursor %s", async (cursor, texts) => {
+    await using scene = await Amqp10Scene.open(STREAM);
+    const session = await filled(scene);
+    const receiver = await session.createReceiver("$queue/s", { properties: { cursor } });
+    expect(await takeTexts(receiver, texts.length)).toEqual(texts);
+  });
+
+  test("are read from the position that RabbitMQ's filter says", async () => {
+    await using scene = await Amqp10Scene.open(STREAM);
+    const session = await filled(scene);
+    const receiver = await session.createReceiver("/queues/s", {
+      source: { filters: [streamOffset({ offset: 1 })] },
+      whenFilterIgnored: "fail",
+    });
+    const { message } = await receiver.receive();
+    expect([textOf(message.data), message.messageAnnotations?.get("x-stream-offset")]).toEqual([
+      "1",
+      typed("ulong", 1),
+    ]);
+  });
+
+  test("a group goes on behind what it has settled", async () => {
+    await using scene = await Amqp10Scene.open(STREAM);
+    const session = await filled(scene);
+    const group = { properties: { "consumer-group": "g" } };
+    const first = await session.createReceiver("$queue/s", group);
+    expect(await takeTexts(first, 2)).toEqual(["0", "1"]);
+    await first.close();
+    expect(await takeTexts(await session.createReceiver("$queue/s", group), 2)).toEqual(["2", "3"]);
+  });
+
+  test("a group that commits by hand goes on where it is told to", async () => {
+    await using scene = await Amqp10Scene.open(STREAM);
+    const session = await filled(scene);
+    const manual = { properties: { "consumer-group": "g", "auto-commit": false } };
+    const first = await session.createReceiver("$queue/s", manual);
+    expect(await takeTexts(first, 3)).toEqual(["0", "1", "2"]);
+    const commit = await session.createSender("$queue/s/$commit");
+    const body = { type: "data" as const, data: bytes("") };
+    await commit.send({ applicationProperties: { "x-group-id": "g", "x-offset": "1" }, body });
+    await first.close();
+    expect(await takeTexts(await session.createReceiver("$queue/s", manual), 1)).toEqual(["1"]);
+  });
+
+  test("a position that is none is refused", async () => {
+    await using scene = await Amqp10Scene.open(STREAM);
+    const session = await scene.session();
+    await expect(session.createReceiver("$queue/s", { properties: { cursor: "somewhere" } })).rejects.toMatchObject({
+      peer: { code: "amqp:invalid-field" },
+    });
+  });
+});
+
+describe("delays", () => {
+  test("a message is delivered later, and a message that is given back as well", async () => {
+    const clock = new VirtualClock();
+    const scene = await Amqp10Scene.open({}, { platform: { ...nodePlatform(), clock } });
+    const during = async <T>(work: Promise<T>): Promise<T> => {
+      for (let i = 0; i < 3; i++) await clock.settle();
+      return work;
+    };
+    const client = await during(scene.connection({ idleTimeoutMs: 0, connectTimeoutMs: 0 }));
+    const session = await during(client.createSession());
+    const sender = await during(session.createSender("$queue/q"));
+    const receiver = await during(session.createReceiver("$queue/q"));
+    const annotations = { "x-opt-delivery-delay": typed("ulong", 1_000) };
+    await during(sender.send({ messageAnnotations: annotations, body: { type: "data", data: bytes("x") } }));
+    await clock.advance(999);
+    expect(receiver.prefetched()).toBeNull();
+    await clock.advance(1);
+    await receiver.prefetched()?.modify({ deliveryFailed: true, messageAnnotations: annotations });
+    await clock.advance(999);
+    expect(receiver.prefetched()).toBeNull();
+    await clock.advance(1);
+    expect(receiver.prefetched()?.message.header?.deliveryCount).toBe(1);
+    client.destroy();
+    const closing = scene.broker.close();
+    await clock.advance(10_000);
+    await closing;
   });
 });
