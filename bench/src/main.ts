@@ -1,3 +1,4 @@
+import { amqp091ClientSuite } from "./amqp091/suite.ts";
 import { parseOptions, USAGE, UsageError } from "./harness/options.ts";
 import { printProgress, printResult } from "./harness/report.ts";
 import { runSuites } from "./harness/run.ts";
@@ -9,6 +10,7 @@ import { queueSuite } from "./queues/suite.ts";
 /** The suites of each protocol, in the order they run. */
 const SUITES: Readonly<Record<string, readonly Suite[]>> = {
   mqtt: [clientSuite, brokerSuite],
+  amqp091: [amqp091ClientSuite],
   queues: [queueSuite],
 };
 

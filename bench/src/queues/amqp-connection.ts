@@ -18,8 +18,8 @@ export class AmqpConnection {
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
   }
 
-  /** Opens it as `guest`, with confirms on. */
-  static async open(port: number): Promise<AmqpConnection> {
+  /** Opens it as `guest`. */
+  static async open(port: number, confirms: "confirms" | "none" = "confirms"): Promise<AmqpConnection> {
     const socket = connect({ host: "127.0.0.1", port, noDelay: true });
     await once(socket, "connect");
     const connection = new AmqpConnection(socket);
@@ -29,7 +29,7 @@ export class AmqpConnection {
     socket.write(method(0, [10, 31], u16(2047), u32(131_072), u16(0)));
     await connection.call(method(0, [10, 40], short("/"), short(""), u8(0)), [10, 41]);
     await connection.call(method(1, [20, 10], short("")), [20, 11]);
-    await connection.call(method(1, [85, 10], u8(0)), [85, 11]);
+    if (confirms === "confirms") await connection.call(method(1, [85, 10], u8(0)), [85, 11]);
     return connection;
   }
 
