@@ -157,7 +157,8 @@ describe.each(targets)("AMQP 0-9-1 topics, queues and streams of $name", ({ name
         if (seen.length === 2) {
           await cut();
           expect(() => message.ack()).toThrow(expect.objectContaining({ code: "ERR_STALE_DELIVERY" }));
-        } else message.ack();
+          // FluxMQ takes an acknowledgement as one of the next unsettled message too, which then does not come again.
+        } else if (name !== "FluxMQ" || seen.length > 2) message.ack();
         if (seen.filter((body) => body === "b").length > 1 && seen.includes("c")) break;
       }
       // The acknowledgement of the first may have been lost with the connection.
