@@ -216,3 +216,35 @@ describe("hostile input", () => {
     expect(await sender.send(bytes("x"))).toMatchObject({ type: "accepted" });
   });
 });
+
+test("an outcome that is said again and again counts once (§2.6.12)", async () => {
+  await using scene = await Amqp10Scene.open({ amqp10: { unsettledMax: 1 } });
+  const sender = await (await scene.session()).createSender("$queue/q");
+  for (const each of ["a", "b", "c", "d"]) await sender.send(bytes(each));
+  const client = await new RawAmqp10(scene.broker).open();
+  const source = { type: "source", address: "$queue/q" } as const;
+  client.send(
+    0,
+    { type: "attach", name: "r", handle: 0, role: true, source, target: { type: "target" } },
+    {
+      type: "flow",
+      nextIncomingId: 0,
+      incomingWindow: 2_048,
+      nextOutgoingId: 0,
+      outgoingWindow: 1,
+      handle: 0,
+      deliveryCount: 0,
+      linkCredit: 10,
+    },
+  );
+  await client.until("transfer");
+  const accept = { type: "disposition", role: true, first: 0, settled: false, state: { type: "accepted" } } as const;
+  client.send(0, accept, accept, accept);
+  await client.until("disposition 0 accepted");
+  client.send(0, { ...accept, first: 1, settled: true });
+  await client.until("transfer");
+  expect(scene.broker.inspect().queues.find((one) => one.settings.name === "q")).toMatchObject({
+    depth: 2,
+    groups: [{ pending: 1 }],
+  });
+});

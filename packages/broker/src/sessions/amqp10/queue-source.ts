@@ -27,6 +27,8 @@ export class QueuedDelivery implements SentItem {
   readonly source: QueueSource;
   readonly offset: number;
   readonly note: Uint8Array | null;
+  /** True once its outcome counts: a client may repeat it, as long as it has not been told that the delivery is settled. */
+  isDone = false;
 
   constructor(source: QueueSource, offset: number, note: Uint8Array | null) {
     this.source = source;
@@ -119,12 +121,14 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
   /** Settles a delivery in its queue. */
   apply(item: QueuedDelivery, state: DeliveryState | null): void {
     const outcome = settleOutcome(state ?? this.#terms.defaultOutcome, this.#connection.context.text, item.note);
-    this.settle(item.offset, outcome);
+    this.settle(item, outcome);
   }
 
-  settle(offset: number, outcome: SettleOutcome): void {
+  settle(item: QueuedDelivery, outcome: SettleOutcome): void {
+    if (item.isDone) return;
+    item.isDone = true;
     this.#unsettled--;
-    this.#subscription?.settle(offset, outcome);
+    this.#subscription?.settle(item.offset, outcome);
     this.#rouse();
   }
 
@@ -150,7 +154,7 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
   /** What the client has settled goes back to the queue and counts as a delivery; what it has not, it has in hand as before (§4.4.2). */
   rollback({ item, settled }: RetiredDelivery): void {
     this.#enlisted.delete(item);
-    if (settled || this.#isOver) this.settle(item.offset, FAILED);
+    if (settled || this.#isOver) this.settle(item, FAILED);
     this.#leaveIfDone();
   }
 

@@ -78,7 +78,7 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
     const inTransaction = state !== null && "type" in state && state.type === "transactionalState";
     const terminal = terminalState(inTransaction ? state.outcome : state);
     if (terminal === null) return;
-    this.#link.settle(delivery, terminal);
+    if (!this.#link.settle(delivery, terminal)) return;
     this.#unsettled--;
     this.wake();
   }

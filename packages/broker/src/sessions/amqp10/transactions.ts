@@ -83,7 +83,7 @@ export class Transactions {
     const outcome = terminalState(state.outcome);
     const open = this.#open.get(numberOf(state.txnId));
     if (open === undefined || open.transaction.failure !== null) {
-      if (settled) item.source.settle(item.offset, RELEASE);
+      if (settled) item.source.settle(item, RELEASE);
       return;
     }
     item.source.enlist(item);
