@@ -137,7 +137,7 @@ describe("transactions", () => {
     expect(await other.get("q")).toBeNull();
   });
 
-  test("that are rolled back publish nothing and give back what was settled", async () => {
+  test("that are rolled back publish nothing and leave unsettled what was settled, to be settled anew under its tag (§1.9.2.3)", async () => {
     await using scene = await AmqpScene.open();
     const client = await scene.client();
     const channel = await client.channel({ confirms: false });
@@ -148,8 +148,42 @@ describe("transactions", () => {
     (await channel.get("q"))?.ack();
     await channel.publish("", "q", "gone");
     await channel.txRollback();
+    expect(await other.get("q")).toBeNull();
+    await channel.recover();
     const again = await other.get("q", { noAck: true });
     expect([again?.text(), again?.redelivered, await other.get("q")]).toEqual(["kept", true, null]);
+  });
+
+  test("that are rolled back let the same delivery tags be settled in the next one, out of order too", async () => {
+    await using scene = await AmqpScene.open();
+    const client = await scene.client();
+    const other = await client.channel();
+    await other.declareQueue("q");
+    for (const body of ["1", "2", "3"]) await other.publish("", "q", body);
+    const raw = await scene.raw().open();
+    const consume = { noLocal: false, noAck: false, exclusive: false, noWait: true, arguments: {} };
+    raw.send(1, { method: "tx.select" }, { method: "basic.consume", queue: "q", consumerTag: "t", ...consume });
+    const told = async (): Promise<string> => {
+      for (;;) {
+        const line = await raw.next();
+        if (/^1 (tx|channel)\./.test(line)) return line;
+      }
+    };
+    expect(await told()).toBe("1 tx.select-ok");
+    for (let deliveries = 0; deliveries < 3; ) if ((await raw.next()).includes("basic.deliver")) deliveries++;
+    const ack = (deliveryTag: number, multiple = false): void =>
+      raw.send(1, { method: "basic.ack", deliveryTag, multiple });
+    ack(2);
+    ack(1);
+    raw.send(1, { method: "tx.rollback" });
+    expect(await told()).toBe("1 tx.rollback-ok");
+    ack(2, true);
+    raw.send(1, { method: "tx.commit" });
+    expect(await told()).toBe("1 tx.commit-ok");
+    ack(1);
+    expect(await told()).toBe("1 channel.close 406 PRECONDITION_FAILED - unknown delivery tag 1");
+    expect((await other.get("q", { noAck: true }))?.text()).toBe("3");
+    expect(await other.get("q")).toBeNull();
   });
 
   test("and confirms exclude each other", async () => {

@@ -110,7 +110,7 @@ export class AmqpChannel implements MethodScene, PublishScene, CommitListener {
     }
   }
 
-  onSettled(message: Unsettled, settlement: Settlement, requeue: boolean): void {
+  onSettled(message: Unsettled, settlement: Settlement, requeue: boolean, tag: number): void {
     const transaction = this.#transaction;
     if (transaction === null) {
       settle(message, settlement, requeue);
@@ -118,8 +118,7 @@ export class AmqpChannel implements MethodScene, PublishScene, CommitListener {
       return;
     }
     try {
-      const commit = (): void => settle(message, settlement, requeue);
-      transaction.add({ commit, rollback: () => message.requeue() });
+      transaction.settle(message, tag, () => settle(message, settlement, requeue));
     } catch (error) {
       this.fail(error, null);
     }
@@ -248,8 +247,7 @@ export class AmqpChannel implements MethodScene, PublishScene, CommitListener {
         this.wake();
         return this.answer({ method: "tx.commit-ok" });
       case "tx.rollback":
-        this.#transactionOf().rollback();
-        this.wake();
+        this.#transactionOf().rollback((tags, messages) => this.#engine?.restoreUnsettled(tags, messages));
         return this.answer({ method: "tx.rollback-ok" });
       case "basic.cancel-ok":
         return undefined;

@@ -234,9 +234,15 @@ export class AmqpConnection implements ServerHandler<AmqpTypes>, QueueOwner {
     channel.owner.onPublish(content, publishTag);
   }
 
-  onSettled(channel: ServerChannel<AmqpTypes>, message: Unsettled, settlement: Settlement, requeue: boolean): void {
-    if (this.gate.isOpen) channel.owner.onSettled(message, settlement, requeue);
-    else this.gate.after(() => channel.owner.onSettled(message, settlement, requeue));
+  onSettled(
+    channel: ServerChannel<AmqpTypes>,
+    message: Unsettled,
+    settlement: Settlement,
+    requeue: boolean,
+    tag: number,
+  ): void {
+    if (this.gate.isOpen) channel.owner.onSettled(message, settlement, requeue, tag);
+    else this.gate.after(() => channel.owner.onSettled(message, settlement, requeue, tag));
   }
 
   onChannelClosed(channel: ServerChannel<AmqpTypes>, _reason: CloseReason | null): void {

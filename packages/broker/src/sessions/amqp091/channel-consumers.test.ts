@@ -1,4 +1,4 @@
-import type { AmqpMessage } from "polymq/amqp091";
+import type { AmqpChannel, AmqpMessage } from "polymq/amqp091";
 import { encodeProperties, TypedField } from "polymq/amqp091/codec";
 import { describe, expect, test } from "vitest";
 import { AmqpScene, headerFrame, TEXT } from "./scene.test-support.ts";
@@ -14,6 +14,32 @@ async function take(consumer: AsyncIterable<AmqpMessage>, count: number): Promis
 }
 
 const texts = (messages: readonly AmqpMessage[]): string[] => messages.map((message) => message.text());
+
+describe("a message whose properties do not fit into its client's frames", () => {
+  test.each([
+    ["a consumer", async (channel: AmqpChannel) => take(await channel.consume("q", { prefetch: 1 }), 1)],
+    [
+      "a consumer without acknowledgements",
+      async (channel: AmqpChannel) => take(await channel.consume("q", { noAck: true }), 1),
+    ],
+    ["a get", async (channel: AmqpChannel) => [await channel.get("q")]],
+    ["a get without acknowledgement", async (channel: AmqpChannel) => [await channel.get("q", { noAck: true })]],
+  ] as const)("is a dead letter when %s comes to it, and the next one is delivered", async (_, read) => {
+    await using scene = await AmqpScene.open();
+    const wide = await (await scene.client()).channel();
+    const narrow = await (await scene.client({ frameMax: 4_096 })).channel();
+    await wide.declareQueue("dead");
+    const letters = { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead" };
+    await wide.declareQueue("q", { arguments: letters });
+    await wide.publish("", "q", "wide", { headers: { filler: "x".repeat(5_000) } });
+    await wide.publish("", "q", "narrow");
+    const [message] = await read(narrow);
+    expect(message?.text()).toBe("narrow");
+    const dead = await wide.get("dead", { noAck: true });
+    expect([dead?.text(), dead?.properties.headers?.["x-first-death-reason"]]).toEqual(["wide", "rejected"]);
+    expect(await wide.get("dead")).toBeNull();
+  });
+});
 
 describe("a $queue/ address", () => {
   test("is a queue that is made when it is used, and its deliveries tell all that there is to know", async () => {

@@ -11,7 +11,7 @@ import { keyOfTopic } from "../../core/topic-keys.ts";
 import type { ConsumeResult } from "../../core/topology/topology-port.ts";
 import type { AmqpChannel } from "./amqp-channel.ts";
 import type { EngineChannel } from "./amqp-types.ts";
-import { ChannelGetters } from "./channel-getters.ts";
+import { ChannelGetters, type Got } from "./channel-getters.ts";
 import { consumeRequest, type Source, sourceOf } from "./consume-request.ts";
 import type { ChannelConsumer } from "./consumer.ts";
 import { REPLY_PREFIX } from "./publish-route.ts";
@@ -285,17 +285,32 @@ export class ChannelConsumers implements ConsumerLink, TopicLink, ReplyConsumer 
   }
 
   #got(queue: string, noAck: boolean): void {
-    const { connection } = this.#channel;
-    const { engine, context } = connection;
-    const got = this.#getters.take(queue, noAck);
-    if (got === null) return engine.send(this.#engine, { method: "basic.get-empty" });
-    const { delivery, messageCount, unsettled } = got;
+    const { engine, context } = this.#channel.connection;
+    for (let got = this.#getters.take(queue); got !== null; got = this.#getters.take(queue)) {
+      if (!this.#sendGot(got, noAck)) {
+        got.unsettled.bury();
+        continue;
+      }
+      if (noAck) got.unsettled.ack();
+      context.hub.statistics.messagesOut++;
+      context.hub.statistics.bytesOut += got.delivery.message.payload.length;
+      return;
+    }
+    engine.send(this.#engine, { method: "basic.get-empty" });
+  }
+
+  /** False when the client cannot take it. */
+  #sendGot({ delivery, messageCount, unsettled }: Got, noAck: boolean): boolean {
+    const { engine } = this.#channel.connection;
     const fields = { redelivered: delivery.deliveryCount > 0, messageCount };
-    const body = delivery.message.payload;
-    const properties = this.#blockOf(delivery, false);
-    engine.getOk(this.#engine, fields, this.#routeOf(delivery, false), properties, body, unsettled);
-    context.hub.statistics.messagesOut++;
-    context.hub.statistics.bytesOut += body.length;
+    try {
+      const properties = this.#blockOf(delivery, false);
+      const body = delivery.message.payload;
+      engine.getOk(this.#engine, fields, this.#routeOf(delivery, false), properties, body, noAck ? null : unsettled);
+    } catch (error) {
+      return cannotBeSent(error);
+    }
+    return true;
   }
 
   /** A `$queue/` address names a queue that is made when somebody uses it, as the broker's options say. */

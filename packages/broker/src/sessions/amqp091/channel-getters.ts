@@ -9,12 +9,23 @@ const ACK: SettleOutcome = Object.freeze({ is: "ack" });
 const NACK: SettleOutcome = Object.freeze({ is: "nack" });
 const REJECT: SettleOutcome = Object.freeze({ is: "reject", detail: "rejected by client" });
 
+/** A message whose properties do not fit into its client's frames is a dead letter. */
+export const TOO_LARGE: SettleOutcome = Object.freeze({
+  is: "reject",
+  detail: "its properties do not fit into a frame",
+});
+
 /** What `basic.get` has found. */
 export interface Got {
   readonly delivery: QueueDelivery;
   readonly messageCount: number;
-  /** Null when the client acknowledges nothing. */
-  readonly unsettled: Unsettled | null;
+  readonly unsettled: GotMessage;
+}
+
+/** A message that was got; it is settled by its client, or here when that acknowledges nothing or cannot take it. */
+export interface GotMessage extends Unsettled {
+  /** No client can take it: dead-lettered. */
+  bury(): void;
 }
 
 /** The queues from which a channel has taken messages one by one that are not settled. A queue is looked for anew where nothing of it is held. */
@@ -29,11 +40,11 @@ export class ChannelGetters {
   }
 
   /** The next message of a queue, or null. @throws {ReplyError} 404, 405, 540 */
-  take(queue: string, noAck: boolean): Got | null {
+  take(queue: string): Got | null {
     const open = new OpenGetter(this.#getter(queue), (done) => this.#open.delete(done));
     this.#open.add(open);
-    const got = open.take(noAck);
-    if (got === null || noAck) open.release();
+    const got = open.take();
+    if (got === null) open.release();
     return got;
   }
 
@@ -65,7 +76,7 @@ export class ChannelGetters {
 }
 
 /** One message that was taken and is not settled. */
-class OpenGetter implements Unsettled {
+class OpenGetter implements GotMessage {
   readonly #getter: QueueGetter;
   readonly #onDone: (done: OpenGetter) => void;
   #offset = -1;
@@ -75,11 +86,11 @@ class OpenGetter implements Unsettled {
     this.#onDone = onDone;
   }
 
-  take(noAck: boolean): Got | null {
-    const delivery = this.#getter.take(noAck ? "automatic" : "explicit");
+  take(): Got | null {
+    const delivery = this.#getter.take("explicit");
     if (delivery === null) return null;
     this.#offset = delivery.offset;
-    return { delivery, messageCount: this.#getter.messages, unsettled: noAck ? null : this };
+    return { delivery, messageCount: this.#getter.messages, unsettled: this };
   }
 
   ack(): void {
@@ -92,6 +103,10 @@ class OpenGetter implements Unsettled {
 
   reject(): void {
     this.#settle(REJECT);
+  }
+
+  bury(): void {
+    this.#settle(TOO_LARGE);
   }
 
   /** Gives back what is not settled. */

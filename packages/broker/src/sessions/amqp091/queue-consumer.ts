@@ -1,6 +1,7 @@
 // Hot path: `credit`, `deliver` and settlements run per message. No closure, promise, spread, iterator or regex here.
 import type { CancelReason, QueueConsumer, QueueDelivery, SettleOutcome } from "../../core/queues/queue-port.ts";
 import type { HostedSubscription } from "../../core/topology/topology-port.ts";
+import { TOO_LARGE } from "./channel-getters.ts";
 import type { ChannelConsumer } from "./consumer.ts";
 import type { Unsettled } from "./unsettled.ts";
 
@@ -105,21 +106,21 @@ export class AmqpQueueConsumer implements QueueConsumer, ChannelConsumer {
   }
 
   deliver(delivery: QueueDelivery): void {
+    const { offset } = delivery;
     if (this.terms.noAck) {
-      this.#link.deliver(this.terms, delivery, null);
+      if (!this.#link.deliver(this.terms, delivery, null)) this.#bury(offset);
       return;
     }
     this.#unsettled++;
-    const { offset } = delivery;
     if (this.#link.deliver(this.terms, delivery, new Outstanding(this, offset))) return;
     this.#unsettled--;
-    // Nobody gets what no client can take: it is a dead letter, and a stream goes on without it.
-    if (!this.#isStream) this.#subscription?.settle(offset, TOO_LARGE);
+    this.#bury(offset);
   }
 
   /** The client settled a delivery. */
   settle(offset: number, outcome: SettleOutcome): void {
-    this.#unsettled--;
+    // What was settled in a transaction may have been given back by `basic.recover` since.
+    if (this.#unsettled > 0) this.#unsettled--;
     const subscription = this.#subscription;
     if (subscription === null) return;
     // What a stream has delivered stays there: to settle it only gives its place back.
@@ -162,6 +163,9 @@ export class AmqpQueueConsumer implements QueueConsumer, ChannelConsumer {
     this.#isCancelled = true;
     this.#link.onCancelled(this);
   }
-}
 
-const TOO_LARGE: SettleOutcome = Object.freeze({ is: "reject", detail: "its properties do not fit into a frame" });
+  /** Nobody gets what no client can take: it is a dead letter, and a stream goes on without it. */
+  #bury(offset: number): void {
+    if (!this.#isStream) this.#subscription?.settle(offset, TOO_LARGE);
+  }
+}

@@ -1,6 +1,7 @@
 import { ReplyCode } from "polymq/amqp091/codec";
 import type { Publication } from "./publish-intake.ts";
 import { ReplyError } from "./reply-error.ts";
+import type { Unsettled } from "./unsettled.ts";
 
 /** Bounds of one transaction. */
 export interface TransactionLimits {
@@ -8,16 +9,14 @@ export interface TransactionLimits {
   readonly transactionBytesMax: number;
 }
 
-/** What one thing in a transaction does when it is committed or rolled back. */
-interface Step {
-  readonly commit: () => void;
-  readonly rollback: () => void;
-}
-
 /** Publishes and settlements of one channel that wait for `tx.commit` (§1.9), within limits. */
 export class Transaction {
   readonly #limits: TransactionLimits;
-  #steps: Step[] = [];
+  /** What to do at the commit. */
+  #steps: (() => void)[] = [];
+  /** Delivery tags of what was settled, and the deliveries. */
+  #tags: number[] = [];
+  #settled: Unsettled[] = [];
   #bytes = 0;
 
   constructor(limits: TransactionLimits) {
@@ -27,11 +26,29 @@ export class Transaction {
   /** @throws {ReplyError} 406 when the transaction is as large as it may be */
   publish(publication: Publication, commit: () => void): void {
     this.#bytes += publication.body.length + publication.properties.length;
-    this.add({ commit, rollback: () => undefined });
+    this.#add(commit);
   }
 
   /** @throws {ReplyError} as {@link publish} */
-  add(step: Step): void {
+  settle(message: Unsettled, tag: number, commit: () => void): void {
+    this.#tags.push(tag);
+    this.#settled.push(message);
+    this.#add(commit);
+  }
+
+  commit(): void {
+    const steps = this.#steps;
+    this.#clear();
+    for (const step of steps) step();
+  }
+
+  /** Forgets all of it; what was settled in it is the client's again, unsettled, until it says so anew or asks for `basic.recover` (§1.9.2.3). */
+  rollback(restore: (tags: readonly number[], messages: readonly Unsettled[]) => void): void {
+    restore(this.#tags, this.#settled);
+    this.#clear();
+  }
+
+  #add(step: () => void): void {
     this.#steps.push(step);
     const { transactionMax, transactionBytesMax } = this.#limits;
     if (this.#steps.length <= transactionMax && this.#bytes <= transactionBytesMax) return;
@@ -41,20 +58,10 @@ export class Transaction {
     );
   }
 
-  commit(): void {
-    const steps = this.#steps;
-    this.#clear();
-    for (const step of steps) step.commit();
-  }
-
-  rollback(): void {
-    const steps = this.#steps;
-    this.#clear();
-    for (const step of steps) step.rollback();
-  }
-
   #clear(): void {
     this.#steps = [];
+    this.#tags = [];
+    this.#settled = [];
     this.#bytes = 0;
   }
 }

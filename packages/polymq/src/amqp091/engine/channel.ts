@@ -175,6 +175,11 @@ export class ServerChannel<T extends EngineTypes> extends Channel<T> {
     return this.confirming;
   }
 
+  /** Makes deliveries that were settled unsettled again, under their tags, as a transaction does that is rolled back (§1.9.2.3). */
+  restoreUnsettled(tags: readonly number[], messages: readonly T["message"][]): void {
+    this.unsettled.restore(tags, messages);
+  }
+
   /** Takes out a delivery that was never settled, oldest first, to be requeued. */
   takeUnsettled(): T["message"] | undefined {
     const item = this.unsettled.first;

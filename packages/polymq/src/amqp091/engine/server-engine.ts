@@ -39,7 +39,13 @@ export interface ServerHandler<T extends EngineTypes> extends EndpointHandler<Se
    */
   onPublish(channel: ServerChannel<T>, content: Content<T["consumer"], T["route"]>, publishTag: number): void;
   /** The client settled a delivery. Several of one `multiple` come one after the other, oldest first. */
-  onSettled(channel: ServerChannel<T>, message: T["message"], settlement: Settlement, requeue: boolean): void;
+  onSettled(
+    channel: ServerChannel<T>,
+    message: T["message"],
+    settlement: Settlement,
+    requeue: boolean,
+    deliveryTag: number,
+  ): void;
 }
 
 /** Options of {@link ServerEngine}. */
@@ -254,8 +260,8 @@ export class ServerEngine<T extends EngineTypes>
   }
 
   /** @internal */
-  onTaken(_tag: number, message: T["message"]): void {
-    if (this.#settled !== null) this.#handler.onSettled(this.#settled, message, this.#settlement, this.#requeue);
+  onTaken(tag: number, message: T["message"]): void {
+    if (this.#settled !== null) this.#handler.onSettled(this.#settled, message, this.#settlement, this.#requeue, tag);
   }
 
   protected get canClose(): boolean {
@@ -343,7 +349,7 @@ export class ServerEngine<T extends EngineTypes>
     if (!ack.multiple) {
       const message = channel.unsettled.take(tag);
       if (message === undefined) return this.#unknownTag(channel, ack);
-      return this.#handler.onSettled(channel, message, ack.settlement, ack.requeue);
+      return this.#handler.onSettled(channel, message, ack.settlement, ack.requeue, tag);
     }
     if (tag !== 0 && !channel.unsettled.has(tag)) return this.#unknownTag(channel, ack);
     this.#settled = channel;

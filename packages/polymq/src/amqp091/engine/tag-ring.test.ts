@@ -41,6 +41,20 @@ describe("a tag ring", () => {
     );
   });
 
+  test("takes back what was taken, in any order and between what stayed", () => {
+    const ring = new TagRing<string>();
+    for (let tag = 1; tag <= 40; tag++) ring.push(tag, `m${tag}`);
+    const tags = [7, 3, 40, 1];
+    const items = tags.map((tag) => ring.take(tag) ?? "gone");
+    ring.restore(tags, items);
+    const taken: string[] = [];
+    expect([ring.size, ring.firstTag, ring.has(3)]).toEqual([40, 1, true]);
+    ring.takeThrough(40, { onTaken: (tag, item) => void taken.push(`${tag}=${item}`) });
+    expect(taken).toEqual(Array.from({ length: 40 }, (_, i) => `${i + 1}=m${i + 1}`));
+    ring.restore([], []);
+    expect(ring.size).toBe(0);
+  });
+
   test("one item that stays does not make it grow with all that pass", () => {
     const ring = new TagRing<number>();
     ring.push(1, 1);

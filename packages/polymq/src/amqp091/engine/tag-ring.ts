@@ -98,6 +98,15 @@ export class TagRing<Item> {
     return count;
   }
 
+  /** Puts items back under the tags that they were taken from, in any order. Costs as much as all that is in it. */
+  restore(tags: readonly number[], items: readonly Item[]): void {
+    const found = new Map<number, Item>();
+    for (let i = 0; i < tags.length; i++) found.set(tags[i] as number, items[i] as Item);
+    for (let tag = this.firstTag; tag !== 0; tag = this.firstTag) found.set(tag, this.take(tag) as Item);
+    const sorted = [...found.keys()].sort((a, b) => a - b);
+    for (let i = 0; i < sorted.length; i++) this.push(sorted[i] as number, found.get(sorted[i] as number) as Item);
+  }
+
   /** Forgets everything. */
   clear(): void {
     this.#tags = new Float64Array(FIRST_PLACES);
