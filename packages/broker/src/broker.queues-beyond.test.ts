@@ -159,3 +159,22 @@ describe("a restart with a data directory", () => {
     expect(await (await got.at(6)).offset).toBe(4);
   });
 });
+
+describe("the groups of a queue", () => {
+  test("that nobody named end with clients that leave nothing behind; the others stay until they are deleted", async () => {
+    const broker = await started({ queues: [{ name: "orders", passingGroupExpiresAfterMs: 1 }] });
+    const options = { protocolVersion: 5 } as const;
+    const passing = await client(broker, { ...options, clientId: "passing" });
+    await passing.subscribeToQueue("orders", "", new Got());
+    const staying = await client(broker, { ...options, clientId: "staying", sessionExpirySeconds: 60 });
+    await staying.subscribeToQueue("orders", "", new Got());
+    const named = await client(broker, { ...options, clientId: "named" });
+    await named.subscribeToQueue("orders", "workers", new Got());
+    for (const each of [passing, staying, named]) await each.disconnect();
+    const ids = (): string[] => (broker.queues.get("orders")?.groups ?? []).map((group) => group.id);
+    await vi.waitFor(() => expect(ids()).toEqual(["staying", "workers"]), WAIT);
+    await broker.queues.deleteGroup("orders", "staying");
+    expect(broker.queues.list().map((queue) => queue.groups.length)).toEqual([1]);
+    await expect(broker.queues.deleteGroup("orders", "staying")).rejects.toMatchObject({ code: "ERR_QUEUE_NOT_FOUND" });
+  });
+});

@@ -2,6 +2,7 @@ import { ChunkPool, lenientText, type MessagingError } from "polymq/internal";
 import { ReasonCode, TopicDecoder, TopicEncoder } from "polymq/mqtt/codec";
 import { type Clock, nodePlatform, type Platform } from "polymq/transport";
 import { AccessControl } from "./auth/access-control.ts";
+import { type BrokerQueues, brokerQueues } from "./broker-queues.ts";
 import { Hub } from "./core/hub.ts";
 import type { HubInspection } from "./core/inspection.ts";
 import { hostResources } from "./host-resources.ts";
@@ -40,6 +41,8 @@ export interface Broker extends AsyncDisposable {
   readonly port: number;
   /** The first URL of the first listener, such as `mqtt://127.0.0.1:1883`. */
   readonly url: string;
+  /** Its queues and their groups. */
+  readonly queues: BrokerQueues;
   /** What is here now: sessions, subscriptions, counters. Costs time in proportion to the sessions. */
   inspect(): BrokerInspection;
   /** Resolves when the broker has ended: null after `close`, or the error that ended it, such as a failed store. Never rejects. */
@@ -72,6 +75,7 @@ export interface BrokerSurroundings {
 
 /** The composition root: makes the parts, and starts and stops them in order. */
 export class RunningBroker implements Broker {
+  readonly queues: BrokerQueues;
   readonly closed: Promise<MessagingError | null>;
   readonly #settings: BrokerSettings;
   readonly #clock: Clock;
@@ -123,6 +127,7 @@ export class RunningBroker implements Broker {
       onStoreFailed: (error) => this.#onStoreFailed(error),
       onError: () => metrics.internalErrors++,
     });
+    this.queues = brokerQueues(hub);
     const shared = {
       hub,
       topology: hub.topology,

@@ -13,11 +13,12 @@ export type {
 } from "./auth/auth-hooks.ts";
 export { hashPassword } from "./auth/password-hash.ts";
 export { type Broker, type BrokerInspection, startBroker } from "./broker.ts";
+export type { BrokerQueues } from "./broker-queues.ts";
 export { type BrokerConfigSource, readBrokerConfig } from "./config/broker-config.ts";
 export type { HubInspection, SessionInspection } from "./core/inspection.ts";
 export type { AutoCreate } from "./core/queues/queue-directory.ts";
 export type { QueueGroupInspection, QueueInspection } from "./core/queues/queue-inspection.ts";
-export type { GroupMode } from "./core/queues/queue-port.ts";
+export type { GroupLifetime, GroupMode } from "./core/queues/queue-port.ts";
 export type {
   DeadLetterDefinition,
   QueueDefinition,

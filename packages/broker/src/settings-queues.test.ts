@@ -39,6 +39,8 @@ describe("queues in the options", () => {
       autoCommitIntervalMs: 5_000,
       pendingMax: 100_000,
       singleActiveConsumer: false,
+      groupExpiresAfterMs: 0,
+      passingGroupExpiresAfterMs: 300_000,
       expiresAfterMs: 300_000,
     });
   });

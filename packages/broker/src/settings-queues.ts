@@ -105,5 +105,7 @@ const NUMBERS: readonly string[] = [
   "priorityMax",
   "autoCommitIntervalMs",
   "pendingMax",
+  "groupExpiresAfterMs",
+  "passingGroupExpiresAfterMs",
   "expiresAfterMs",
 ];

@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { MessagingError } from "polymq/internal";
 import type { BrokerOptions } from "../options.ts";
 import { serverOf } from "./config-listeners.ts";
-import { queuesOf } from "./config-queues.ts";
+import { type QueueDefaults, queuesOf } from "./config-queues.ts";
 import { type ConfigReader, readConfigText } from "./config-reader.ts";
 import {
   CLUSTER_KEYS,
@@ -35,7 +35,7 @@ export async function readBrokerConfig(source: BrokerConfigSource): Promise<Brok
   const server = await serverOf(reader.map("server"), (path) => readFile(resolve(directory, path)));
   const storage = storageOf(reader.map("storage"), directory);
   const manager = managerOf(reader.map("queue_manager"));
-  const defaults = { autoCommitIntervalMs: manager.autoCommitIntervalMs, ackDurability: storage.ackDurability };
+  const defaults = { ...manager, ackDurability: storage.ackDurability };
   const queues = queuesOf(reader.maps("queues"), defaults);
   const options = {
     ...storage.options,
@@ -76,17 +76,18 @@ function storageOf(reader: ConfigReader, directory: string): StorageConfig {
   return { options: { dataDir: resolve(directory, dataDir), durability: ackDurability }, ackDurability };
 }
 
-interface ManagerConfig {
-  readonly autoCommitIntervalMs: number | undefined;
+interface ManagerConfig extends Omit<QueueDefaults, "ackDurability"> {
   readonly autoCreate: "durable" | "ephemeral" | "refuse" | undefined;
 }
 
 function managerOf(reader: ConfigReader): ManagerConfig {
   const autoCommitIntervalMs = reader.duration("auto_commit_interval");
+  const groupExpiresAfterMs = reader.duration("group_expires_after");
+  const passingGroupExpiresAfterMs = reader.duration("passing_group_expires_after");
   const autoCreate = reader.oneOf("auto_create", ["durable", "ephemeral", "refuse"]);
   reader.ignore("capture_workers", "capture_queue_depth", "capture_drain_timeout");
   reader.done();
-  return { autoCommitIntervalMs, autoCreate };
+  return { autoCommitIntervalMs, groupExpiresAfterMs, passingGroupExpiresAfterMs, autoCreate };
 }
 
 /** A packet holds a message of the largest size and, about, this much more. */

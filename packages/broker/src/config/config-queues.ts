@@ -7,6 +7,8 @@ import { defined } from "./defined.ts";
 /** What the rest of the file says that concerns queues. */
 export interface QueueDefaults {
   readonly autoCommitIntervalMs: number | undefined;
+  readonly groupExpiresAfterMs: number | undefined;
+  readonly passingGroupExpiresAfterMs: number | undefined;
   /** What confirmations promise; a queue cannot say otherwise. */
   readonly ackDurability: "fsync" | "buffered";
 }
@@ -44,6 +46,8 @@ const KEYS: Readonly<Record<string, readonly [section: string, key: string]>> = 
   deliveryLimit: ["", "delivery_limit"],
   visibilityTimeoutMs: ["", "visibility_timeout"],
   autoCommitIntervalMs: ["", "auto_commit_interval"],
+  groupExpiresAfterMs: ["", "group_expires_after"],
+  passingGroupExpiresAfterMs: ["", "passing_group_expires_after"],
   expiresAfterMs: ["", "expires_after"],
   maxMessageBytes: ["limits", "max_message_size"],
   maxDepth: ["limits", "max_depth"],
@@ -80,6 +84,8 @@ function queueOf(reader: ConfigReader, defaults: QueueDefaults): QueueDefinition
       visibilityTimeoutMs: reader.duration("visibility_timeout"),
       singleActiveConsumer: reader.flag("single_active_consumer"),
       autoCommitIntervalMs: reader.duration("auto_commit_interval") ?? defaults.autoCommitIntervalMs,
+      groupExpiresAfterMs: reader.duration("group_expires_after") ?? defaults.groupExpiresAfterMs,
+      passingGroupExpiresAfterMs: reader.duration("passing_group_expires_after") ?? defaults.passingGroupExpiresAfterMs,
       expiresAfterMs: reader.duration("expires_after"),
     }),
     ...limits(reader.map("limits")),

@@ -1,11 +1,11 @@
 import type { Clock } from "polymq/internal";
-import type { Schedule } from "../schedule.ts";
+import type { Deadline, Schedule } from "../schedule.ts";
 import type { KeyFilter } from "./key-filter.ts";
 import type { Member, Members } from "./members.ts";
 import type { PriorityLanes } from "./priority-lanes.ts";
 import type { QueueLog, ReadAhead } from "./queue-log.ts";
 import type { DeadLetterReason, QueueMessage } from "./queue-message.ts";
-import type { CommitMode, GroupMode, SettleOutcome, SettleResult } from "./queue-port.ts";
+import type { CommitMode, GroupLifetime, GroupMode, SettleOutcome, SettleResult } from "./queue-port.ts";
 import type { QueueSettings } from "./queue-settings.ts";
 import type { QueueStatistics } from "./queue-statistics.ts";
 import type { SettledPages } from "./settled-pages.ts";
@@ -53,11 +53,14 @@ export interface GroupFacts {
   readonly name: string;
   readonly filter: KeyFilter;
   readonly commit: CommitMode;
-  readonly lifetime: "lasting" | "members";
+  readonly lifetime: GroupLifetime;
 }
 
 /** A group of consumers of one queue. */
-export interface Group extends GroupFacts {
+export interface Group extends Omit<GroupFacts, "lifetime"> {
+  lifetime: GroupLifetime;
+  /** When it goes for want of members; for `queue-directory.ts`. */
+  expiry: Deadline | null;
   readonly mode: GroupMode;
   readonly members: Members;
   /** True while its records are not what the store has. */

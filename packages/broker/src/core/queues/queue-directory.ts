@@ -10,7 +10,7 @@ import { Queue, type QueueContext } from "./queue.ts";
 import { groupIdOf, ownFilter } from "./queue-address.ts";
 import { QueueLog } from "./queue-log.ts";
 import type { QueuePersistence } from "./queue-persistence.ts";
-import type { CommitMode, GroupMode, QueueSubscribeRequest } from "./queue-port.ts";
+import type { CommitMode, GroupLifetime, GroupMode, QueueSubscribeRequest } from "./queue-port.ts";
 import type { QueueRestorer } from "./queue-restore.ts";
 import { type QueueDefinition, type QueueSettings, queueSettings, settingsDifference } from "./queue-settings.ts";
 import type { GroupRecord } from "./queue-state.ts";
@@ -57,7 +57,7 @@ export interface GroupRequest {
   readonly filter: string;
   readonly mode: GroupMode;
   readonly commit: CommitMode;
-  readonly lifetime: "lasting" | "members";
+  readonly lifetime: GroupLifetime;
 }
 
 /** Hears of queues that come and go. */
@@ -188,6 +188,13 @@ export class QueueDirectory implements QueueRestorer {
       throw new MessagingError("ERR_QUEUE_LIMIT", `group ${group.id} has as many consumers as allowed`);
     }
     if (request.distribution !== undefined) group.members.distribution = request.distribution;
+    if (lifetime === "lasting" && group.lifetime === "passing") {
+      group.lifetime = "lasting";
+      group.isDirty = true;
+      queue.touch("soon");
+    }
+    group.expiry?.cancel();
+    group.expiry = null;
     const member = new Member(request.consumer, request.priority);
     group.join(member);
     if (group instanceof StreamGroup) group.seek(request.from ?? { at: "resume" });
@@ -227,8 +234,9 @@ export class QueueDirectory implements QueueRestorer {
     return group;
   }
 
-  /** Deletes a group; its members are told. */
+  /** Deletes a group; its members are told. What it has not settled and nobody else either stays. */
   deleteGroup(queue: Queue, group: Group): void {
+    if (group instanceof WorkGroup) removeSettled(queue, group);
     queue.groups.delete(group.id);
     this.#groups--;
     queue.onRegrouped();
@@ -243,6 +251,7 @@ export class QueueDirectory implements QueueRestorer {
   #onLeft(queue: Queue, group: Group): void {
     const isLast = group.lifetime === "members" && group.members.list.length === 0;
     if (isLast && queue.groups.get(group.id) === group) this.deleteGroup(queue, group);
+    else this.#watchGroup(queue, group);
     this.#onUnused(queue);
   }
 
@@ -250,6 +259,16 @@ export class QueueDirectory implements QueueRestorer {
     if (queue.isUsed || this.#queues.get(queue.name) !== queue) return;
     this.observer?.onUnused(queue);
     if (this.#queues.get(queue.name) === queue) this.#watch(queue);
+  }
+
+  /** Has a group deleted once nobody was in it for as long as the queue says; that time starts now. */
+  #watchGroup(queue: Queue, group: Group): void {
+    group.expiry?.cancel();
+    group.expiry = null;
+    const { groupExpiresAfterMs, passingGroupExpiresAfterMs } = queue.settings;
+    const ms = group.lifetime === "passing" ? passingGroupExpiresAfterMs : groupExpiresAfterMs;
+    if (ms === 0 || group.members.list.length > 0 || queue.groups.get(group.id) !== group) return;
+    group.expiry = this.#context.schedule.after(ms, () => this.deleteGroup(queue, group));
   }
 
   /** Has an ephemeral queue deleted once it was unused and empty for long enough. */
@@ -270,11 +289,12 @@ export class QueueDirectory implements QueueRestorer {
 
   makeGroup(queue: Queue, number: number, record: GroupRecord): Group {
     queue.nextGroupNumber = Math.max(queue.nextGroupNumber, number + 1);
-    const { name, commit, mode } = record;
+    const { name, commit, mode, lifetime } = record;
     const filter = new KeyFilter(record.filter);
     const id = groupIdOf(name, record.filter);
-    const group = this.#addGroup(queue, mode, { number, id, name, filter, commit, lifetime: "lasting" });
+    const group = this.#addGroup(queue, mode, { number, id, name, filter, commit, lifetime });
     group.isDirty = false;
+    this.#watchGroup(queue, group);
     return group;
   }
 
@@ -307,12 +327,23 @@ export class QueueDirectory implements QueueRestorer {
       const text = `a group's filter of ${filter.length} characters, the limit is ${filterLengthMax}`;
       throw new MessagingError("ERR_INVALID_TOPIC", text);
     }
+    if (queue.groups.size >= groupsPerQueueMax || this.#groups >= groupsMax) this.#dropPassing(queue);
     if (queue.groups.size >= groupsPerQueueMax) {
       throw new MessagingError("ERR_QUEUE_LIMIT", `queue ${queue.name} has ${queue.groups.size} groups`);
     }
     if (this.#groups >= groupsMax) {
       throw new MessagingError("ERR_QUEUE_LIMIT", `all queues together have ${this.#groups} groups`);
     }
+  }
+
+  /** A group that is to go anyway makes room for another one: the one that is to go first. */
+  #dropPassing(queue: Queue): void {
+    let first: Group | null = null;
+    for (const group of queue.groups.values()) {
+      if (group.lifetime !== "passing" || group.expiry === null) continue;
+      if (first === null || group.expiry.atMs < (first.expiry?.atMs ?? 0)) first = group;
+    }
+    if (first !== null) this.deleteGroup(queue, first);
   }
 
   #addGroup(queue: Queue, mode: GroupMode, facts: GroupFacts): Group {
@@ -330,6 +361,7 @@ export class QueueDirectory implements QueueRestorer {
     queue.settings = settings;
     for (const group of queue.groups.values()) {
       if (group instanceof WorkGroup && settings.visibilityTimeoutMs !== timeoutBeforeMs) group.restartTimeouts();
+      this.#watchGroup(queue, group);
     }
     this.#router.capture(queue, filtersOf(settings));
     this.#persistence.saveQueue(queue);
@@ -342,6 +374,16 @@ function fixedDifference(a: QueueSettings, b: QueueSettings): string | null {
   if (a.kind !== b.kind) return "kind";
   if (a.lifetime !== b.lifetime) return "lifetime";
   return a.priorityMax === b.priorityMax ? null : "priorityMax";
+}
+
+/** The last work group goes: what it has settled is done with, as it would have been once all before that had left. */
+function removeSettled(queue: Queue, group: WorkGroup): void {
+  for (const other of queue.groups.values()) if (other !== group && other.mode === "work") return;
+  const { retention, kind } = queue.settings;
+  const isKept = kind === "stream" || retention.ageMs > 0 || retention.bytes > 0 || retention.messages > 0;
+  if (isKept || group.settled.countAbove === 0) return;
+  const { log } = queue;
+  for (let offset = log.first; offset < log.next; offset++) if (group.settled.has(offset)) queue.remove(offset);
 }
 
 /** All filters of topics whose messages a queue takes; some queues have no address of their own. */

@@ -1,6 +1,6 @@
 import type { Group } from "./group.ts";
 import type { Queue } from "./queue.ts";
-import type { GroupMode } from "./queue-port.ts";
+import type { GroupLifetime, GroupMode } from "./queue-port.ts";
 import type { QueueSettings } from "./queue-settings.ts";
 import type { QueueStatistics } from "./queue-statistics.ts";
 import { StreamGroup } from "./stream-group.ts";
@@ -10,6 +10,9 @@ export interface QueueGroupInspection {
   /** The effective id. */
   readonly id: string;
   readonly mode: GroupMode;
+  readonly lifetime: GroupLifetime;
+  /** When it goes for want of members, in milliseconds since 1970; null while it has some, or never does. */
+  readonly expiresAtMs: number | null;
   /** Consumers' ids, in the order in which they came. */
   readonly members: readonly string[];
   /** Messages that are not settled, in stream mode not committed. */
@@ -63,6 +66,8 @@ function inspectGroup(group: Group): QueueGroupInspection {
   return {
     id: group.id,
     mode: group.mode,
+    lifetime: group.lifetime,
+    expiresAtMs: group.expiry?.atMs ?? null,
     members: group.members.list.map((member) => member.consumer.id),
     depth: group.depth,
     pending: group.pendingCount,

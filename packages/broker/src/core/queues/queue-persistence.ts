@@ -129,7 +129,7 @@ export class QueuePersistence implements BatchSource, CommitListener {
 
   /** Removes a group's records. */
   dropGroup(queue: Queue, group: Group): void {
-    if (queue.isStored && group.lifetime === "lasting") this.#end((batch) => this.#dropGroup(queue, group, batch));
+    if (queue.isStored && group.lifetime !== "members") this.#end((batch) => this.#dropGroup(queue, group, batch));
   }
 
   /** Reads a delayed message back. @throws {MessagingError} ERR_STORE_CORRUPT, ERR_STORE_FAILED */
@@ -150,7 +150,7 @@ export class QueuePersistence implements BatchSource, CommitListener {
     queue.log.fill(batch);
     if (!queue.isStored) return this.#forget(queue);
     for (const group of queue.groups.values()) {
-      if (group.isDirty && group.lifetime === "lasting") this.#fillGroup(queue, group, batch);
+      if (group.isDirty && group.lifetime !== "members") this.#fillGroup(queue, group, batch);
     }
     this.#fillRemoved(queue, batch);
     const { changes } = queue.delayed;
@@ -193,8 +193,17 @@ export class QueuePersistence implements BatchSource, CommitListener {
     group.isDirty = false;
     const isWork = group instanceof WorkGroup;
     const { mode, commit, name, committed } = group;
+    const lifetime = group.lifetime === "passing" ? "passing" : "lasting";
     const positions = isWork ? group.fresh.positions(queue.log.next) : [];
-    const value = this.#codec.encodeGroup({ mode, commit, name, filter: group.filter.text, committed, positions });
+    const value = this.#codec.encodeGroup({
+      mode,
+      commit,
+      lifetime,
+      name,
+      filter: group.filter.text,
+      committed,
+      positions,
+    });
     batch.put(groupKey(KIND.queueGroup, queue.number, group.number), value);
     if (!isWork) return;
     group.settled.write((page, bits) =>
@@ -239,4 +248,4 @@ export class QueuePersistence implements BatchSource, CommitListener {
   }
 }
 
-const REMOVED = { mode: "work", commit: "auto", name: "", filter: "", positions: [] } as const;
+const REMOVED = { mode: "work", commit: "auto", lifetime: "lasting", name: "", filter: "", positions: [] } as const;

@@ -9,6 +9,12 @@ export type GroupMode = "work" | "stream";
  */
 export type CommitMode = "auto" | "manual" | "settled";
 
+/**
+ * How long a group lives: `lasting` for as long as its queue, or as the queue's `groupExpiresAfterMs` says; `passing` until nobody was in it for the queue's
+ * `passingGroupExpiresAfterMs`; `members` until its last member leaves, and it is not stored.
+ */
+export type GroupLifetime = "lasting" | "passing" | "members";
+
 /** Why a consumer gets nothing more. */
 export type CancelReason = "queue-deleted" | "group-deleted";
 
@@ -80,8 +86,8 @@ export interface QueueSubscribeRequest {
   readonly distribution?: "round-robin" | "single-active";
   /** Members of a higher one get messages first, as long as they have credit. Default 0. */
   readonly priority?: number;
-  /** `members`: the group is not stored and ends with its last member. Default `lasting`. */
-  readonly lifetime?: "lasting" | "members";
+  /** Default `lasting`; a passing group becomes a lasting one when somebody joins it so. */
+  readonly lifetime?: GroupLifetime;
 }
 
 /** A consumer's membership in a group. */

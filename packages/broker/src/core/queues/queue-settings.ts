@@ -56,6 +56,12 @@ export interface QueueDefinition {
   readonly pendingMax?: number;
   /** True: only the oldest member of each group gets messages. Default false. */
   readonly singleActiveConsumer?: boolean;
+  /**
+   * How long a group stays in which nobody is, whatever it has still to settle; what no other group has settled stays in the queue. Default 0: for ever.
+   */
+  readonly groupExpiresAfterMs?: number;
+  /** The same of groups that nobody named, of clients that leave nothing behind when they go. Default 300,000, in streams 604,800,000; 0: for ever. */
+  readonly passingGroupExpiresAfterMs?: number;
   /** How long an ephemeral queue stays without consumers and messages. Default 300,000. */
   readonly expiresAfterMs?: number;
 }
@@ -138,6 +144,11 @@ export function queueSettings(definition: QueueDefinition): QueueSettings {
     autoCommitIntervalMs: whole("autoCommitIntervalMs", definition.autoCommitIntervalMs ?? 5_000),
     pendingMax: whole("pendingMax", definition.pendingMax ?? 100_000, 1),
     singleActiveConsumer: definition.singleActiveConsumer ?? false,
+    groupExpiresAfterMs: whole("groupExpiresAfterMs", definition.groupExpiresAfterMs ?? 0),
+    passingGroupExpiresAfterMs: whole(
+      "passingGroupExpiresAfterMs",
+      definition.passingGroupExpiresAfterMs ?? (isClassic ? PASSING_MS : WEEK_MS),
+    ),
     expiresAfterMs: whole("expiresAfterMs", definition.expiresAfterMs ?? 300_000, 1),
   };
   return Object.freeze(settings);
@@ -210,3 +221,4 @@ function invalid(field: string, what: string): MessagingError {
 }
 
 const WEEK_MS = 604_800_000;
+const PASSING_MS = 300_000;

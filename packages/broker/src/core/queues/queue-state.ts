@@ -1,13 +1,14 @@
 import { type ByteReader, ByteWriter, MessagingError, type TextCodec } from "polymq/internal";
 import { RecordDecoder } from "../record-decoder.ts";
 import { corrupt } from "../records.ts";
-import type { CommitMode, GroupMode } from "./queue-port.ts";
+import type { CommitMode, GroupLifetime, GroupMode } from "./queue-port.ts";
 import { type QueueSettings, queueSettings } from "./queue-settings.ts";
 
 /** A group as it is stored. */
 export interface GroupRecord {
   readonly mode: GroupMode;
   readonly commit: CommitMode;
+  readonly lifetime: Exclude<GroupLifetime, "members">;
   readonly name: string;
   readonly filter: string;
   readonly committed: number;
@@ -49,7 +50,11 @@ export class QueueStateCodec {
     const w = this.#writer;
     w.at = 0;
     w.reserve(16 + record.positions.length * 8 + (record.name.length + record.filter.length) * 3);
-    w.u8((record.mode === "stream" ? STREAM : 0) | COMMIT_FLAG[record.commit]);
+    w.u8(
+      (record.mode === "stream" ? STREAM : 0) |
+        COMMIT_FLAG[record.commit] |
+        (record.lifetime === "passing" ? PASSING : 0),
+    );
     putNumber(w, record.committed);
     w.u16(record.positions.length);
     for (const position of record.positions) putNumber(w, position);
@@ -68,7 +73,8 @@ export class QueueStateCodec {
       const filter = this.#decoder.text(r, r.u16());
       const mode = (flags & STREAM) === 0 ? "work" : "stream";
       const commit = (flags & SETTLED) !== 0 ? "settled" : (flags & MANUAL) !== 0 ? "manual" : "auto";
-      return { mode, commit, name, filter, committed, positions };
+      const lifetime = (flags & PASSING) === 0 ? "lasting" : "passing";
+      return { mode, commit, lifetime, name, filter, committed, positions };
     });
   }
 
@@ -115,4 +121,5 @@ function takeNumber(r: ByteReader): number {
 const STREAM = 1;
 const MANUAL = 2;
 const SETTLED = 4;
+const PASSING = 8;
 const COMMIT_FLAG: Readonly<Record<CommitMode, number>> = { auto: 0, manual: MANUAL, settled: SETTLED };

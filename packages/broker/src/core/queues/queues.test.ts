@@ -121,7 +121,18 @@ describe("the hub", () => {
     scene.run();
     const [queue, letters] = scene.hub.inspect().queues;
     expect(queue?.groups).toEqual([
-      { id: "g", mode: "work", members: ["worker"], depth: 2, pending: 0, returned: 1, committed: 0, cursor: null },
+      {
+        id: "g",
+        mode: "work",
+        lifetime: "lasting",
+        expiresAtMs: null,
+        members: ["worker"],
+        depth: 2,
+        pending: 0,
+        returned: 1,
+        committed: 0,
+        cursor: null,
+      },
     ]);
     expect(queue?.statistics).toMatchObject({ appended: 3, delivered: 2, nacked: 1, rejected: 1, deadLettered: 1 });
     expect([letters?.name, letters?.depth]).toEqual(["$dlq/q", 1]);

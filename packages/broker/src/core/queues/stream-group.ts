@@ -6,7 +6,14 @@ import { type Member, Members } from "./members.ts";
 import type { Pending } from "./pending.ts";
 import { ReadAhead } from "./queue-log.ts";
 import type { QueueMessage } from "./queue-message.ts";
-import type { CommitMode, CommitResult, SettleOutcome, SettleResult, StreamPosition } from "./queue-port.ts";
+import type {
+  CommitMode,
+  CommitResult,
+  GroupLifetime,
+  SettleOutcome,
+  SettleResult,
+  StreamPosition,
+} from "./queue-port.ts";
 import { retryDelayMs } from "./queue-settings.ts";
 import { StreamDeliveries } from "./stream-deliveries.ts";
 import { findPosition } from "./stream-position.ts";
@@ -25,7 +32,8 @@ export class StreamGroup implements Group {
   readonly name: string;
   readonly filter: KeyFilter;
   readonly commit: CommitMode;
-  readonly lifetime: "lasting" | "members";
+  lifetime: GroupLifetime;
+  expiry: Deadline | null = null;
   readonly members: Members;
   isDirty = true;
   readonly #host: GroupHost;
@@ -183,6 +191,7 @@ export class StreamGroup implements Group {
   }
 
   close(): void {
+    this.expiry?.cancel();
     this.#commitDeadline?.cancel();
     this.#commitDeadline = null;
     this.#retryDeadline?.cancel();

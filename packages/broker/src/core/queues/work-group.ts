@@ -8,7 +8,7 @@ import { Pending, PendingList } from "./pending.ts";
 import { FreshCursor } from "./priority-lanes.ts";
 import { ReadAhead } from "./queue-log.ts";
 import type { QueueMessage } from "./queue-message.ts";
-import type { CommitMode, SettleOutcome, SettleResult } from "./queue-port.ts";
+import type { CommitMode, GroupLifetime, SettleOutcome, SettleResult } from "./queue-port.ts";
 import { retryDelayMs } from "./queue-settings.ts";
 import { ReadyLine, WaitingLine } from "./returned-lines.ts";
 import { SettledPages } from "./settled-pages.ts";
@@ -27,7 +27,8 @@ export class WorkGroup implements Group {
   readonly name: string;
   readonly filter: KeyFilter;
   readonly commit: CommitMode;
-  readonly lifetime: "lasting" | "members";
+  lifetime: GroupLifetime;
+  expiry: Deadline | null = null;
   readonly members: Members;
   readonly settled: SettledPages;
   readonly fresh: FreshCursor;
@@ -247,6 +248,7 @@ export class WorkGroup implements Group {
   }
 
   close(): void {
+    this.expiry?.cancel();
     this.#isClosed = true;
     this.#deadline?.cancel();
     this.#deadline = null;

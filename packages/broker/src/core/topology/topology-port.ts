@@ -4,6 +4,7 @@ import type { QueueMessage } from "../queues/queue-message.ts";
 import type {
   CommitMode,
   EnqueueOptions,
+  GroupLifetime,
   GroupMode,
   QueueConsumer,
   QueueDelivery,
@@ -230,7 +231,7 @@ export interface ConsumeRequest {
   readonly mode?: GroupMode;
   readonly from?: StreamPosition;
   readonly commit?: CommitMode;
-  readonly lifetime?: "lasting" | "members";
+  readonly lifetime?: GroupLifetime;
   /** True: the messages of a classic queue also stay for {@link SHARED_GROUP}, whether it has consumers yet or not. Default false. */
   readonly besideShared?: boolean;
   /** `alone`: refused when the queue has another consumer, and others are refused while it is there. Default `shared`. */

@@ -10,7 +10,7 @@ import {
 import { Phase } from "polymq/mqtt/engine";
 import type { Hub } from "../../core/hub.ts";
 import { parseQueueFilter } from "../../core/queues/queue-address.ts";
-import type { QueueDelivery, StreamPosition } from "../../core/queues/queue-port.ts";
+import type { GroupLifetime, QueueDelivery, StreamPosition } from "../../core/queues/queue-port.ts";
 import { type ConsumerTerms, MqttQueueConsumer, type QueueLink } from "./mqtt-queue-consumer.ts";
 import type { MqttSession } from "./mqtt-session.ts";
 import { QueuedDelivery } from "./queued-delivery.ts";
@@ -77,9 +77,10 @@ export class ConnectionQueues implements QueueLink {
     if (lastOf(properties, "x-queue-type") === "stream" && !isStream) return ReasonCode.ImplementationSpecificError;
     const from = startOf(lastOf(properties, "x-stream-offset"));
     if (from === null) return ReasonCode.ImplementationSpecificError;
+    const named = lastOf(properties, "consumer-group");
     const terms: ConsumerTerms = {
       filter: each.filter,
-      group: lastOf(properties, "consumer-group") ?? defaultGroup(this.clientId, this.#level, isStream),
+      group: named ?? defaultGroup(this.clientId, this.#level, isStream),
       qos: each.qos === 0 ? 0 : 1,
       identifier: packet.properties?.subscriptionIdentifier ?? 0,
       prefetch: prefetchOf(lastOf(properties, "prefetch")),
@@ -90,7 +91,7 @@ export class ConnectionQueues implements QueueLink {
     if (existing !== null) this.#remove(existing);
     if (this.#consumers.size >= SUBSCRIPTIONS_MAX || this.#refusals >= REFUSALS_MAX) return ReasonCode.QuotaExceeded;
     try {
-      this.#join(asked.queue, asked.filter, terms, from);
+      this.#join(asked, terms, { from, lifetime: named === null ? this.#ownLifetime() : "lasting" });
       return terms.qos;
     } catch (error) {
       if (!isMessagingError(error)) throw error;
@@ -152,13 +153,22 @@ export class ConnectionQueues implements QueueLink {
     this.#consumers.delete(consumer);
   }
 
-  #join(queue: string, filter: string, terms: ConsumerTerms, from: StreamPosition): void {
+  /** A client whose session ends with its connection leaves nothing that is to wait for it. */
+  #ownLifetime(): GroupLifetime {
+    return this.#hub.sessions.of(this.#session)?.expiryMs === 0 ? "passing" : "lasting";
+  }
+
+  #join(
+    to: { readonly queue: string; readonly filter: string },
+    terms: ConsumerTerms,
+    how: { readonly from: StreamPosition; readonly lifetime: GroupLifetime },
+  ): void {
     const consumer = new MqttQueueConsumer(this, terms);
-    const subscription = this.#hub.queues.subscribe(queue, {
+    const subscription = this.#hub.queues.subscribe(to.queue, {
       consumer,
       group: terms.group,
-      filter,
-      from,
+      filter: to.filter,
+      ...how,
       // A client cannot commit by itself; what it has is done when it says so, by PUBACK or by id.
       commit: "settled",
     });
