@@ -1,16 +1,18 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MqttClient } from "polymq/mqtt";
 import { randomInteger, seededRandom } from "polymq/testing";
+import { BLOCK_BYTES } from "../storage/journal-block.ts";
 import { LmdbStore } from "../storage/lmdb-store.ts";
 import { memoryBroker } from "../testing/memory-broker.ts";
 import { bundledProgram } from "./child-broker.test-support.ts";
 import type { Finding } from "./damaged-file-process.test-support.ts";
 
 const FILE = "polymq.mdb";
+const JOURNAL = "polymq.journal";
 
 /** What was seen over all cases. */
 export interface DamageReport {
@@ -24,26 +26,33 @@ export interface DamageReport {
 
 type Random = () => number;
 
-/** Writes one data file with a broker, damages copies of it in `cases` ways, and has each opened in another process. */
+/**
+ * Writes one data file with a broker, damages copies of it in `cases` ways, and has each opened in another process. In every third case the files are those of
+ * a broker that was killed, and its journal is damaged.
+ */
 export async function damageFiles(seed: number, cases: number): Promise<DamageReport> {
   const directory = await mkdtemp(join(tmpdir(), "polymq-damage-"));
   const opener = new Opener(await bundledProgram("damaged-file-process"));
   try {
     const original = join(directory, "original");
-    await writeContents(original);
+    const killed = join(directory, "killed");
+    await mkdir(killed);
+    await writeContents(original, killed);
     const whole = await readFile(join(original, FILE));
-    const intact = await opener.examine(original);
-    if (intact === "crashed" || !/^[0-9a-f]{64}$/.test(intact.contents) || intact.broker !== "started")
-      throw new Error(`the file is not what it should be to begin with: ${JSON.stringify(intact)}`);
+    const intact = await examineIntact(opener, original);
+    const early = { data: await readFile(join(killed, FILE)), journal: await readFile(join(killed, JOURNAL)) };
+    const intactEarly = await examineIntact(opener, killed);
     const report = { reported: 0, harmless: 0, wrong: [] as string[] };
     for (let number = 0; number < cases; number++) {
       const random = seededRandom(seed + number);
       const copy = join(directory, `case-${number}`);
       await mkdir(copy);
-      const { bytes, what } = damaged(whole, random);
-      await writeFile(join(copy, FILE), bytes);
+      const isJournal = number % 3 === 2;
+      const { bytes, what } = isJournal ? damagedJournal(early.journal, random) : damaged(whole, random);
+      await writeFile(join(copy, isJournal ? JOURNAL : FILE), bytes);
+      if (isJournal) await writeFile(join(copy, FILE), early.data);
       const finding = await opener.examine(copy);
-      const verdict = judge(finding, intact);
+      const verdict = judge(finding, isJournal ? intactEarly : intact);
       if (verdict === "wrong") report.wrong.push(`POLYMQ_SEED=${seed + number}: ${what}: ${JSON.stringify(finding)}`);
       else report[verdict]++;
       await rm(copy, { recursive: true });
@@ -53,6 +62,12 @@ export async function damageFiles(seed: number, cases: number): Promise<DamageRe
     opener.end();
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+async function examineIntact(opener: Opener, directory: string): Promise<Finding> {
+  const finding = await opener.examine(directory);
+  if (finding !== "crashed" && /^[0-9a-f]{64}$/.test(finding.contents) && finding.broker === "started") return finding;
+  throw new Error(`the files are not what they should be to begin with: ${JSON.stringify(finding)}`);
 }
 
 const REPORTS: ReadonlySet<string> = new Set(["ERR_STORE_CORRUPT", "ERR_STORE_VERSION", "ERR_STORE_FAILED"]);
@@ -104,12 +119,50 @@ function damaged(whole: Buffer, random: Random): { bytes: Buffer; what: string }
   }
 }
 
+/**
+ * The same for a journal, in the part that is in use. Its last record, where that is gone without a trace, is like one that was never written: no journal
+ * can tell, so that is not done here.
+ */
+function damagedJournal(whole: Buffer, random: Random): { bytes: Buffer; what: string } {
+  const bytes = Buffer.from(whole);
+  const { blocks, lastRecord } = journalUse(whole);
+  const at = randomInteger(random, 0, blocks * BLOCK_BYTES - 1);
+  switch (randomInteger(random, 0, 3)) {
+    case 0:
+      flip(bytes, at, random);
+      return { bytes, what: `a flipped bit at ${at} of the journal` };
+    case 1:
+      return { bytes: bytes.subarray(0, at), what: `the journal ends at ${at}` };
+    case 2: {
+      const end = (Math.floor(at / BLOCK_BYTES) + 1) * BLOCK_BYTES;
+      for (let i = at; i < end; i++) bytes[i] = randomInteger(random, 0, 255);
+      return { bytes, what: `a torn block from ${at} of the journal on` };
+    }
+    default: {
+      const block = randomInteger(random, 0, lastRecord - 1);
+      bytes.fill(0, block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES);
+      return { bytes, what: `block ${block} of the journal is zeros` };
+    }
+  }
+}
+
+/** Blocks of the journal's current round, and the first one of its last record. */
+function journalUse(journal: Buffer): { readonly blocks: number; readonly lastRecord: number } {
+  const numberAt = (block: number): number => Number(journal.readBigUInt64BE(block * BLOCK_BYTES + 4));
+  const first = numberAt(0);
+  let blocks = 0;
+  while (blocks * BLOCK_BYTES < journal.length && numberAt(blocks) === first + blocks) blocks++;
+  const lastRecord = blocks - 1 - journal.readUInt16BE((blocks - 1) * BLOCK_BYTES + 12);
+  if (first === 0 || lastRecord < 2) throw new Error(`the journal holds no more than ${blocks} blocks`);
+  return { blocks, lastRecord };
+}
+
 function flip(bytes: Buffer, at: number, random: Random): void {
   bytes[at] = (bytes[at] ?? 0) ^ (1 << randomInteger(random, 0, 7));
 }
 
-/** Queues with groups at work, a stream, dead letters, sessions with messages, retained messages. */
-async function writeContents(directory: string): Promise<void> {
+/** Queues with groups at work, a stream, dead letters, sessions with messages, retained messages; in `killed` as a broker leaves them that is killed. */
+async function writeContents(directory: string, killed: string): Promise<void> {
   const store = await LmdbStore.open({ directory });
   const queues = [
     { name: "work", topics: ["orders/#"], priorityMax: 3 },
@@ -148,6 +201,9 @@ async function writeContents(directory: string): Promise<void> {
       },
     });
   });
+  // One by one, so that the journal has something of each.
+  for (let i = 0; i < 20; i++) await client.publishToQueue("work", `late ${i}`);
+  for (const file of [FILE, JOURNAL]) await copyFile(join(directory, file), join(killed, file));
   await client.destroy();
   await broker.close();
 }

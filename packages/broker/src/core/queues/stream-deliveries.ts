@@ -16,6 +16,8 @@ export class StreamDeliveries {
   #ready = new ReadyLine();
   #waiting = new WaitingLine();
   #pendingCount = 0;
+  /** Offsets of entries that are kept for their counts, until the group reads them again: nobody has them, and they stand in no line. */
+  readonly #left = new Set<number>();
 
   constructor(from: number) {
     this.#done = new SettledPages(from, false);
@@ -28,6 +30,11 @@ export class StreamDeliveries {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Messages that members have in hand, or that are to be delivered again before the group reads on. */
+  get openCount(): number {
+    return this.#entries.size - this.#left.size;
   }
 
   /** Messages that members have in hand. */
@@ -52,6 +59,7 @@ export class StreamDeliveries {
   finish(offset: number): void {
     const entry = this.#entries.get(offset);
     if (entry !== undefined) {
+      this.#left.delete(offset);
       this.#detach(entry);
       this.#entries.remove(offset);
     }
@@ -70,6 +78,7 @@ export class StreamDeliveries {
       entry = new Pending(offset, 0, known);
       this.#entries.add(offset, entry);
     }
+    this.#left.delete(offset);
     entry.state = "pending";
     entry.member = member;
     this.#pendingCount++;
@@ -118,7 +127,11 @@ export class StreamDeliveries {
     for (const entry of this.#entries.values()) {
       this.#detach(entry);
       entry.state = "done";
-      if (entry.offset < to) this.#entries.remove(entry.offset);
+      if (entry.offset >= to) this.#left.add(entry.offset);
+      else {
+        this.#left.delete(entry.offset);
+        this.#entries.remove(entry.offset);
+      }
     }
   }
 

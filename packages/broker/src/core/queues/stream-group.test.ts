@@ -417,4 +417,15 @@ describe("modes", () => {
       expect.objectContaining({ code: "ERR_QUEUE_MODE_MISMATCH" }),
     );
   });
+
+  test("reads on when all that it may have in hand was left by members that are gone", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "s", kind: "stream", pendingMax: 2 });
+    for (const text of ["a", "b", "c"]) scene.publish("s", text);
+    scene.consume("s", "g", { commit: "settled" }).subscription.close();
+    const { consumer, subscription } = scene.consume("s", "g", { commit: "settled" });
+    expect(consumer.counted).toEqual(["a/1", "b/1"]);
+    subscription.settle(0, { is: "ack" });
+    expect(consumer.counted).toEqual(["a/1", "b/1", "c/0"]);
+  });
 });

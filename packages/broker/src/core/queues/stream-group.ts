@@ -229,7 +229,7 @@ export class StreamGroup implements Group {
     if (this.#deliveries !== null) {
       const ready = this.#deliveries.takeReady();
       if (ready >= 0) return ready;
-      if (this.#deliveries.size >= settings.pendingMax) return -1;
+      if (this.#deliveries.openCount >= settings.pendingMax) return -1;
     }
     if (this.#cursor < log.first) this.#cursor = log.first;
     if (this.#cursor >= log.durableNext) return -1;

@@ -231,7 +231,8 @@ export class StreamModel implements BatchModel {
   #take(group: ModelReader): number | null {
     const [ready] = group.held.filter((one) => one.status === "ready").sort((a, b) => a.offset - b.offset);
     if (ready !== undefined) return ready.offset;
-    if (group.held.length >= this.settings.pendingMax || group.cursor >= this.#durableNext) return null;
+    const open = group.held.filter((one) => one.status !== "idle").length;
+    if (open >= this.settings.pendingMax || group.cursor >= this.#durableNext) return null;
     const dueMs = this.nowMs + this.settings.autoCommitIntervalMs;
     if (group.commit === "auto") group.commitDueMs = Math.min(group.commitDueMs, dueMs);
     return group.cursor++;
