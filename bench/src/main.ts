@@ -1,3 +1,4 @@
+import { amqp10ClientSuite } from "./amqp10/suite.ts";
 import { amqp091ClientSuite } from "./amqp091/suite.ts";
 import { parseOptions, USAGE, UsageError } from "./harness/options.ts";
 import { printProgress, printResult } from "./harness/report.ts";
@@ -11,6 +12,7 @@ import { queueSuite } from "./queues/suite.ts";
 const SUITES: Readonly<Record<string, readonly Suite[]>> = {
   mqtt: [clientSuite, brokerSuite],
   amqp091: [amqp091ClientSuite],
+  amqp10: [amqp10ClientSuite],
   queues: [queueSuite],
 };
 
