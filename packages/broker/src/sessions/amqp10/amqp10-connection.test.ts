@@ -248,3 +248,34 @@ test("an outcome that is said again and again counts once (§2.6.12)", async () 
     groups: [{ pending: 1 }],
   });
 });
+
+test("credit and a drain that come before the link is open count once it is", async () => {
+  const decisions: ((allowed: boolean) => void)[] = [];
+  await using scene = await Amqp10Scene.open({
+    auth: { authorizeSubscribe: () => new Promise<boolean>((resolve) => decisions.push(resolve)) },
+  });
+  await (await (await scene.session()).createSender("$queue/q")).send(bytes("a"));
+  const client = await new RawAmqp10(scene.broker).open();
+  const source = { type: "source", address: "$queue/q" } as const;
+  client.send(
+    0,
+    { type: "attach", name: "r", handle: 0, role: true, source, target: { type: "target" } },
+    {
+      type: "flow",
+      nextIncomingId: 0,
+      incomingWindow: 2_048,
+      nextOutgoingId: 0,
+      outgoingWindow: 1,
+      handle: 0,
+      linkCredit: 10,
+      drain: true,
+    },
+  );
+  await expect.poll(() => decisions.length).toBe(1);
+  decisions[0]?.(true);
+  expect([await client.until("attach"), await client.next(), await client.next()]).toEqual([
+    "attach",
+    "transfer",
+    "flow",
+  ]);
+});
