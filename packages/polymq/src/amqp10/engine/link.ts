@@ -95,15 +95,11 @@ export abstract class Link<O extends Owners> {
     this.opened(attach);
   }
 
-  /** Answers the peer's attach with no: an attach without the terminus that was asked for, and a detach with the reason (§2.6.3). */
+  /** Answers the peer's attach with no: an attach without termini, and a detach with the reason (§2.6.3). */
   refuse(error: AmqpErrorInput | null): void {
     if (this.#state.is !== "offered") return;
-    const { attach } = this.#state;
-    this.sendAttach({
-      name: this.name,
-      source: this.isSender ? null : attach.source,
-      target: this.isSender ? attach.target : null,
-    });
+    // Our terminus is missing (§2.6.3); without the other one as well, go-amqp knows this for a refusal, too.
+    this.sendAttach({ name: this.name, source: null, target: null });
     this.#state = { is: "refused" };
     this.detach({ closed: true, error });
   }
