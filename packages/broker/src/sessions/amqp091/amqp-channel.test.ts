@@ -62,6 +62,26 @@ describe("publishes", () => {
     await channel.declareQueue("q", { arguments: full });
     await channel.publish("", "q", "1");
     await expect(channel.publish("", "q", "2")).rejects.toMatchObject({ code: "ERR_PUBLISH_REJECTED" });
+    const other = { ...full, "x-overflow": "reject-publish-dlx" };
+    await expect(channel.declareQueue("q", { arguments: other })).rejects.toMatchObject({
+      peer: {
+        code: 406,
+        text: "PRECONDITION_FAILED - inequivalent arg 'x-overflow' for queue 'q' in vhost '/': received the value 'reject-publish-dlx' of type 'longstr' but current is the value 'reject-publish' of type 'longstr'",
+      },
+    });
+  });
+
+  test("that a queue of no length refuses are dead letters besides where it says so", async () => {
+    await using scene = await AmqpScene.open();
+    const channel = await (await scene.client()).channel();
+    await channel.declareQueue("dead");
+    const letters = { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead" };
+    const none = { "x-max-length": 0, "x-overflow": "reject-publish-dlx", ...letters };
+    await channel.declareQueue("none", { arguments: none });
+    await expect(channel.publish("", "none", "1")).rejects.toMatchObject({ code: "ERR_PUBLISH_REJECTED" });
+    const dead = await channel.get("dead", { noAck: true });
+    expect([dead?.text(), dead?.properties.headers?.["x-first-death-reason"]]).toEqual(["1", "maxlen"]);
+    expect((await channel.checkQueue("none")).messageCount).toBe(0);
   });
 
   test.each<[string, Parameters<typeof encodeProperties>[1], string]>([

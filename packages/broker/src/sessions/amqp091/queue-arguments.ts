@@ -1,5 +1,5 @@
 import type { FieldTable } from "polymq/amqp091/codec";
-import type { HostedQueueSettings } from "../../core/topology/topology-port.ts";
+import type { HostedQueueSettings, Inequivalent } from "../../core/topology/topology-port.ts";
 import { ArgumentReader } from "./arguments.ts";
 
 /** The arguments' names of fields that the core compares. */
@@ -57,19 +57,27 @@ function typeOf(reader: ArgumentReader): QueueType {
   throw reader.invalid("x-queue-type", `unsupported queue type '${name}'`);
 }
 
-/** RabbitMQ's names; `reject-publish-dlx` would also dead-letter what it refuses. */
-function overflowOf(reader: ArgumentReader): "reject" | "drop-head" | undefined {
-  switch (reader.text("x-overflow")) {
-    case undefined:
-      return undefined;
-    case "drop-head":
-      return "drop-head";
-    case "reject-publish":
-    case "reject-publish-dlx":
-      return "reject";
-    default:
-      throw reader.invalid("x-overflow", "invalid_overflow");
-  }
+/** The core's words for an overflow, by RabbitMQ's. */
+const OVERFLOWS: ReadonlyMap<string, HostedQueueSettings["overflow"]> = new Map([
+  ["drop-head", "drop-head"],
+  ["reject-publish", "reject"],
+  ["reject-publish-dlx", "reject-dead-letter"],
+] as const);
+
+function overflowOf(reader: ArgumentReader): HostedQueueSettings["overflow"] | undefined {
+  const name = reader.text("x-overflow");
+  if (name === undefined) return undefined;
+  const overflow = OVERFLOWS.get(name);
+  if (overflow === undefined) throw reader.invalid("x-overflow", "invalid_overflow");
+  return overflow;
+}
+
+/** What differs, in the client's words. */
+export function inClientWords<D extends Inequivalent>(difference: D): D {
+  if (difference.field !== "overflow") return difference;
+  const said = (value: Inequivalent["current"]): Inequivalent["current"] =>
+    [...OVERFLOWS].find(([, overflow]) => overflow === value)?.[0] ?? value;
+  return { ...difference, received: said(difference.received), current: said(difference.current) };
 }
 
 /** RabbitMQ counts returns, the core deliveries: one more. A quorum queue has no limit unless it is told, as before RabbitMQ 4. */

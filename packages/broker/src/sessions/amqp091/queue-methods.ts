@@ -3,7 +3,7 @@ import type { HostedQueueDefinition, QueueCounts } from "../../core/topology/top
 import { allowedToBind, bindingOf, changeBinding } from "./exchange-methods.ts";
 import type { MethodScene } from "./method-scene.ts";
 import { REPLY_PREFIX } from "./publish-route.ts";
-import { QUEUE_FIELDS, queueSettingsOf } from "./queue-arguments.ts";
+import { inClientWords, QUEUE_FIELDS, queueSettingsOf } from "./queue-arguments.ts";
 import { inequivalent, locked, named, notFound, refusedSetting, reserved } from "./refusals.ts";
 import { ReplyError } from "./reply-error.ts";
 
@@ -28,7 +28,7 @@ export function declareQueue(scene: MethodScene, method: MethodOf<"queue.declare
       case "existing":
         return declared(scene, method, result.queue);
       case "inequivalent":
-        throw inequivalent(result, QUEUE_FIELDS, what);
+        throw inequivalent(inClientWords(result), QUEUE_FIELDS, what);
       case "locked":
         throw locked(name, host.name);
       case "reserved":
