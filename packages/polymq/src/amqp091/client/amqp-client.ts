@@ -92,7 +92,8 @@ export class AmqpClientBase implements AsyncDisposable {
   }
 
   /**
-   * Opens a channel, with publisher confirms unless `confirms` is false; resolves when the server has answered.
+   * Opens a channel, with publisher confirms unless `confirms` is false; resolves when the server has answered, without confirms before that: what it refuses then ends the
+   * channel.
    * @throws {MessagingError} ERR_NOT_CONNECTED, ERR_CHANNEL_MAX when all that the server allows are in use
    */
   channel(options: { readonly confirms?: boolean } = {}): Promise<AmqpChannel> {
