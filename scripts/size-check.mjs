@@ -24,7 +24,7 @@ const ENTRIES = [
       intake: 10_250,
       mqtt5: 5_350,
       "queue-client": 5_000,
-      requester: 1_100,
+      requester: 1_150,
       "stored-session": 1_600,
       authenticator: 1_000,
     },

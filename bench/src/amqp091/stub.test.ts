@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import type { Work } from "../amqp/plan.ts";
+import { unread } from "../amqp/unread.test-support.ts";
 import { makePayloads } from "../mqtt/wire/payloads.ts";
 import { contentFrames, methodFrame } from "./frames.ts";
 import { Stub091 } from "./stub.ts";
@@ -14,7 +15,7 @@ const PAYLOADS = makePayloads(64);
 function stubFor(work: Work): { stub: Stub091; answers(): string } {
   const socket = new PassThrough();
   const stub = new Stub091(socket as unknown as Socket, { work, size: 64 });
-  return { stub, answers: () => (socket.read() as Buffer | null)?.toString("hex") ?? "" };
+  return { stub, answers: () => unread(socket) };
 }
 
 function publish(place: number): Buffer {

@@ -3,6 +3,7 @@ import { PassThrough } from "node:stream";
 import type { PerformativeInput } from "polymq/amqp10/codec";
 import { describe, expect, test } from "vitest";
 import type { Work } from "../amqp/plan.ts";
+import { unread } from "../amqp/unread.test-support.ts";
 import { makePayloads } from "../mqtt/wire/payloads.ts";
 import { performativeFrame, transferFrames } from "./frames.ts";
 import { Stub10 } from "./stub.ts";
@@ -14,7 +15,7 @@ const HELLO = Buffer.from("AMQP\0\x01\0\0", "latin1");
 function stubFor(work: Work, size: number): { stub: Stub10; answers(): string } {
   const socket = new PassThrough({ highWaterMark: 1 << 20 });
   const stub = new Stub10(socket as unknown as Socket, { work, size });
-  const answers = (): string => (socket.read() as Buffer | null)?.toString("hex") ?? "";
+  const answers = (): string => unread(socket);
   const windows = { nextOutgoingId: 0, incomingWindow: 100, outgoingWindow: 100 };
   stub.onChunk(HELLO);
   say(stub, { type: "open", containerId: "c" });

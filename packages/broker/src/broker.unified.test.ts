@@ -45,7 +45,7 @@ describe.each([
   ["amqp091", "amqp"],
   ["amqp10", "amqp10"],
 ])("the unified client over %s", (protocol, scheme) => {
-  test.each(unifiedContract)("$name", async (each) => {
+  test.each(unifiedContract.map((each) => [each.name, each] as const))("%s", async (_, each) => {
     const wanted = CANNOT[protocol]?.includes(each.name) === true ? "cannot" : "pass";
     expect((await outcomeOf(each, await site(scheme))).is).toBe(wanted);
   });
