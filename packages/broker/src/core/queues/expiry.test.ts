@@ -65,6 +65,18 @@ describe("expired messages behind one that has not", () => {
   });
 });
 
+test("a message with a time is found in a queue that was emptied of one without", () => {
+  const scene = new QueueScene();
+  scene.hub.queues.declare({ name: "q", maxDepth: 1, ttlMs: 0 });
+  scene.publish("q", "for ever");
+  scene.hub.queues.sweep(scene.clock.epochMs());
+  scene.hub.queues.purge("q");
+  scene.run();
+  scene.publish("q", "a", { expiresAtMs: scene.clock.epochMs() + 300 });
+  scene.clock.advanceSync(300);
+  expect(scene.publish("q", "b")).toBeNull();
+});
+
 test("what a consumer works on does not expire under its hands by a sweep", () => {
   const scene = new QueueScene();
   const { subscription } = scene.consume("q");

@@ -64,9 +64,11 @@ export class Expiry {
 
   /** A message was appended. */
   expect(offset: number, expiresAtMs: number): void {
-    if (offset === this.#host.log.first)
-      this.#latestMs = 0; // the only one there is
-    else if (offset !== this.#known) return; // its turn comes when those before it are known
+    if (offset === this.#host.log.first) {
+      // The only one there is: what was known was known of those before it.
+      this.#latestMs = 0;
+      this.#cursorMs = 0;
+    } else if (offset !== this.#known) return; // its turn comes when those before it are known
     this.#known = offset + 1;
     if (expiresAtMs >= this.#latestMs) this.#latestMs = expiresAtMs;
     else this.#list(offset, expiresAtMs);
