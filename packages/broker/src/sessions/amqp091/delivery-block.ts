@@ -3,6 +3,7 @@ import { NO_PROPERTIES } from "polymq/amqp091/codec";
 import { ByteWriter, type TextCodec } from "polymq/internal";
 import type { DeadLetterFacts, DeathCount, QueueMessage } from "../../core/queues/queue-message.ts";
 import type { QueueDelivery, StreamFacts } from "../../core/queues/queue-port.ts";
+import { namesByLength } from "../names-by-length.ts";
 import { Encoding } from "../translate/encodings.ts";
 import type { PropertyTranslator } from "../translate/property-translator.ts";
 import { BlockFields, Flag, fieldBytes, isNamed, Place } from "./block-fields.ts";
@@ -37,12 +38,7 @@ const OWN: readonly string[] = [
   "x-last-death-exchange",
 ];
 
-/** {@link OWN} by length, for most names of publishers differ in that already. */
-const OWN_BY_LENGTH: readonly (readonly string[] | undefined)[] = OWN.reduce<string[][]>((lists, name) => {
-  for (let length = lists.length; length <= name.length; length++) lists.push([]);
-  lists[name.length]?.push(name);
-  return lists;
-}, []);
+const OWN_BY_LENGTH: readonly (readonly string[] | undefined)[] = namesByLength(OWN);
 
 /** Bytes that a UTF-16 unit can take. */
 const UTF8_BYTES_MAX = 3;

@@ -4,6 +4,7 @@ import { PROPERTY_COUNT_MAX } from "polymq/mqtt/codec";
 import { deliveredAddress } from "../../core/queues/delivered-address.ts";
 import type { DeadLetterFacts, QueueMessage } from "../../core/queues/queue-message.ts";
 import type { QueueDelivery, StreamFacts } from "../../core/queues/queue-port.ts";
+import { namesByLength } from "../names-by-length.ts";
 import { MQTT_ENCODING, propertyBytes } from "./property-block.ts";
 import { isNamed, USER_PROPERTY } from "./queue-properties.ts";
 
@@ -38,12 +39,7 @@ const OWN = [
 /** Names that begin so are nobody's but the broker's. */
 const RESERVED_PREFIX = "_flux.";
 
-/** {@link OWN} by length, for most names of publishers differ in that already. */
-const OWN_BY_LENGTH: readonly (readonly string[])[] = OWN.reduce<string[][]>((lists, name) => {
-  for (let length = lists.length; length <= name.length; length++) lists.push([]);
-  lists[name.length]?.push(name);
-  return lists;
-}, []);
+const OWN_BY_LENGTH: readonly (readonly string[] | undefined)[] = namesByLength(OWN);
 
 /** Most properties that the broker adds to one delivery. */
 const ADDED_MAX = 24;
