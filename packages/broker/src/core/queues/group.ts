@@ -2,6 +2,7 @@ import type { Clock } from "polymq/internal";
 import type { Deadline, Schedule } from "../schedule.ts";
 import type { KeyFilter } from "./key-filter.ts";
 import type { Member, Members } from "./members.ts";
+import type { Pending } from "./pending.ts";
 import type { PriorityLanes } from "./priority-lanes.ts";
 import type { QueueLog, ReadAhead } from "./queue-log.ts";
 import type { DeadLetterReason, QueueMessage } from "./queue-message.ts";
@@ -56,6 +57,15 @@ export interface GroupFacts {
   readonly lifetime: GroupLifetime;
 }
 
+/** What is stored of a group that knows what its members have done, besides how far it is. */
+export interface KeptDeliveries {
+  readonly settled: SettledPages;
+  /** Entries whose stored count is not what it should be; taken by whoever stores them. */
+  countChanges: Pending[];
+  /** Entries that are delivered and unsettled, by rising offsets. */
+  entries(): IterableIterator<Pending>;
+}
+
 /** A group of consumers of one queue. */
 export interface Group extends Omit<GroupFacts, "lifetime"> {
   lifetime: GroupLifetime;
@@ -63,6 +73,10 @@ export interface Group extends Omit<GroupFacts, "lifetime"> {
   expiry: Deadline | null;
   readonly mode: GroupMode;
   readonly members: Members;
+  /** Null of a stream's group that does not commit what is settled. */
+  readonly kept: KeptDeliveries | null;
+  /** Where the next first delivery is, for each priority; in stream mode of a group with {@link kept}. */
+  positions(): readonly number[];
   /** True while its records are not what the store has. */
   isDirty: boolean;
   /** Everything before it is done with. */

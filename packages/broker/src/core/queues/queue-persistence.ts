@@ -4,11 +4,11 @@ import type { BatchSource, CommitListener, Committer } from "../../storage/commi
 import type { Store } from "../../storage/store.ts";
 import { KIND, recordKeyOf } from "../records.ts";
 import type { Deadline, Schedule } from "../schedule.ts";
-import type { Group } from "./group.ts";
+import type { Group, KeptDeliveries } from "./group.ts";
 import type { Queue } from "./queue.ts";
 import { groupKey } from "./queue-keys.ts";
 import type { QueueStateCodec } from "./queue-state.ts";
-import { WorkGroup } from "./work-group.ts";
+import type { SettledPages } from "./settled-pages.ts";
 
 /** How long a change that needs no batch of its own waits for somebody else's. */
 const LAZY_MS = 100;
@@ -150,7 +150,9 @@ export class QueuePersistence implements BatchSource, CommitListener {
     queue.log.fill(batch);
     if (!queue.isStored) return this.#forget(queue);
     for (const group of queue.groups.values()) {
-      if (group.isDirty && group.lifetime !== "members") this.#fillGroup(queue, group, batch);
+      if (!group.isDirty) continue;
+      if (group.lifetime !== "members") this.#fillGroup(queue, group, batch);
+      else if (group.kept !== null) forgetChanges(group.kept);
     }
     this.#fillRemoved(queue, batch);
     const { changes } = queue.delayed;
@@ -183,18 +185,15 @@ export class QueuePersistence implements BatchSource, CommitListener {
   #forget(queue: Queue): void {
     queue.delayed.changes = [];
     for (const group of queue.groups.values()) {
-      if (!(group instanceof WorkGroup)) continue;
-      for (const entry of group.countChanges) entry.isCountListed = false;
-      group.countChanges = [];
+      if (group.kept !== null) forgetChanges(group.kept);
     }
   }
 
   #fillGroup(queue: Queue, group: Group, batch: StoreBatch): void {
     group.isDirty = false;
-    const isWork = group instanceof WorkGroup;
-    const { mode, commit, name, committed } = group;
+    const { mode, commit, name, committed, kept } = group;
     const lifetime = group.lifetime === "passing" ? "passing" : "lasting";
-    const positions = isWork ? group.fresh.positions(queue.log.next) : [];
+    const positions = group.positions();
     const value = this.#codec.encodeGroup({
       mode,
       commit,
@@ -205,13 +204,13 @@ export class QueuePersistence implements BatchSource, CommitListener {
       positions,
     });
     batch.put(groupKey(KIND.queueGroup, queue.number, group.number), value);
-    if (!isWork) return;
-    group.settled.write((page, bits) =>
+    if (kept === null) return;
+    kept.settled.write((page, bits) =>
       this.#putPage(groupKey(KIND.queuePage, queue.number, group.number, page), bits, batch),
     );
-    const changed = group.countChanges;
+    const changed = kept.countChanges;
     if (changed.length === 0) return;
-    group.countChanges = [];
+    kept.countChanges = [];
     for (const entry of changed) {
       entry.isCountListed = false;
       const key = groupKey(KIND.queueCount, queue.number, group.number, entry.offset);
@@ -228,17 +227,18 @@ export class QueuePersistence implements BatchSource, CommitListener {
 
   #dropGroup(queue: Queue, group: Group, batch: StoreBatch): void {
     batch.delete(groupKey(KIND.queueGroup, queue.number, group.number));
-    if (!(group instanceof WorkGroup)) return;
-    this.#dropPages(queue, group.number, group.settled, batch);
-    for (const entry of group.entries()) {
+    const { kept } = group;
+    if (kept === null) return;
+    this.#dropPages(queue, group.number, kept.settled, batch);
+    for (const entry of kept.entries()) {
       if (entry.isCountStored) batch.delete(groupKey(KIND.queueCount, queue.number, group.number, entry.offset));
     }
-    for (const entry of group.countChanges) {
+    for (const entry of kept.countChanges) {
       if (entry.isCountStored) batch.delete(groupKey(KIND.queueCount, queue.number, group.number, entry.offset));
     }
   }
 
-  #dropPages(queue: Queue, group: number, pages: WorkGroup["settled"], batch: StoreBatch): void {
+  #dropPages(queue: Queue, group: number, pages: SettledPages, batch: StoreBatch): void {
     pages.drop((page) => batch.delete(groupKey(KIND.queuePage, queue.number, group, page)));
   }
 
@@ -246,6 +246,13 @@ export class QueuePersistence implements BatchSource, CommitListener {
     if (bits === null) batch.delete(key);
     else batch.put(key, bits);
   }
+}
+
+/** Lists of changes that nobody stores. */
+function forgetChanges(kept: KeptDeliveries): void {
+  for (const entry of kept.countChanges) entry.isCountListed = false;
+  kept.countChanges = [];
+  kept.settled.discard();
 }
 
 const REMOVED = { mode: "work", commit: "auto", lifetime: "lasting", name: "", filter: "", positions: [] } as const;

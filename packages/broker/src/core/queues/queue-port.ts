@@ -40,7 +40,7 @@ export interface QueueDelivery {
   readonly group: string;
   readonly offset: number;
   readonly message: QueueMessage;
-  /** Earlier deliveries of it to this group: 0 the first time. In stream mode since the broker started, and at least 1 for what the group reads again without having been moved. */
+  /** Earlier deliveries of it to this group: 0 the first time. In stream mode at least 1 for what the group reads again without having been moved; unless it commits what is settled, since the broker started. */
   readonly deliveryCount: number;
   /** Only of groups in stream mode. */
   readonly stream: StreamFacts | null;

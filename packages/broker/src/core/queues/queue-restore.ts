@@ -1,10 +1,11 @@
 import type { Store } from "../../storage/store.ts";
 import { corrupt, firstNumber, KIND, type Kind, kindPrefix, secondNumber } from "../records.ts";
-import type { Group } from "./group.ts";
+import type { Group, KeptDeliveries } from "./group.ts";
 import type { Queue } from "./queue.ts";
 import { groupOfKey, queueOfKey } from "./queue-keys.ts";
 import type { QueueSettings } from "./queue-settings.ts";
 import type { GroupRecord, QueueStateCodec } from "./queue-state.ts";
+import { StreamDeliveries } from "./stream-deliveries.ts";
 import { StreamGroup } from "./stream-group.ts";
 import { WorkGroup } from "./work-group.ts";
 
@@ -46,6 +47,7 @@ class Restoration {
     this.#each(KIND.queueCount, (key, value) => this.#count(key, value));
     this.#each(KIND.queueDelayed, (key, value) => this.#delayed(key, value));
     for (const [group, { queue, record }] of this.#work) this.#finish(group, queue, record);
+    for (const group of this.#groups.values()) if (group instanceof StreamGroup) group.onRestored();
   }
 
   #each(kind: Kind, take: (key: Uint8Array, value: Uint8Array) => void): void {
@@ -75,7 +77,7 @@ class Restoration {
     if (number === 0) return queue.removed.raise(record.committed);
     const group = this.#restorer.makeGroup(queue, number, record);
     this.#groups.set(`${queue.number} ${number}`, group);
-    if (group instanceof StreamGroup) group.restore(Math.max(record.committed, queue.log.first));
+    if (group instanceof StreamGroup) group.restore(Math.max(record.committed, queue.log.first), record.positions);
     if (!(group instanceof WorkGroup)) return;
     group.settled.raise(Math.max(record.committed, queue.log.first));
     group.fresh.restore(record.positions);
@@ -87,11 +89,14 @@ class Restoration {
     const queue = this.#mustHave(queueOfKey(key));
     const number = groupOfKey(key);
     if (number === 0) return queue.removed.restore(secondNumber(key), value);
-    this.#workGroup(key).settled.restore(secondNumber(key), value);
+    this.#kept(key).settled.restore(secondNumber(key), value);
   }
 
   #count(key: Uint8Array, value: Uint8Array): void {
-    this.#counts.get(this.#workGroup(key))?.set(secondNumber(key), this.#codec.decodeCount(value));
+    const kept = this.#kept(key);
+    const count = this.#codec.decodeCount(value);
+    if (kept instanceof StreamDeliveries) kept.restoreCount(secondNumber(key), count);
+    else if (kept instanceof WorkGroup) this.#counts.get(kept)?.set(secondNumber(key), count);
   }
 
   #delayed(key: Uint8Array, value: Uint8Array): void {
@@ -112,10 +117,10 @@ class Restoration {
     }
   }
 
-  #workGroup(key: Uint8Array): WorkGroup {
-    const group = this.#groups.get(`${queueOfKey(key)} ${groupOfKey(key)}`);
-    if (!(group instanceof WorkGroup)) throw corrupt("a record of a group that is missing");
-    return group;
+  #kept(key: Uint8Array): KeptDeliveries {
+    const kept = this.#groups.get(`${queueOfKey(key)} ${groupOfKey(key)}`)?.kept ?? null;
+    if (kept === null) throw corrupt("a record of a group that is missing");
+    return kept;
   }
 
   #mustHave(number: number): Queue {

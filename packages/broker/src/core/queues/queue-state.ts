@@ -12,7 +12,7 @@ export interface GroupRecord {
   readonly name: string;
   readonly filter: string;
   readonly committed: number;
-  /** Where the next first delivery is, for each priority; nothing in stream mode. */
+  /** Where the next first delivery is, for each priority; in stream mode only of a group that commits what is settled. */
   readonly positions: readonly number[];
 }
 

@@ -87,6 +87,25 @@ export class SettledPages {
     this.#skipSet();
   }
 
+  /** Forgets all, and begins anew at `base`. */
+  reset(base: number): void {
+    for (const number of this.#pages.keys()) if (this.#stored.has(number)) this.#dirty.push(number);
+    this.#pages.clear();
+    this.#lastPage = null;
+    this.#above = 0;
+    this.#base = base;
+  }
+
+  /** What changed is stored by nobody. */
+  discard(): void {
+    if (this.#dirty.length === 0) return;
+    for (const number of this.#dirty) {
+      const page = this.#pages.get(number);
+      if (page !== undefined) page.isListed = false;
+    }
+    this.#dirty = [];
+  }
+
   /** Takes up a stored page. */
   restore(number: number, bits: Uint8Array): void {
     const page: Page = { bits: bits.slice(0, PAGE_BYTES), isListed: false };

@@ -1,4 +1,5 @@
 // Hot path: runs per delivery and settlement. No closure, promise, spread, iterator or regex here, except at the ends of a membership.
+import type { KeptDeliveries } from "./group.ts";
 import type { Member } from "./members.ts";
 import { OffsetTable } from "./offset-table.ts";
 import { Pending } from "./pending.ts";
@@ -9,10 +10,11 @@ import { SettledPages } from "./settled-pages.ts";
  * What the members of a stream group have in hand, for a group that commits what is settled: an offset counts only when all before it are done,
  * whoever has them. What a member gives back stands before the group's position again.
  */
-export class StreamDeliveries {
+export class StreamDeliveries implements KeptDeliveries {
   /** Delivered and unsettled, by offset. */
   readonly #entries = new OffsetTable<Pending>();
-  #done: SettledPages;
+  readonly settled: SettledPages;
+  countChanges: Pending[] = [];
   #ready = new ReadyLine();
   #waiting = new WaitingLine();
   #pendingCount = 0;
@@ -20,12 +22,12 @@ export class StreamDeliveries {
   readonly #left = new Set<number>();
 
   constructor(from: number) {
-    this.#done = new SettledPages(from, false);
+    this.settled = new SettledPages(from);
   }
 
   /** Everything before it is done with. */
   get floor(): number {
-    return this.#done.base;
+    return this.settled.base;
   }
 
   get size(): number {
@@ -47,8 +49,12 @@ export class StreamDeliveries {
     return this.#waiting.dueMs;
   }
 
+  entries(): IterableIterator<Pending> {
+    return this.#entries.values();
+  }
+
   isDone(offset: number): boolean {
-    return this.#done.has(offset);
+    return this.settled.has(offset);
   }
 
   get(offset: number): Pending | undefined {
@@ -62,13 +68,21 @@ export class StreamDeliveries {
       this.#left.delete(offset);
       this.#detach(entry);
       this.#entries.remove(offset);
+      if (entry.isCountStored) this.#listCount(entry);
     }
-    this.#done.add(offset);
+    this.settled.add(offset);
   }
 
   /** Everything before `first` is done, whoever has it in hand. */
   raise(first: number): void {
-    this.#done.raise(first);
+    this.settled.raise(first);
+    for (const offset of this.#left) if (offset < first) this.finish(offset);
+  }
+
+  /** The application says that everything before `to` is done, and nothing beyond is known to be when that goes on or lies behind. */
+  moveTo(to: number): void {
+    if (this.settled.has(to)) this.settled.reset(to);
+    else this.raise(to);
   }
 
   /** A member gets a message; returns how often it was delivered before, at least `known` times. */
@@ -82,7 +96,31 @@ export class StreamDeliveries {
     entry.state = "pending";
     entry.member = member;
     this.#pendingCount++;
-    return entry.count++;
+    const earlier = entry.count++;
+    if (entry.count > 1 || entry.isCountStored) this.#listCount(entry);
+    return earlier;
+  }
+
+  /** The last delivery was none that counts. */
+  uncount(entry: Pending): void {
+    entry.count--;
+    this.#listCount(entry);
+  }
+
+  /** Takes up what was stored of a message that was out before a restart. */
+  restoreCount(offset: number, count: number): void {
+    const entry = new Pending(offset, 0, count);
+    entry.isCountStored = true;
+    entry.state = "ready";
+    this.#entries.add(offset, entry);
+    this.#left.add(offset);
+    if (this.settled.has(offset)) this.finish(offset);
+  }
+
+  /** Nothing is known of what lies behind this position. */
+  restart(at: number): void {
+    this.rewind(Number.POSITIVE_INFINITY);
+    this.settled.reset(at);
   }
 
   /** The entry is delivered again: at once, or when it is due. */
@@ -117,22 +155,28 @@ export class StreamDeliveries {
   }
 
   /**
-   * The group reads again from `to` on what is not done, and deliveries so far count. Where the application moved the group back, what it did
-   * before counts no more.
+   * The group reads again from `to` on what is not done, and deliveries so far count.
    */
   rewind(to: number): void {
-    if (to !== this.#done.base) this.#done = new SettledPages(to, false);
     this.#ready = new ReadyLine();
     this.#waiting = new WaitingLine();
     for (const entry of this.#entries.values()) {
       this.#detach(entry);
-      entry.state = "done";
-      if (entry.offset >= to) this.#left.add(entry.offset);
-      else {
+      if (entry.offset >= to) {
+        entry.state = "ready";
+        this.#left.add(entry.offset);
+      } else {
         this.#left.delete(entry.offset);
         this.#entries.remove(entry.offset);
+        if (entry.isCountStored) this.#listCount(entry);
       }
     }
+  }
+
+  #listCount(entry: Pending): void {
+    if (entry.isCountListed) return;
+    entry.isCountListed = true;
+    this.countChanges.push(entry);
   }
 
   #detach(entry: Pending): void {

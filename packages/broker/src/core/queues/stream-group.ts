@@ -45,7 +45,7 @@ export class StreamGroup implements Group {
   #deliveredFrom: number;
   #deliveredTo: number;
   /** Null unless the group commits what is settled. */
-  #deliveries: StreamDeliveries | null = null;
+  readonly #deliveries: StreamDeliveries | null;
   #commitDeadline: Deadline | null = null;
   #retryDeadline: Deadline | null = null;
   #pumping: "no" | "yes" | "again" = "no";
@@ -63,7 +63,15 @@ export class StreamGroup implements Group {
     this.#committed = from;
     this.#deliveredFrom = from;
     this.#deliveredTo = from;
-    this.#begin(from);
+    this.#deliveries = facts.commit === "settled" ? new StreamDeliveries(from) : null;
+  }
+
+  get kept(): StreamDeliveries | null {
+    return this.#deliveries;
+  }
+
+  positions(): readonly number[] {
+    return this.#deliveries === null ? [] : [this.#deliveredTo];
   }
 
   /** The next offset that a restart, or a group that was left by all, goes on with. */
@@ -167,7 +175,7 @@ export class StreamGroup implements Group {
   commitTo(offset: number): CommitResult {
     if (!Number.isSafeInteger(offset) || offset < 0 || offset > this.#cursor) return "invalid-offset";
     if (offset === this.#committed) return "committed";
-    this.#deliveries?.raise(offset);
+    this.#deliveries?.moveTo(offset);
     this.#committed = offset;
     this.#touch("soon");
     return "committed";
@@ -180,14 +188,22 @@ export class StreamGroup implements Group {
   onTruncated(first: number): void {
     if (this.#cursor < first) this.#cursor = first;
     this.#deliveries?.raise(first);
-    this.#raise(first, "lazy");
+    this.#raise(this.#deliveries?.floor ?? first, "lazy");
   }
 
-  /** Takes up what was stored. */
-  restore(committed: number): void {
+  /** Takes up what was stored; {@link kept} follows. */
+  restore(committed: number, positions: readonly number[]): void {
     this.#committed = committed;
     this.#cursor = committed;
     this.#begin(committed);
+    this.#deliveredTo = Math.max(committed, this.#deliveries === null ? 0 : (positions[0] ?? 0));
+  }
+
+  /** All of {@link kept} was taken up. */
+  onRestored(): void {
+    if (this.#deliveries === null) return;
+    this.#committed = Math.max(this.#committed, this.#deliveries.floor);
+    this.#cursor = this.#committed;
   }
 
   close(): void {
@@ -204,7 +220,7 @@ export class StreamGroup implements Group {
   #begin(at: number): void {
     this.#deliveredFrom = at;
     this.#deliveredTo = at;
-    if (this.commit === "settled") this.#deliveries = new StreamDeliveries(at);
+    this.#deliveries?.restart(at);
   }
 
   /** Reads up to `max` messages and returns how many more it may; at 0 the rest has its turn later. */
@@ -242,7 +258,8 @@ export class StreamGroup implements Group {
   #pass(offset: number): void {
     if (this.#deliveries === null) return;
     this.#deliveries.finish(offset);
-    this.#raise(this.#deliveries.floor, "lazy");
+    this.#committed = Math.max(this.#committed, this.#deliveries.floor);
+    this.#touch("lazy");
   }
 
   #wanted(offset: number, epochMs: number): QueueMessage | null {
@@ -262,6 +279,7 @@ export class StreamGroup implements Group {
     const known = offset >= this.#deliveredFrom && offset < this.#deliveredTo ? 1 : 0;
     const deliveryCount = this.#deliveries?.deliver(offset, member, known) ?? known;
     if (offset >= this.#deliveredTo) this.#deliveredTo = offset + 1;
+    if (this.#deliveries !== null) this.#touch("lazy");
     if (deliveryCount > 0) statistics.redelivered++;
     const stream = { timestampMs: message.createdAtMs, work };
     const note = this.#deliveries?.get(offset)?.note ?? null;
@@ -276,7 +294,7 @@ export class StreamGroup implements Group {
         break;
       case "nack":
         if (outcome.note !== undefined) entry.note = outcome.note;
-        if (outcome.counts === "no") entry.count--;
+        if (outcome.counts === "no") this.#deliveries?.uncount(entry);
         this.#giveBack(
           entry,
           outcome.delayMs ?? (outcome.counts === "no" ? 0 : retryDelayMs(this.#host.settings, count)),
@@ -296,7 +314,8 @@ export class StreamGroup implements Group {
   #finish(offset: number): void {
     if (this.#deliveries === null) return;
     this.#deliveries.finish(offset);
-    this.#raise(this.#deliveries.floor, "soon");
+    this.#committed = Math.max(this.#committed, this.#deliveries.floor);
+    this.#touch("soon"); // also when it is done before others are: that is stored as well
   }
 
   /** All of it goes back before anything is delivered. */

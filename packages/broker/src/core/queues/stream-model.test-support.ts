@@ -75,10 +75,6 @@ export class StreamModel implements BatchModel {
     }
     if (group.members.length === 0) {
       group.cursor = group.committed;
-      if (group.committed !== group.doneBelow) {
-        group.doneBelow = group.committed;
-        group.done = [];
-      }
       group.held = group.held.filter((one) => one.offset >= group.committed);
       for (const one of group.held) one.status = "idle";
     }
@@ -125,7 +121,12 @@ export class StreamModel implements BatchModel {
   commit(id: string, offset: number): string {
     const group = this.#group(id);
     if (offset > group.cursor) return "invalid-offset";
-    raiseDone(group, offset);
+    if (group.commit === "settled" && isDone(group, offset)) {
+      group.doneBelow = offset;
+      group.done = [];
+    } else raiseDone(group, offset);
+    // What nobody has in hand and lies before it is not read again.
+    group.held = group.held.filter((one) => one.status !== "idle" || one.offset >= offset);
     group.committed = offset;
     return "committed";
   }
@@ -155,7 +156,9 @@ export class StreamModel implements BatchModel {
     for (const group of state.groups) {
       group.cursor = Math.max(group.cursor, state.first);
       raiseDone(group, state.first);
-      group.committed = Math.max(group.committed, state.first);
+      const floor = group.commit === "settled" ? group.doneBelow : state.first;
+      group.held = group.held.filter((one) => one.status !== "idle" || one.offset >= state.first);
+      group.committed = Math.max(group.committed, floor);
     }
     this.#durable = structuredClone(state);
     this.#isInFlight = true;
@@ -177,7 +180,8 @@ export class StreamModel implements BatchModel {
       group.members = [];
       group.turn = 0;
       group.commitDueMs = Number.POSITIVE_INFINITY;
-      Object.assign(group, standingAt(group.committed));
+      if (group.commit === "settled") standAgain(group);
+      else Object.assign(group, standingAt(group.committed));
     }
   }
 
@@ -294,6 +298,15 @@ export class StreamModel implements BatchModel {
         return messages.find((one) => one.atMs >= position.epochMs)?.offset ?? next;
     }
   }
+}
+
+/** A group that knows what was settled, and of what was out how often. */
+function standAgain(group: ModelReader): void {
+  group.cursor = group.committed;
+  group.deliveredFrom = group.committed;
+  group.deliveredTo = Math.max(group.deliveredTo, group.committed);
+  group.held = group.held.filter((one) => one.count > 1 && !isDone(group, one.offset));
+  for (const one of group.held) one.status = "idle";
 }
 
 /** A group that knows nothing of what lies behind this position. */

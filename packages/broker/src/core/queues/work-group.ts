@@ -66,6 +66,14 @@ export class WorkGroup implements Group {
     this.fresh = new FreshCursor(host.lanes, from);
   }
 
+  get kept(): this {
+    return this;
+  }
+
+  positions(): readonly number[] {
+    return this.fresh.positions(this.#host.log.next);
+  }
+
   /** Everything before it is settled. */
   get committed(): number {
     return this.settled.base;
