@@ -6,6 +6,7 @@ import { type BrokerQueues, brokerQueues } from "./broker-queues.ts";
 import { Hub } from "./core/hub.ts";
 import type { HubInspection } from "./core/inspection.ts";
 import { hostResources } from "./host-resources.ts";
+import { HttpApi } from "./http/http-api.ts";
 import { amqp10Protocol, anyAmqpProtocol } from "./listeners/amqp10-protocol.ts";
 import { amqp091Protocol } from "./listeners/amqp091-protocol.ts";
 import type { ListenerAddress } from "./listeners/listener-address.ts";
@@ -18,6 +19,7 @@ import { Amqp10Wire } from "./sessions/amqp10/amqp10-wire.ts";
 import { type AmqpContext, amqpContext } from "./sessions/amqp091/amqp-context.ts";
 import { AmqpWire } from "./sessions/amqp091/amqp-wire.ts";
 import { deadLetterHeaders } from "./sessions/amqp091/header-lookup.ts";
+import type { ConnectionInspection } from "./sessions/connection-inspection.ts";
 import { MqttConnection } from "./sessions/mqtt/mqtt-connection.ts";
 import type { MqttContext } from "./sessions/mqtt/mqtt-context.ts";
 import { MqttSession } from "./sessions/mqtt/mqtt-session.ts";
@@ -25,11 +27,14 @@ import { SysTopics } from "./sessions/mqtt/sys-topics.ts";
 import { PropertyTranslator } from "./sessions/translate/property-translator.ts";
 import { UnsentLimit } from "./sessions/unsent-limit.ts";
 import { type BrokerSettings, brokerSettings } from "./settings.ts";
+import { queueDefinition } from "./settings-queues.ts";
 import type { Store } from "./storage/store.ts";
 import { VERSION } from "./version.ts";
 
 /** A picture of a broker at one moment. */
 export interface BrokerInspection extends HubInspection {
+  /** Clients that are connected. */
+  readonly connections: readonly ConnectionInspection[];
   readonly metrics: MetricsSnapshot;
 }
 
@@ -43,6 +48,8 @@ export interface Broker extends AsyncDisposable {
   readonly url: string;
   /** Its queues and their groups. */
   readonly queues: BrokerQueues;
+  /** What callers of the HTTP side show as `Authorization: Bearer <token>`; null when nobody needs it, or no HTTP is served. */
+  readonly httpToken: string | null;
   /** What is here now: sessions, subscriptions, counters. Costs time in proportion to the sessions. */
   inspect(): BrokerInspection;
   /** Resolves when the broker has ended: null after `close`, or the error that ended it, such as a failed store. Never rejects. */
@@ -77,6 +84,7 @@ export interface BrokerSurroundings {
 export class RunningBroker implements Broker {
   readonly queues: BrokerQueues;
   readonly closed: Promise<MessagingError | null>;
+  readonly httpToken: string | null;
   readonly #settings: BrokerSettings;
   readonly #clock: Clock;
   readonly #openListeners: BrokerSurroundings["openListeners"];
@@ -84,6 +92,7 @@ export class RunningBroker implements Broker {
   readonly #amqp: AmqpContext;
   readonly #amqp10: Amqp10Context;
   readonly #sys: SysTopics;
+  readonly #startedAtMs: number;
   #listeners: Listeners | null = null;
   #resolveClosed: (error: MessagingError | null) => void = () => undefined;
   #closing: Promise<void> | null = null;
@@ -93,6 +102,8 @@ export class RunningBroker implements Broker {
     const { platform } = surroundings;
     this.#settings = settings;
     this.#clock = platform.clock;
+    this.#startedAtMs = platform.clock.epochMs();
+    this.httpToken = tokenOf(settings, platform);
     this.#openListeners = surroundings.openListeners;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -193,7 +204,7 @@ export class RunningBroker implements Broker {
 
   inspect(): BrokerInspection {
     const { hub, metrics } = this.#context;
-    return { ...hub.inspect(), metrics: metrics.snapshot() };
+    return { ...hub.inspect(), connections: this.#connections(), metrics: metrics.snapshot() };
   }
 
   close(): Promise<void> {
@@ -217,9 +228,43 @@ export class RunningBroker implements Broker {
         amqp091Protocol(() => new AmqpWire(this.#amqp)),
         anyAmqpProtocol(amqp10),
       ],
+      requests: this.#httpApi(),
       metrics,
       clock: this.#clock,
     });
+  }
+
+  #httpApi(): HttpApi | null {
+    const { http, mqtt } = this.#settings;
+    if (http === null) return null;
+    const { hub, metrics, access, translator } = this.#context;
+    return new HttpApi({
+      hub,
+      metrics,
+      access,
+      translator,
+      settings: http,
+      token: this.httpToken,
+      version: VERSION,
+      topicLevelsMax: mqtt.topicLevelsMax,
+      readQueue: (value) => queueDefinition(value, ""),
+      startedAtMs: this.#startedAtMs,
+      state: () => (this.#closing === null ? "running" : "stopping"),
+      connections: () => this.#connections(),
+      closeConnection: (id) => this.#closeConnection(id),
+    });
+  }
+
+  #connections(): ConnectionInspection[] {
+    const all = [...this.#context.connections, ...this.#amqp.wires, ...this.#amqp10.wires];
+    return all.flatMap((connection) => connection.inspect() ?? []);
+  }
+
+  #closeConnection(id: string): boolean {
+    const all = [...this.#context.connections, ...this.#amqp.wires, ...this.#amqp10.wires];
+    const found = all.find((connection) => connection.inspect()?.id === id);
+    found?.dismiss();
+    return found !== undefined;
   }
 
   /**
@@ -266,6 +311,14 @@ export class RunningBroker implements Broker {
 
 /** How often a draining broker looks whether its clients are gone. */
 const DRAIN_LOOK_MS = 5;
+
+/** The token that was given, or one that nobody guesses. */
+function tokenOf({ http }: BrokerSettings, platform: Platform): string | null {
+  if (http === null || http.access === "open") return null;
+  return http.token ?? Buffer.from(platform.randomBytes(TOKEN_BYTES)).toString("base64url");
+}
+
+const TOKEN_BYTES = 24;
 
 async function openStore(settings: BrokerSettings): Promise<Store | null> {
   if (settings.dataDir === null || settings.durability === "memory") return null;

@@ -38,6 +38,7 @@ export type {
   BrokerOptions,
   BrokerTlsOptions,
   ConnectionOptions,
+  HttpOptions,
   ListenerOptions,
   MqttOptions,
   PermissionOptions,
@@ -49,4 +50,5 @@ export type {
   UserOptions,
   WebSocketListenOptions,
 } from "./options.ts";
+export type { ConnectionInspection } from "./sessions/connection-inspection.ts";
 export type { Durability } from "./storage/store.ts";

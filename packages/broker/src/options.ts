@@ -5,7 +5,7 @@ import type { QueueDefinition } from "./core/queues/queue-settings.ts";
 import type { Durability } from "./storage/store.ts";
 
 /** Protocols by the names that options use. */
-export type ProtocolName = "mqtt" | "amqp091" | "amqp10";
+export type ProtocolName = "mqtt" | "amqp091" | "amqp10" | "http";
 
 /** TLS of a listener: `cert` and `key`, or `pfx`, are required. */
 export interface BrokerTlsOptions {
@@ -51,10 +51,22 @@ export interface ListenerOptions {
   readonly host?: string;
   /** Default: no TLS. */
   readonly tls?: BrokerTlsOptions;
-  /** Default: all. */
+  /** `http` is what {@link HttpOptions} speaks of; WebSocket does not need it. Default: all. */
   readonly protocols?: readonly ProtocolName[];
-  /** False serves no HTTP at all. Default true. */
+  /** Default true. */
   readonly webSocket?: boolean | WebSocketListenOptions;
+}
+
+/** HTTP beside WebSocket: publishing, health, metrics, and the administration of queues and clients (docs/guides/http.md). */
+export interface HttpOptions {
+  /** What callers show as `Authorization: Bearer <token>`: 16 characters or more. Default: one is made at every start, see `Broker.httpToken`. */
+  readonly token?: string;
+  /** `open` asks nobody for the token. Default `token`; `/health` and `/ready` are open in any case. */
+  readonly access?: "token" | "open";
+  /** `allow` answers callers on other machines, too. Default `refuse`. */
+  readonly remote?: "refuse" | "allow";
+  /** Bytes that the body of a request may have. Default 4 MiB. */
+  readonly bodyBytesMax?: number;
 }
 
 /** Limits on connections whose client is not known yet. */
@@ -276,6 +288,8 @@ export interface BrokerOptions {
   /** Clients that name no user. Default `allow`, with `users` `refuse`. */
   readonly anonymous?: "allow" | "refuse" | PermissionOptions;
   readonly auth?: AuthOptions;
+  /** HTTP on the ports above. False serves none but WebSocket. Default: to callers on this machine who show the token. */
+  readonly http?: false | HttpOptions;
   /** Directory for sessions, their messages and retained messages; made when it is not there. Default: all in memory. */
   readonly dataDir?: string;
   /**

@@ -1,4 +1,4 @@
-import type { OptionReader } from "./option-reader.ts";
+import type { OptionReader } from "./base/option-reader.ts";
 import type { Amqp091Settings } from "./sessions/amqp091/amqp-settings.ts";
 
 const U16_MAX = 65_535;

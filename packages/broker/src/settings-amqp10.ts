@@ -1,4 +1,4 @@
-import type { OptionReader } from "./option-reader.ts";
+import type { OptionReader } from "./base/option-reader.ts";
 import type { Amqp10Settings } from "./sessions/amqp10/amqp10-settings.ts";
 
 const U16_MAX = 65_535;

@@ -2,8 +2,8 @@ import { isMessagingError } from "polymq/internal";
 import type { Authenticate, AuthorizePublish, AuthorizeSubscribe } from "./auth/auth-hooks.ts";
 import type { AuthSettings, Permissions, UserSettings } from "./auth/auth-settings.ts";
 import { parsePasswordHash } from "./auth/password-hash.ts";
+import { OptionReader } from "./base/option-reader.ts";
 import { checkFilter } from "./core/topic-trie.ts";
-import { OptionReader } from "./option-reader.ts";
 
 const TIMER_MS_MAX = 2_147_483_647;
 

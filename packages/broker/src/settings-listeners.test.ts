@@ -53,7 +53,7 @@ describe("the options for listeners", () => {
     [{ listeners: [{ port: 1 }], port: 2 }, /^port: belongs into each of listeners/],
     [{ listeners: [{ port: 1 }], tls }, /^tls: belongs into/],
     [{ listeners: [{ port: 1, ssl: tls }] }, /^listeners\[0\]\.ssl: /],
-    [{ protocols: ["kafka"] }, /^protocols: must be a list out of mqtt, amqp091, amqp10$/],
+    [{ protocols: ["kafka"] }, /^protocols: must be a list out of mqtt, amqp091, amqp10, http$/],
     [{ protocols: [] }, /^protocols: /],
     [{ webSocket: { paths: ["mqtt"] } }, /^webSocket\.paths: /],
     [{ webSocket: { paths: [] } }, /^webSocket\.paths: /],

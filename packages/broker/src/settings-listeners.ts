@@ -1,11 +1,11 @@
 import type { TlsMaterial } from "polymq/transport";
+import { OptionReader } from "./base/option-reader.ts";
 import type { ListenerSettings, TlsSettings, WebSocketSettings } from "./listeners/listener-settings.ts";
-import { OptionReader } from "./option-reader.ts";
 import type { ProtocolName } from "./options.ts";
 
 const PORT_DEFAULT = 1883;
 const HOST_DEFAULT = "127.0.0.1";
-const PROTOCOLS: readonly ProtocolName[] = ["mqtt", "amqp091", "amqp10"];
+const PROTOCOLS: readonly ProtocolName[] = ["mqtt", "amqp091", "amqp10", "http"];
 /** Clients put more than one packet into a WebSocket message: room for what they gather besides the largest one. */
 const MESSAGE_EXTRA_BYTES = 65_536;
 const MESSAGE_BYTES_MAX = 268_435_460 + MESSAGE_EXTRA_BYTES;

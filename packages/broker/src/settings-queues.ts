@@ -1,4 +1,5 @@
 import { isMessagingError } from "polymq/internal";
+import { OptionReader } from "./base/option-reader.ts";
 import type { QueueLimits } from "./core/queues/queue-directory.ts";
 import {
   QUEUE_OVERFLOWS,
@@ -6,7 +7,6 @@ import {
   type QueueSettings,
   queueSettings,
 } from "./core/queues/queue-settings.ts";
-import { OptionReader } from "./option-reader.ts";
 
 const BYTES_MAX = Number.MAX_SAFE_INTEGER;
 const U32_MAX = 4_294_967_295;
@@ -16,7 +16,7 @@ const FILTER_LENGTH_MAX = 16_384;
 
 /** Checks the option `queues`. @throws {MessagingError} ERR_INVALID_OPTIONS */
 export function queueDefinitions(reader: OptionReader): readonly QueueSettings[] {
-  const list = (reader.list("queues") ?? []).map((item, index) => definition(item, `queues[${index}]`));
+  const list = (reader.list("queues") ?? []).map((item, index) => queueDefinition(item, `queues[${index}]`));
   const names = new Set<string>();
   for (const { name } of list) {
     if (names.has(name)) throw reader.invalid("queues", `${name} is there twice`);
@@ -40,8 +40,12 @@ export function queueLimits(reader: OptionReader): Required<QueueLimits> {
   return Object.freeze(limits);
 }
 
-/** Types and unknown fields are checked here; ranges where queues are declared, which tells of them by field as well. */
-function definition(value: unknown, path: string): QueueSettings {
+/**
+ * Checks the definition of one queue: types and unknown fields here, ranges where queues are declared, which tells of them by field as well.
+ * @param path in front of the names of fields, or ""
+ * @throws {MessagingError} ERR_INVALID_OPTIONS
+ */
+export function queueDefinition(value: unknown, path: string): QueueSettings {
   const reader = new OptionReader(value, path);
   const name = reader.text("name");
   if (name === null) throw reader.invalid("name", "is required");

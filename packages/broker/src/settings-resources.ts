@@ -1,4 +1,4 @@
-import type { OptionReader } from "./option-reader.ts";
+import type { OptionReader } from "./base/option-reader.ts";
 
 /** Below and above which publishers are told to wait. */
 export interface ResourceSettings {

@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import type { AuthSettings } from "./auth/auth-settings.ts";
+import { OptionReader } from "./base/option-reader.ts";
 import type { HubLimits } from "./core/hub.ts";
 import type { AutoCreate, QueueLimits } from "./core/queues/queue-directory.ts";
 import type { QueueSettings } from "./core/queues/queue-settings.ts";
 import { FILTER_LEVELS_MAX } from "./core/topic-trie.ts";
 import { hostMemoryBytes } from "./host-resources.ts";
+import type { HttpSettings } from "./http/http-settings.ts";
 import type { AdmissionSettings, ListenerSettings } from "./listeners/listener-settings.ts";
-import { OptionReader } from "./option-reader.ts";
 import type { BrokerOptions } from "./options.ts";
 import type { Amqp10Settings } from "./sessions/amqp10/amqp10-settings.ts";
 import type { Amqp091Settings } from "./sessions/amqp091/amqp-settings.ts";
@@ -14,6 +15,7 @@ import type { MqttSettings, SessionSettings } from "./sessions/mqtt/mqtt-setting
 import { amqp10Settings } from "./settings-amqp10.ts";
 import { amqp091Settings, virtualHosts } from "./settings-amqp091.ts";
 import { authSettings } from "./settings-auth.ts";
+import { httpSettings } from "./settings-http.ts";
 import { listenerSettings } from "./settings-listeners.ts";
 import { queueDefinitions, queueLimits } from "./settings-queues.ts";
 import { type ResourceSettings, resourceSettings } from "./settings-resources.ts";
@@ -24,6 +26,8 @@ export interface BrokerSettings {
   readonly listeners: readonly ListenerSettings[];
   readonly admission: AdmissionSettings;
   readonly auth: AuthSettings;
+  /** Null: no HTTP but WebSocket. */
+  readonly http: HttpSettings | null;
   /** An absolute path, or null to keep all in memory. */
   readonly dataDir: string | null;
   readonly durability: Durability;
@@ -70,6 +74,7 @@ export function brokerSettings(options: BrokerOptions = {}): BrokerSettings {
     listeners: listenerSettings(reader, mqtt.maximumPacketSize),
     admission: admissionSettings(reader.nested("connections")),
     auth: authSettings(reader),
+    http: httpSettings(reader),
     ...storage,
     mqtt,
     amqp091: amqp091Settings(reader.nested("amqp091")),

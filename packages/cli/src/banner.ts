@@ -1,14 +1,15 @@
-import type { RunningAddress } from "./environment.ts";
+import type { RunningBroker } from "./environment.ts";
 import type { BrokerFlags } from "./flags.ts";
 
 /** What people see once the broker is ready: where to connect, what is kept, and how to try it. */
-export function banner(version: string, addresses: readonly RunningAddress[], flags: BrokerFlags): string {
-  const urls = addresses.flatMap((address) => address.urls);
+export function banner(version: string, broker: Running, flags: BrokerFlags): string {
+  const urls = broker.addresses.flatMap((address) => address.urls);
   const lines = [
     `polymq broker ${version} is ready`,
     "",
     ...urls.map((url) => `  ${protocolOf(url).padEnd(LABEL_WIDTH)}${url}`),
     "",
+    ...tokenLine(broker, flags),
     `  ${"Data".padEnd(LABEL_WIDTH)}${keeping(flags)}`,
     ...tryIt(urls, flags),
     "",
@@ -19,9 +20,18 @@ export function banner(version: string, addresses: readonly RunningAddress[], fl
 }
 
 /** The one line of `--json`. */
-export function readyLine(version: string, addresses: readonly RunningAddress[]): string {
+export function readyLine(version: string, { addresses, httpToken }: Running): string {
   const list = addresses.map(({ transport, host, port, urls }) => ({ transport, host, port, urls }));
-  return `${JSON.stringify({ event: "ready", version, addresses: list })}\n`;
+  return `${JSON.stringify({ event: "ready", version, addresses: list, httpToken })}\n`;
+}
+
+type Running = Pick<RunningBroker, "addresses" | "httpToken">;
+
+/** A token that was given is nobody's to read here. */
+function tokenLine({ addresses, httpToken }: Running, flags: BrokerFlags): readonly string[] {
+  const isServed = addresses.some(({ urls }) => urls.some((url) => url.startsWith("http")));
+  if (!isServed || httpToken === null || flags.httpToken !== undefined) return [];
+  return [`  ${"HTTP token".padEnd(LABEL_WIDTH)}${httpToken}`];
 }
 
 const LABEL_WIDTH = 18;
@@ -33,6 +43,8 @@ const PROTOCOLS: ReadonlyMap<string, string> = new Map([
   ["amqps", "AMQP 0-9-1, TLS"],
   ["amqp10", "AMQP 1.0"],
   ["amqp10s", "AMQP 1.0, TLS"],
+  ["http", "HTTP"],
+  ["https", "HTTP, TLS"],
   ["ws", "WebSocket"],
   ["wss", "WebSocket, TLS"],
 ]);

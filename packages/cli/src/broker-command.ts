@@ -14,8 +14,8 @@ export async function runBroker(flags: BrokerFlags, env: Environment): Promise<v
     const configured = flags.config === undefined ? {} : await env.readConfig(flags.config);
     const options: BrokerOptions = { ...configured, ...(await brokerOptions(flags, env.readFile)) };
     const broker = await env.startBroker(options);
-    if (flags.json === true) env.out(readyLine(env.version, broker.addresses));
-    else if (flags.quiet !== true) env.out(banner(env.version, broker.addresses, { ...flags, ...kept(options) }));
+    if (flags.json === true) env.out(readyLine(env.version, broker));
+    else if (flags.quiet !== true) env.out(banner(env.version, broker, { ...flags, ...kept(options) }));
     await untilOver(broker, stop.first);
   } finally {
     stop.forget();

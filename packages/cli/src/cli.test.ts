@@ -39,6 +39,7 @@ describe("polymq broker", () => {
       event: "ready",
       version: "1.2.3",
       addresses: env.broker({}).addresses,
+      httpToken: null,
     });
     expect(env.stderr).toBe("");
   });
@@ -165,6 +166,32 @@ describe("failures", () => {
     ]);
   });
 
+  test("HTTP can have a port of its own, a token, callers from elsewhere, or be left out", async () => {
+    const env = new FakeEnvironment();
+    expect(await runAndStop(env, "--http-port", "8080", "--http-token", "0123456789abcdef", "--http-remote")).toBe(0);
+    expect(await runAndStop(env, "--no-http")).toBe(0);
+    expect(env.started).toEqual([
+      {
+        listeners: [{ port: 1883 }, { port: 8080, protocols: ["http"], webSocket: false }],
+        http: { token: "0123456789abcdef", remote: "allow" },
+      },
+      { http: false },
+    ]);
+    expect(await runCli(["broker", "--no-http", "--http-port", "1"], new FakeEnvironment())).toBe(2);
+  });
+
+  test("the token that the broker made is printed, one that was given is not", async () => {
+    const served = { urls: ["http://127.0.0.1:1"], transport: "tcp", host: "127.0.0.1", port: 1 } as const;
+    const env = new FakeEnvironment();
+    env.start = () => Promise.resolve(env.broker({ addresses: [served], httpToken: "made-at-start" }));
+    await runAndStop(env);
+    expect(env.stdout).toContain("made-at-start");
+    const given = new FakeEnvironment();
+    given.start = () => Promise.resolve(given.broker({ addresses: [served], httpToken: "given-by-me-1234" }));
+    await runAndStop(given, "--http-token", "given-by-me-1234");
+    expect(given.stdout).not.toContain("given-by-me");
+  });
+
   test("a port in use is told in one line with the code, the system's word for it and a way out", async () => {
     const env = new FakeEnvironment();
     const cause = Object.assign(new Error("listen EADDRINUSE: address already in use 127.0.0.1:1883"), {
@@ -237,7 +264,7 @@ describe("usage", () => {
   test("the help of broker names every flag and has examples", async () => {
     const env = new FakeEnvironment();
     expect(await runCli(["broker", "--help"], env)).toBe(0);
-    for (const flag of "host port data durability json quiet tls-cert tls-key tls-ca user ws-path max-connections amqp-port amqp10-port".split(
+    for (const flag of "host port data durability json quiet tls-cert tls-key tls-ca user ws-path max-connections amqp-port amqp10-port http-port no-http http-token http-remote".split(
       " ",
     )) {
       expect(env.stdout).toContain(`--${flag}`);

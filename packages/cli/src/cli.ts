@@ -64,6 +64,15 @@ function brokerCommand(root: Command, env: Environment): void {
       "a further port for AMQP 1.0 alone, such as 5672; --port serves it as well",
       parsePort,
     )
+    .option("--http-port <number>", "a further port for HTTP alone; --port serves it as well", parsePort)
+    .option("--no-http", "serve no HTTP but WebSocket")
+    .addOption(
+      new Option(
+        "--http-token <token>",
+        "what callers of HTTP have to show, 16 characters or more (default: a new one at every start)",
+      ).env("POLYMQ_HTTP_TOKEN"),
+    )
+    .option("--http-remote", "answer HTTP callers on other machines, too")
     .option("--data <directory>", "keep sessions and messages here (default: in memory)")
     .addOption(
       new Option(

@@ -36,6 +36,7 @@ export class FakeEnvironment implements Environment {
           urls: ["mqtt://127.0.0.1:4321", "ws://127.0.0.1:4321/mqtt"],
         },
       ],
+      httpToken: null,
       close: () => {
         this.closes++;
         return Promise.resolve();

@@ -11,6 +11,8 @@ export interface RunningAddress {
 /** The part of a running broker that the command uses. */
 export interface RunningBroker {
   readonly addresses: readonly RunningAddress[];
+  /** What callers of the HTTP side have to show; null when that is nothing. */
+  readonly httpToken: string | null;
   /** Drains and ends; resolves when nothing is left. */
   close(): Promise<void>;
   /** Resolves when the broker has ended: with null after `close`, else with the error that ended it. Never rejects. */

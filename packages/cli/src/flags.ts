@@ -18,6 +18,11 @@ export interface BrokerFlags {
   readonly maxConnections?: number;
   readonly amqpPort?: number;
   readonly amqp10Port?: number;
+  readonly httpPort?: number;
+  /** False: `--no-http`. */
+  readonly http?: boolean;
+  readonly httpToken?: string;
+  readonly httpRemote?: boolean;
 }
 
 /** The broker's options for these flags; certificates are read from their files. */
@@ -31,21 +36,29 @@ export async function brokerOptions(
     ...(flags.durability === undefined ? {} : { durability: flags.durability }),
     ...(flags.user === undefined ? {} : { users: flags.user }),
     ...(flags.maxConnections === undefined ? {} : { connections: { countMax: flags.maxConnections } }),
+    ...httpOptions(flags),
   };
 }
 
-/** One port for everything, and those for a version of AMQP alone. */
+function httpOptions({ http, httpToken, httpRemote }: BrokerFlags): BrokerOptions {
+  if (http === false) return { http: false };
+  const options = {
+    ...(httpToken === undefined ? {} : { token: httpToken }),
+    ...(httpRemote === true ? { remote: "allow" as const } : {}),
+  };
+  return Object.keys(options).length === 0 ? {} : { http: options };
+}
+
+/** One port for everything, and those for one protocol alone. */
 function listenerOptions(flags: BrokerFlags, tls: BrokerTlsOptions | null): BrokerOptions {
-  const { host, port, wsPath, amqpPort, amqp10Port } = flags;
+  const { host, port, wsPath, amqpPort, amqp10Port, httpPort } = flags;
   const shared = { ...(host === undefined ? {} : { host }), ...(tls === null ? {} : { tls }) };
   const webSocket = wsPath === undefined ? {} : { webSocket: { paths: wsPath } };
-  if (amqpPort === undefined && amqp10Port === undefined) {
-    return { ...shared, ...webSocket, ...(port === undefined ? {} : { port }) };
-  }
-  const main = { ...shared, ...webSocket, port: port ?? PORT_DEFAULT };
   const alone = (name: ProtocolName, number: number | undefined): ListenerOptions[] =>
     number === undefined ? [] : [{ ...shared, port: number, protocols: [name], webSocket: false }];
-  return { listeners: [main, ...alone("amqp091", amqpPort), ...alone("amqp10", amqp10Port)] };
+  const further = [...alone("amqp091", amqpPort), ...alone("amqp10", amqp10Port), ...alone("http", httpPort)];
+  if (further.length === 0) return { ...shared, ...webSocket, ...(port === undefined ? {} : { port }) };
+  return { listeners: [{ ...shared, ...webSocket, port: port ?? PORT_DEFAULT }, ...further] };
 }
 
 /** Where a broker listens unless it is told. */
@@ -59,6 +72,9 @@ export function conflictOf(flags: BrokerFlags): string | null {
   if (durability === "memory" && data !== undefined) return "--durability memory and --data exclude each other";
   if (durability !== undefined && durability !== "memory" && data === undefined && config === undefined) {
     return `--durability ${durability} needs --data`;
+  }
+  if (flags.http === false && (flags.httpPort !== undefined || flags.httpRemote === true)) {
+    return "--no-http excludes --http-port and --http-remote";
   }
   return null;
 }

@@ -137,6 +137,11 @@ export class Router {
     return Array.from(this.#bySubscriber.get(subscriber)?.byKey.values() ?? []);
   }
 
+  /** All subscriptions. */
+  subscriptions(): Subscription[] {
+    return Array.from(this.#bySubscriber.values()).flatMap((own) => Array.from(own.byKey.values()));
+  }
+
   /** Has a queue take the topics of these filters. */
   capture(queue: Queue, filters: readonly string[]): void {
     for (const filter of filters) this.#captures.set(filter, queue.name, queue);

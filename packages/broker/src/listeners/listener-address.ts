@@ -17,16 +17,19 @@ export interface ListenerAddress {
 export function listenerAddress(
   settings: ListenerSettings,
   bound: { readonly host: string; readonly port: number },
-  protocols: readonly ProtocolFactory[],
+  served: { readonly protocols: readonly ProtocolFactory[]; readonly http: "yes" | "no" },
 ): ListenerAddress {
+  const { protocols, http } = served;
   const { tls, webSocket } = settings;
   const authority = `${reachable(bound.host)}:${bound.port}`;
   const urls: string[] = [];
   for (const kind of ["plain", "secure"] as const) {
     if (kind === "plain" ? tls?.plaintext === "refuse" : tls === null) continue;
     for (const { schemes } of protocols) if (schemes !== null) urls.push(`${schemes[kind]}://${authority}`);
-    if (webSocket === null || protocols.every((factory) => factory.subprotocol === null)) continue;
-    for (const path of webSocket.paths) urls.push(`${kind === "plain" ? "ws" : "wss"}://${authority}${path}`);
+    if (webSocket !== null && protocols.some((factory) => factory.subprotocol !== null)) {
+      for (const path of webSocket.paths) urls.push(`${kind === "plain" ? "ws" : "wss"}://${authority}${path}`);
+    }
+    if (http === "yes") urls.push(`${kind === "plain" ? "http" : "https"}://${authority}`);
   }
   return { transport: tls === null ? "tcp" : "tls", host: bound.host, port: bound.port, urls };
 }

@@ -96,6 +96,7 @@ export async function echoBroker(options: EchoOptions = {}): Promise<EchoBroker>
   const listeners = await openListeners({
     listeners: [PLAIN],
     protocols: [echo, amqp091Protocol((arrival) => new EchoConnection(arrival))],
+    requests: null,
     clock: systemClock(),
     ...options,
     limits: { ...LIMITS, ...options.limits },

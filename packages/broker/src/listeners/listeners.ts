@@ -1,6 +1,7 @@
 import type { Clock } from "polymq/transport";
 import type { BrokerMetrics } from "../metrics/broker-metrics.ts";
 import { Admission } from "./admission.ts";
+import type { HttpRequests } from "./http-layer.ts";
 import type { ListenerAddress } from "./listener-address.ts";
 import type { AdmissionSettings, ListenerSettings } from "./listener-settings.ts";
 import { Port } from "./port.ts";
@@ -12,6 +13,8 @@ export interface ListenersOptions {
   readonly limits: AdmissionSettings;
   /** In the order in which they are asked about first bytes. */
   readonly protocols: readonly ProtocolFactory[];
+  /** Answers HTTP requests; null for none but those for WebSockets. */
+  readonly requests: HttpRequests | null;
   readonly metrics: BrokerMetrics;
   readonly clock: Clock;
 }
@@ -31,8 +34,8 @@ export interface Listeners {
  * @throws {MessagingError} ERR_LISTEN_FAILED with the cause, ERR_INVALID_OPTIONS for TLS material that cannot be used
  */
 export async function openListeners(options: ListenersOptions): Promise<Listeners> {
-  const { limits, protocols, metrics, clock } = options;
-  const context = { clock, metrics, admission: new Admission(limits, metrics), limits, protocols };
+  const { limits, protocols, requests, metrics, clock } = options;
+  const context = { clock, metrics, admission: new Admission(limits, metrics), limits, protocols, requests };
   const ports = options.listeners.map((settings) => new Port(settings, context));
   const addresses: ListenerAddress[] = [];
   try {

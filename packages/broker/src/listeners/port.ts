@@ -5,13 +5,14 @@ import {
   type Clock,
   type Listener,
   listenTcp,
+  peerInfo,
   wrapSocket,
   wrapWebSocket,
 } from "polymq/transport";
 import type { BrokerMetrics } from "../metrics/broker-metrics.ts";
 import type { Admission } from "./admission.ts";
 import { type Offer, routeOf } from "./first-bytes.ts";
-import { HttpLayer, pathOf } from "./http-layer.ts";
+import { HttpLayer, type HttpRequests, pathOf } from "./http-layer.ts";
 import { type ListenerAddress, listenerAddress } from "./listener-address.ts";
 import type { AdmissionSettings, ListenerSettings } from "./listener-settings.ts";
 import type { Arrival, ProtocolFactory, WebSocketArrival } from "./protocol-factory.ts";
@@ -27,6 +28,8 @@ export interface PortContext {
   readonly limits: AdmissionSettings;
   /** In the order in which they are asked about first bytes. */
   readonly protocols: readonly ProtocolFactory[];
+  /** Answers HTTP requests where they are served; null nowhere. */
+  readonly requests: HttpRequests | null;
 }
 
 /** One bound port: admits connections, tells their protocol and hands them over. */
@@ -35,6 +38,7 @@ export class Port {
   readonly #settings: ListenerSettings;
   readonly #protocols: readonly ProtocolFactory[];
   readonly #tls: TlsLayer | null;
+  readonly #requests: HttpRequests | null;
   readonly #http: HttpLayer | null;
   /** What is served as a connection comes in, and what inside TLS. */
   readonly #outside: Offer;
@@ -54,6 +58,7 @@ export class Port {
     this.#context = context;
     const names = settings.protocols;
     this.#protocols = context.protocols.filter((factory) => names === null || names.includes(factory.name));
+    this.#requests = names === null || names.includes(HTTP) ? context.requests : null;
     this.#tls = this.#makeTls();
     this.#http = this.#makeHttp();
     this.#inside = { protocols: this.#protocols, tls: "no", http: this.#http === null ? "no" : "yes" };
@@ -67,7 +72,10 @@ export class Port {
     const { host, port } = this.#settings;
     const { backlog } = this.#context.limits;
     this.#listener = await listenTcp({ host, port, backlog }, (socket) => this.#onSocket(socket));
-    return listenerAddress(this.#settings, this.#listener, this.#protocols);
+    return listenerAddress(this.#settings, this.#listener, {
+      protocols: this.#protocols,
+      http: this.#requests === null ? "no" : "yes",
+    });
   }
 
   /** Frees the port and ends the connections that no protocol has taken; the others go on. */
@@ -202,10 +210,12 @@ export class Port {
   #makeHttp(): HttpLayer | null {
     const { clock, metrics, limits } = this.#context;
     const settings = this.#settings.webSocket;
-    if (settings === null) return null;
+    if (settings === null && this.#requests === null) return null;
     return new HttpLayer({
       settings,
       subprotocols: [...new Set(this.#protocols.flatMap((factory) => factory.subprotocol ?? []))],
+      requests: this.#requests,
+      peerOf: peerInfo,
       clock,
       timeoutMs: limits.sniffTimeoutMs,
       events: {
@@ -224,6 +234,9 @@ export class Port {
     return { host: this.#listener?.host ?? this.#settings.host, port: this.#listener?.port ?? this.#settings.port };
   }
 }
+
+/** The name of HTTP requests among the protocols of a listener. */
+const HTTP = "http";
 
 interface Layers {
   readonly socket: Socket;

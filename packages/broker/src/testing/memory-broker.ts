@@ -25,13 +25,13 @@ export interface MemoryBroker extends Broker {
 }
 
 /**
- * Starts a broker in memory, for tests and simulations. Options about ports, TLS and data directories mean nothing to it.
+ * Starts a broker in memory, for tests and simulations. Options about ports, TLS, HTTP and data directories mean nothing to it.
  * @throws {MessagingError} ERR_INVALID_OPTIONS, ERR_STORE_CORRUPT, ERR_STORE_FAILED
  */
 export async function memoryBroker(options: BrokerOptions = {}, parts: MemoryBrokerParts = {}): Promise<MemoryBroker> {
   const { platform = nodePlatform(), store = null } = parts;
   const listening: { listeners?: MemoryListeners } = {};
-  const broker = await RunningBroker.start(brokerSettings(options), {
+  const broker = await RunningBroker.start(brokerSettings({ ...options, http: false }), {
     platform,
     openStore: () => Promise.resolve(store),
     openListeners: (given) => {

@@ -4,6 +4,7 @@ export { type TextCodec, webText } from "../bytes/text.ts";
 export { type Endpoint, parseEndpoint } from "./endpoint.ts";
 export { isLocalAddress, parseLocalEndpoint } from "./local-endpoint.ts";
 export { type MemoryPair, type MemoryPairOptions, type MemoryTransport, memoryPair } from "./memory.ts";
+export { peerInfo } from "./node/peer-info.ts";
 export { nodePlatform } from "./node/platform.ts";
 export { type WrapOptions, wrapSocket } from "./node/socket-transport.ts";
 export { dialTcp, type Listener, type ListenOptions, listenTcp } from "./node/tcp.ts";

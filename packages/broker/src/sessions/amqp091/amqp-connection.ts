@@ -122,12 +122,10 @@ export class AmqpConnection implements ServerHandler<AmqpTypes>, QueueOwner {
     this.#leave();
   }
 
-  /** The broker stops. */
-  shutDown(): void {
-    this.engine.close(
-      ReplyCode.ConnectionForced,
-      "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'",
-    );
+  /** The broker wants the client gone. @param reason such as `shutdown` */
+  shutDown(reason: string): void {
+    const text = `CONNECTION_FORCED - broker forced connection closure with reason '${reason}'`;
+    this.engine.close(ReplyCode.ConnectionForced, text);
     this.#leave();
   }
 

@@ -2,6 +2,7 @@
 import { Outbox, type Timer, type Transport, type TransportHandler } from "polymq/internal";
 import type { Flushable } from "../../core/turn.ts";
 import { CountedTransport } from "../../metrics/counted-transport.ts";
+import { type ConnectionInspection, inspectConnection } from "../connection-inspection.ts";
 import { AmqpConnection } from "./amqp-connection.ts";
 import type { AmqpContext } from "./amqp-context.ts";
 
@@ -89,8 +90,29 @@ export class AmqpWire implements TransportHandler, Flushable {
 
   /** The broker stops: the client is told, and cut off when it has not taken that after `graceMs`. */
   shutDown(graceMs: number): void {
-    this.#connection.shutDown();
+    this.#connection.shutDown("shutdown");
     this.hangUp(graceMs);
+  }
+
+  /** A picture of the client; null before it is let in. */
+  inspect(): ConnectionInspection | null {
+    const { id } = this.#connection;
+    if (this.#transport === null || id === "") return null;
+    return inspectConnection({
+      id,
+      protocol: "amqp091",
+      protocolVersion: "0-9-1",
+      clientId: id,
+      user: this.#connection.client.access.principal.name,
+      transport: this.#transport.info,
+      unsentBytes: this.outbox.unsentBytes,
+    });
+  }
+
+  /** An operator wants the client gone. */
+  dismiss(): void {
+    this.#connection.shutDown("closed by an operator");
+    this.hangUp();
   }
 
   /** Sends what is left to say and ends the connection; a peer that does not take it in time is cut off. */

@@ -2,6 +2,7 @@
 import { Outbox, type Timer, type Transport, type TransportHandler } from "polymq/internal";
 import type { Flushable } from "../../core/turn.ts";
 import { CountedTransport } from "../../metrics/counted-transport.ts";
+import { type ConnectionInspection, inspectConnection } from "../connection-inspection.ts";
 import { Amqp10Connection } from "./amqp10-connection.ts";
 import type { Amqp10Context } from "./amqp10-context.ts";
 
@@ -90,6 +91,27 @@ export class Amqp10Wire implements TransportHandler, Flushable {
   shutDown(graceMs: number): void {
     this.#connection.shutDown();
     this.hangUp(graceMs);
+  }
+
+  /** A picture of the client; null before it is let in. */
+  inspect(): ConnectionInspection | null {
+    const { id } = this.#connection;
+    if (this.#transport === null || id === "") return null;
+    const { container, access } = this.#connection.client;
+    return inspectConnection({
+      id,
+      protocol: "amqp10",
+      protocolVersion: "1.0",
+      clientId: container,
+      user: access.principal.name,
+      transport: this.#transport.info,
+      unsentBytes: this.outbox.unsentBytes,
+    });
+  }
+
+  /** An operator wants the client gone. */
+  dismiss(): void {
+    this.shutDown(CLOSING_MS);
   }
 
   /** Sends what is left to say and ends the connection; a peer that does not take it in time is cut off. */

@@ -23,6 +23,7 @@ import type { MessageView } from "../../core/message.ts";
 import type { QueueDelivery } from "../../core/queues/queue-port.ts";
 import type { Flushable } from "../../core/turn.ts";
 import { CountedTransport } from "../../metrics/counted-transport.ts";
+import { type ConnectionInspection, inspectConnection } from "../connection-inspection.ts";
 import { type Admitted, admit, type Identified, identify, type Refused } from "./admission.ts";
 import { ConnectionQueues, type QueuePort } from "./connection-queues.ts";
 import type { Delivery } from "./delivery.ts";
@@ -132,6 +133,26 @@ export class MqttConnection
 
   flush(): void {
     this.outbox.flush();
+  }
+
+  /** A picture of the client; null before it is let in. */
+  inspect(): ConnectionInspection | null {
+    if (this.#client.is !== "admitted" || this.#transport === null) return null;
+    const { session, access, level } = this.#client;
+    return inspectConnection({
+      id: `mqtt:${session.id}`,
+      protocol: "mqtt",
+      protocolVersion: level === 5 ? "5.0" : "3.1.1",
+      clientId: session.id,
+      user: access.principal.name,
+      transport: this.#transport.info,
+      unsentBytes: this.outbox.unsentBytes,
+    });
+  }
+
+  /** An operator wants the client gone. */
+  dismiss(): void {
+    this.end(ReasonCode.AdministrativeAction);
   }
 
   /** Ends the connection with a reason that a 5.0 client is told; what it has not taken after `graceMs` is cut off. */

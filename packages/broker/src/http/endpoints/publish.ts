@@ -1,0 +1,103 @@
+import { ReasonCode, validateTopicName } from "polymq/mqtt/codec";
+import type { ConnectionAccess } from "../../auth/connection-access.ts";
+import { OptionReader } from "../../base/option-reader.ts";
+import { REFUSED } from "../../core/distribution.ts";
+import type { Message } from "../../core/message.ts";
+import { topicRefusal } from "../../sessions/mqtt/topic-routes.ts";
+import { ApiError } from "../api-error.ts";
+import type { ApiCall, ApiReply, Endpoint } from "../endpoint.ts";
+import { hasToken, publisherAccess } from "../http-access.ts";
+import type { HttpContext } from "../http-context.ts";
+import { FLAG, objectOf, ok, oneOf, TEXT } from "../schemas.ts";
+
+/** `POST /publish`: a message for those who have no client at hand. */
+export const PUBLISH_ENDPOINTS: readonly Endpoint[] = [
+  {
+    id: "publish",
+    method: "POST",
+    path: "/publish",
+    summary: "Publish a message to a topic, or to a queue as `$queue/<name>[/<routing key>]`",
+    tag: "messages",
+    access: "publisher",
+    body: objectOf(
+      {
+        topic: TEXT,
+        payload: { type: "string", contentEncoding: "base64", default: "" },
+        qos: { type: "integer", minimum: 0, maximum: 2, default: 0 },
+        retain: { ...FLAG, default: false },
+      },
+      ["payload", "qos", "retain"],
+    ),
+    responses: ok(
+      "It is published; with `qos` 1 or 2, or to a queue, it is also stored as configured",
+      objectOf({ status: oneOf("ok") }),
+    ),
+    handle: publish,
+  },
+];
+
+async function publish(call: ApiCall, context: HttpContext): Promise<ApiReply> {
+  const { hub, metrics } = context;
+  const publisher = await publisherOf(call, context);
+  const message = messageOf(call, context, publisher);
+  if (publisher !== null && !(await publisher.mayPublish(message.topic, message.retain, hub.clock.nowMs()))) {
+    metrics.messagesDenied++;
+    throw new ApiError(403, "NOT_AUTHORIZED", "you may not publish to this topic");
+  }
+  const route = hub.router.route(message.topic);
+  if (route.address === null) {
+    if (hub.publish(message, route) === REFUSED)
+      throw new ApiError(507, "QUOTA_EXCEEDED", "the broker holds as much as it may");
+  } else {
+    hub.statistics.messagesIn++;
+    hub.statistics.bytesIn += message.payload.length;
+    const refusal = hub.queues.publish(message, null, route);
+    if (refusal !== null) throw refusal;
+  }
+  if (message.guarantee > 0 || route.address !== null) await hub.committer.flush();
+  return { status: 200, body: { status: "ok" } };
+}
+
+/** What the caller may do; null for whoever has the token, which is everything. */
+async function publisherOf(call: ApiCall, context: HttpContext): Promise<ConnectionAccess | null> {
+  return hasToken(call, context) ? null : await publisherAccess(call, context);
+}
+
+function messageOf({ body }: ApiCall, context: HttpContext, publisher: ConnectionAccess | null): Message {
+  const reader = new OptionReader(body, "");
+  const topic = reader.text("topic") ?? "";
+  const payload = bytesOf(reader.text("payload") ?? "");
+  const guarantee = reader.integer("qos", { least: 0, most: 2, otherwise: 0 }) as 0 | 1 | 2;
+  const retain = reader.flag("retain", "no");
+  reader.done();
+  checkTopic(topic, context.topicLevelsMax);
+  const { clientId = "", name = "" } = publisher?.principal ?? {};
+  return context.hub.makeMessage({
+    topic,
+    payload,
+    guarantee,
+    retain,
+    publisherId: clientId,
+    externalId: name,
+    origin: "http",
+  });
+}
+
+/** @throws {ApiError} 400, or 403 for topics that are the broker's own */
+function checkTopic(topic: string, levelsMax: number): void {
+  const fault = validateTopicName(topic);
+  if (fault !== null) throw new ApiError(400, "ERR_INVALID_TOPIC", fault);
+  const refusal = topicRefusal(topic, levelsMax);
+  if (refusal === 0) return;
+  if (refusal === ReasonCode.NotAuthorized) throw new ApiError(403, "NOT_AUTHORIZED", "this topic is the broker's own");
+  throw new ApiError(400, "ERR_INVALID_TOPIC", `a topic may have ${levelsMax} levels`);
+}
+
+/** @throws {ApiError} 400 for what is no base64 */
+function bytesOf(text: string): Uint8Array {
+  const bytes = Buffer.from(text, "base64");
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) {
+    throw new ApiError(400, "INVALID_BODY", "payload must be base64 (RFC 4648 §4)");
+  }
+  return bytes;
+}
