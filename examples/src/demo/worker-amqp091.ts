@@ -5,12 +5,16 @@ import { PREFETCH, type WorkerClient, type WorkMessage } from "./worker-client.t
 /** Time after which a call that a broken link failed is made again. */
 const RETRY_MS = 20;
 
+/** In place of a number of losses, and equal to none. */
+const UNTOLD = -1;
+
 /** A worker over AMQP 0-9-1: settlements are not confirmed there, so a question after them shows that the connection was still up. */
 export class AmqpWorkerClient implements WorkerClient {
   readonly #client: AmqpClient;
   /** Open for good, to ask on. */
   #questions: AmqpChannel | null = null;
   #reconnects = 0;
+  #losses = 0;
   #asked: Promise<boolean> | null = null;
 
   constructor({ name, server }: WorkerPlan) {
@@ -22,6 +26,8 @@ export class AmqpWorkerClient implements WorkerClient {
     this.#client.on("connect", ({ reconnected }) => {
       if (reconnected) this.#reconnects++;
     });
+    // Calls that waited are answered on the next connection before that is told: what tells connections apart has to change with the loss.
+    this.#client.on("connectionLost", () => void this.#losses++);
   }
 
   get reconnects(): number {
@@ -44,7 +50,8 @@ export class AmqpWorkerClient implements WorkerClient {
   }
 
   #workMessage(message: AmqpQueueMessage): WorkMessage {
-    const connection = this.#reconnects;
+    // Before a connection is told of, its loss is not told either: nothing can be shown of what comes meanwhile.
+    const connection = this.#client.state === "connected" ? this.#losses : UNTOLD;
     const { offset, deliveryCount } = message;
     const settle = async (outcome: Outcome): Promise<boolean> => {
       try {
@@ -58,7 +65,7 @@ export class AmqpWorkerClient implements WorkerClient {
       }
       // Asked once for all that are settled in this turn.
       this.#asked ??= this.#ask();
-      return (await this.#asked) && this.#reconnects === connection;
+      return (await this.#asked) && this.#losses === connection;
     };
     return { offset, deliveryCount, json: () => message.json(), settle };
   }
