@@ -13,6 +13,7 @@ import {
   type CommonEntry,
   type CommonProperties,
   type CommonValue,
+  keepingReplyTo,
   type Moment,
   type NumberKind,
   type TypedNumber,
@@ -129,10 +130,11 @@ function commonOfTyped({ tag, value }: TypedField): CommonValue {
 
 /** The block that says the same. Texts too long for a short string become a header of the property's name. */
 export function writeAmqp091Block(
-  properties: CommonProperties,
+  given: CommonProperties,
   text: TextCodec,
   expiration: string | undefined,
 ): Uint8Array {
+  const properties = keepingReplyTo(given);
   const headers: Record<string, FieldValue> = Object.create(null) as Record<string, FieldValue>;
   const basic: { -readonly [K in keyof BasicProperties]: BasicProperties[K] } = {};
   for (const [name, value] of properties.headers) addHeader(headers, name, fieldOf(value), text);

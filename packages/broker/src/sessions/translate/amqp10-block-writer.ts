@@ -19,7 +19,13 @@ import {
   LONG_TEXTS,
 } from "./amqp10-block.ts";
 import { amqp10Of, isSimple } from "./amqp10-values.ts";
-import { type CommonEntry, type CommonProperties, type CommonValue, textOf } from "./common-properties.ts";
+import {
+  type CommonEntry,
+  type CommonProperties,
+  type CommonValue,
+  keepingReplyTo,
+  textOf,
+} from "./common-properties.ts";
 import { textOrBytes } from "./text-or-bytes.ts";
 
 /*
@@ -53,7 +59,8 @@ class Sections {
     this.#text = text;
   }
 
-  write(given: CommonProperties): Uint8Array | null {
+  write(properties: CommonProperties): Uint8Array | null {
+    const given = keepingReplyTo(properties);
     const headers: CommonEntry[] = [];
     for (const entry of given.headers) {
       const [name, value] = entry;

@@ -82,6 +82,16 @@ export type CommonDraft = { -readonly [K in keyof Omit<CommonProperties, "header
   readonly headers: CommonEntry[];
 };
 
+/**
+ * The same, with a reply-to that is also the response topic as a header. As a property of its own it would be taken, on the way back, for the reply-to
+ * that stands for a response topic.
+ */
+export function keepingReplyTo(properties: CommonProperties): CommonProperties {
+  const { replyTo, responseTopic, headers } = properties;
+  if (replyTo === undefined || replyTo !== responseTopic) return properties;
+  return { ...properties, replyTo: undefined, headers: [["reply-to", replyTo], ...headers] };
+}
+
 /** A value as text, for protocols whose headers are text: numbers in decimal, moments as ISO 8601, bytes in base64, lists and maps as JSON. */
 export function textOf(value: CommonValue): string {
   if (typeof value === "string") return value;

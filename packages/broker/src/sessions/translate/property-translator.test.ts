@@ -167,7 +167,10 @@ describe("there and back", () => {
   const value = fc.string({ unit: "grapheme", maxLength: 40 }).filter((text) => !text.includes("\0"));
   const name = fc.constantFrom("a", "b", "type", "reply-to", "message-id", "timestamp", "x y");
 
-  test("an MQTT message has its properties again, user properties by name", () => {
+  test.each([
+    ["AMQP 0-9-1", Encoding.Amqp091],
+    ["AMQP 1.0", Encoding.Amqp10],
+  ])("an MQTT message has its properties again through %s, user properties by name", (_, encoding) => {
     const properties = fc.record(
       {
         payloadFormat: fc.constantFrom<0 | 1>(0, 1),
@@ -181,10 +184,25 @@ describe("there and back", () => {
     fc.assert(
       fc.property(properties, (given) => {
         const translator = new PropertyTranslator(TEXT);
-        const there = translator.toAmqp091(mqtt(given as PublishProperties), true, 0);
-        const back = toMqtt({ properties: there, encoding: Encoding.Amqp091, expiresAtMs: Number.POSITIVE_INFINITY });
+        const message = mqtt(given as PublishProperties);
+        const isAmqp10 = encoding === Encoding.Amqp10;
+        const there = isAmqp10 ? translator.toAmqp10(message, true) : translator.toAmqp091(message, true, 0);
+        const back = toMqtt({ properties: there, encoding, expiresAtMs: Number.POSITIVE_INFINITY });
         expect(byName(back)).toEqual(byName(toPlain(given as PublishProperties)));
       }),
+      {
+        examples: [
+          [
+            {
+              responseTopic: "a",
+              userProperties: [
+                ["reply-to", "a"],
+                ["a", ""],
+              ],
+            },
+          ],
+        ],
+      },
     );
   });
 
