@@ -1,9 +1,10 @@
 /** The HTTP side of a broker, by a broker on a socket and `fetch`. */
+import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { AmqpClient } from "polymq/amqp091";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { startBroker } from "./broker.ts";
+import { type Broker, startBroker } from "./broker.ts";
 import { call, httpUrl } from "./http-caller.test-support.ts";
 import { Got, Opened, publishAll, WAIT } from "./queue-clients.test-support.ts";
 import { brokerSettings } from "./settings.ts";
@@ -16,6 +17,19 @@ afterEach(() => opened.close());
 
 function base64(text: string): string {
   return Buffer.from(text).toString("base64");
+}
+
+/** A request as a browser makes it, which `fetch` in Node would not. */
+function asPage(broker: Broker, headers: Readonly<Record<string, string>>): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(`${httpUrl(broker)}/api/v1/queues/q/purge`, { method: "POST", headers }, (response) => {
+      let text = "";
+      response.on("data", (chunk: Buffer) => (text += chunk.toString()));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    request.on("error", reject);
+    request.end();
+  });
 }
 
 describe("who is answered", () => {
@@ -39,6 +53,29 @@ describe("who is answered", () => {
     const open = await started({ http: { access: "open" } });
     expect(open.httpToken).toBe(null);
     expect((await call(open, "GET", "/api/v1/overview", { authorization: null })).status).toBe(200);
+  });
+
+  test("where nobody needs the token, publishing is allowed to whom any protocol allows it", async () => {
+    const users = [{ username: "ann", password: "secret", publish: ["ann/#"] }];
+    const broker = await started({ users, http: { access: "open" } });
+    const publish = async (topic: string, authorization: string | null): Promise<number> =>
+      (await call(broker, "POST", "/publish", { body: { topic }, authorization })).status;
+    expect(await publish("ann/x", null)).toBe(403);
+    expect(await publish("ann/x", `Basic ${base64("ann:secret")}`)).toBe(200);
+    expect(await publish("bob/x", `Basic ${base64("ann:secret")}`)).toBe(403);
+    const open = await started({ http: { access: "open" } });
+    expect((await call(open, "POST", "/publish", { body: { topic: "t" }, authorization: null })).status).toBe(200);
+  });
+
+  test.each([
+    ["another origin", { origin: "https://evil.example" }],
+    ["a name that was made to lead here", { origin: "http://evil.example:1", host: "evil.example:1" }],
+    ["no origin that it tells", { origin: "null" }],
+  ])("a page of %s is refused, token or not", async (_, headers) => {
+    const broker = await started({ queues: [{ name: "q" }], http: { access: "open" } });
+    const { status, text } = await asPage(broker, headers);
+    expect([status, text]).toEqual([403, expect.stringContaining("ORIGIN_REFUSED")]);
+    expect((await asPage(broker, { origin: `http://127.0.0.1:${broker.port}` })).status).toBe(200);
   });
 
   test.each([
@@ -145,6 +182,22 @@ describe("bad requests", () => {
     socket.write(`transfer-encoding: chunked\r\n\r\n800\r\n${"x".repeat(0x800)}\r\n`);
     expect(await said).toMatch(/^HTTP\/1.1 413 .*BODY_TOO_LARGE/s);
   });
+});
+
+test("a caller who goes in the middle of a body is no mistake of the broker's", async () => {
+  const broker = await started();
+  const socket = connect(broker.port, "127.0.0.1");
+  const token = broker.httpToken;
+  socket.write(
+    `POST /publish HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\n`,
+  );
+  await new Promise<void>((resolve) => {
+    socket.write("content-length: 100\r\n\r\n{", () => resolve());
+  });
+  await call(broker, "GET", "/health");
+  socket.destroy();
+  await vi.waitFor(() => expect(broker.inspect().metrics.httpRequestsRefused).toBe(1), WAIT);
+  expect(broker.inspect().metrics.internalErrors).toBe(0);
 });
 
 describe("POST /publish", () => {

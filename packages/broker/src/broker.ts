@@ -249,7 +249,6 @@ export class RunningBroker implements Broker {
       topicLevelsMax: mqtt.topicLevelsMax,
       readQueue: (value) => queueDefinition(value, ""),
       startedAtMs: this.#startedAtMs,
-      state: () => (this.#closing === null ? "running" : "stopping"),
       connections: () => this.#connections(),
       closeConnection: (id) => this.#closeConnection(id),
     });

@@ -27,7 +27,7 @@ export async function runCli(args: readonly string[], env: Environment): Promise
 function program(env: Environment): Command {
   const output = { writeOut: (text: string) => env.out(text), writeErr: (text: string) => env.err(text) };
   const root = new Command("polymq")
-    .description("Messaging over MQTT: start the embedded broker")
+    .description("Messaging over MQTT and AMQP: start the embedded broker")
     .version(env.version, "-V, --version", "print the version")
     .exitOverride()
     .configureOutput(output)
@@ -86,7 +86,7 @@ function brokerCommand(root: Command, env: Environment): void {
     .option("--tls-key <file>", "private key in PEM")
     .option("--tls-ca <file>", "let only clients in whose certificate this authority signed")
     .option("--user <name:password>", "let only these users in; repeatable", collectUser)
-    .option("--ws-path <path>", "WebSocket path; repeatable (default: /mqtt)", collectPath)
+    .option("--ws-path <path>", "WebSocket path; repeatable (default: /mqtt and /amqp)", collectPath)
     .option("--max-connections <count>", "connections at a time (default: 10000)", parseCount)
     .allowExcessArguments(false)
     .addHelpText("after", BROKER_EXAMPLES);

@@ -12,39 +12,57 @@ interface Credentials {
   readonly secret: string;
 }
 
+/** Names that no stranger can make lead here: localhost, and addresses. */
+const LOCAL_HOST = /^(?:localhost|\d+\.\d+\.\d+\.\d+|\[[\da-f:]+\])(?::\d+)?$/i;
 const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/;
 
-/** Refuses callers on other machines unless they are welcome. @throws {ApiError} 403 */
-export function checkOrigin({ peer }: Peer, { settings }: HttpContext): void {
-  if (settings.remote === "allow" || peer.kind === "memory" || LOOPBACK.test(peer.remoteAddress)) return;
-  throw new ApiError(403, "REMOTE_REFUSED", "only callers on this machine are answered (option http.remote)");
+/**
+ * Refuses callers on other machines unless they are welcome, and pages of other origins always: a browser sends what they ask for from this machine,
+ * also when the page's own name was made to lead here.
+ * @throws {ApiError} 403
+ */
+export function checkOrigin({ peer, headers }: Peer, { settings }: HttpContext): void {
+  const host = headerOf(headers, "host") ?? "";
+  const origin = headerOf(headers, "origin");
+  if (origin !== null && origin !== `http://${host}` && origin !== `https://${host}`) {
+    throw new ApiError(403, "ORIGIN_REFUSED", "pages of other origins are not answered");
+  }
+  if (settings.remote === "allow") return;
+  if (!LOOPBACK.test(peer.remoteAddress)) {
+    throw new ApiError(403, "REMOTE_REFUSED", "only callers on this machine are answered (option http.remote)");
+  }
+  if (origin !== null && !LOCAL_HOST.test(host)) {
+    throw new ApiError(403, "ORIGIN_REFUSED", "a page is answered when it comes from localhost or an address");
+  }
 }
 
 /** Lets whoever shows the token in; what clients' own credentials allow is for the endpoint to ask. @throws {ApiError} 401 */
 export function checkToken(call: Peer, access: EndpointAccess, context: HttpContext): void {
-  if (access === "token" && !hasToken(call, context))
+  if (access === "token" && context.token !== null && !hasToken(call, context))
     throw unauthorized("show the token: Authorization: Bearer <token>");
 }
 
-/** True when the request shows the token, or none is needed. */
+/** True when the request shows the token. */
 export function hasToken({ headers }: Peer, { token }: HttpContext): boolean {
-  if (token === null) return true;
+  if (token === null) return false;
   const shown = credentialsOf(headers);
   return shown !== null && shown.username === null && equal(shown.secret, token);
 }
 
 /**
- * What the client may do whose credentials a request shows: HTTP Basic, or FluxMQ's `X-FluxMQ-Username` with a bearer's secret.
+ * What the client may do whose credentials a request shows: HTTP Basic, or FluxMQ's `X-FluxMQ-Username` with a bearer's secret. Where nobody needs the
+ * token a request may show none, and is a client that names no user.
  * @throws {ApiError} 401 without or with wrong credentials, 403, 503
  */
 export async function publisherAccess(call: Peer, context: HttpContext): Promise<ConnectionAccess> {
   const { headers, peer } = call;
   const shown = credentialsOf(headers);
-  if (shown === null || shown.username === null) throw unauthorized("say who you are, or show the token");
+  const isNamed = shown !== null && shown.username !== null;
+  if (!isNamed && context.token !== null) throw unauthorized("say who you are, or show the token");
   const entry = await context.access.authenticate({
     clientId: headerOf(headers, "x-fluxmq-client-id") ?? `http:${peer.remoteAddress}:${peer.remotePort}`,
-    username: shown.username,
-    password: Buffer.from(shown.secret),
+    username: isNamed ? shown.username : null,
+    password: isNamed ? Buffer.from(shown.secret) : null,
     certificateCommonName: peer.peerCommonName,
     protocol: "http",
     transport: peer,

@@ -22,8 +22,6 @@ export interface HttpContext {
   readonly readQueue: (value: unknown) => QueueSettings;
   /** When the broker started, in milliseconds since 1970. */
   readonly startedAtMs: number;
-  /** `stopping` as soon as it takes no new clients. */
-  readonly state: () => "running" | "stopping";
   readonly connections: () => readonly ConnectionInspection[];
   /** Says goodbye to a client; false when there is no such connection. */
   readonly closeConnection: (id: string) => boolean;

@@ -8,9 +8,6 @@ import { COUNT, MAYBE_TIME, objectOf, queryParameter, TEXT } from "./schemas.ts"
 /** Bytes of a payload that are shown unless the caller says how many, and at most. */
 const PAYLOAD_DEFAULT = 65_536;
 const PAYLOAD_MAX = 4_194_304;
-/** Bytes of payloads in one answer; what goes beyond is cut. */
-const ANSWER_BYTES_MAX = 16_777_216;
-
 const DEAD_LETTER = objectOf({
   reason: TEXT,
   queue: TEXT,
@@ -64,12 +61,10 @@ export function messageView(
   { translator }: HttpContext,
 ): (message: QueueMessage) => Readonly<Record<string, unknown>> {
   const most = integerOf(query, "payload_max", { least: 0, most: PAYLOAD_MAX, otherwise: PAYLOAD_DEFAULT });
-  let room = ANSWER_BYTES_MAX;
   return (message) => {
     const { offset, topic, key, payload, priority, publisherId, origin, createdAtMs, expiresAtMs, deadLetter } =
       message;
-    const shown = payload.subarray(0, Math.min(most, room));
-    room -= shown.length;
+    const shown = payload.subarray(0, most);
     const { contentType = null, headers } = translator.common(message);
     return {
       offset,

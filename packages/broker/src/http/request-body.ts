@@ -26,10 +26,15 @@ async function readBytes(request: IncomingMessage, bytesMax: number): Promise<Ui
   if (Number(request.headers["content-length"] ?? 0) > bytesMax) throw tooLarge();
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > bytesMax) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > bytesMax) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    // Who goes in the middle gets no answer, and nobody made a mistake.
+    throw error instanceof ApiError ? error : new ApiError(400, "INVALID_BODY", "the body ended too early");
   }
   return Buffer.concat(chunks, length);
 }

@@ -26,7 +26,7 @@ export class BrokerMetrics {
   /** Connections whose first bytes belong to no protocol that is served there. */
   connectionsUnrecognized = 0;
   tlsHandshakesFailed = 0;
-  /** HTTP requests that were answered with something else than a WebSocket. */
+  /** HTTP requests that were answered with an error of the caller's, those for a WebSocket included. */
   httpRequestsRefused = 0;
 
   /** Clients let in and not gone yet. */

@@ -43,6 +43,13 @@ describe("looking into a queue", () => {
     expect([offsets(0, 9), offsets(1, 1), offsets(4, 9)]).toEqual([[0, 2, 3], [2], []]);
   });
 
+  test("ends after 16 MiB", () => {
+    const scene = new QueueScene();
+    for (const letter of "abc") scene.publish("q", letter.repeat(9_437_184));
+    const offsets = (from: number) => scene.hub.queues.peek("q", from, 9).map((one) => one.offset);
+    expect([offsets(0), offsets(1), offsets(2)]).toEqual([[0, 1], [1, 2], [2]]);
+  });
+
   test("changes nothing", () => {
     const scene = new QueueScene();
     scene.publish("q", "a");

@@ -10,16 +10,23 @@ export interface MoveRequest {
   readonly countMax?: number;
 }
 
+/** Bytes of records after which one call looks at no more messages. */
+const PEEK_BYTES = 16_777_216;
+
 /** Messages that one call moves at most unless told otherwise. */
 const MOVE_COUNT = 1_000;
 
-/** Up to `countMax` messages from an offset on that somebody has still to settle. */
+/** Up to `countMax` messages from an offset on that somebody has still to settle; fewer when they are large, but at least one when there is any. */
 export function peekMessages(queue: Queue, from: number, countMax: number): QueueMessage[] {
   const found: QueueMessage[] = [];
   const { log } = queue;
+  let bytes = 0;
   for (let offset = Math.max(from, log.first); offset < log.next && found.length < countMax; offset++) {
     const message = queue.isLive(offset) ? log.read(offset) : null;
-    if (message !== null) found.push(message);
+    if (message === null) continue;
+    found.push(message);
+    bytes += message.record.length;
+    if (bytes >= PEEK_BYTES) break;
   }
   return found;
 }

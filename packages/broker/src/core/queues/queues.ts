@@ -161,7 +161,7 @@ export class Queues {
     return purgeMessages(this.directory.mustHave(name));
   }
 
-  /** Up to `countMax` messages from an offset on that somebody has still to settle. @throws {MessagingError} ERR_QUEUE_NOT_FOUND */
+  /** Up to `countMax` messages from an offset on that somebody has still to settle; fewer when they are large, but at least one. @throws {MessagingError} ERR_QUEUE_NOT_FOUND */
   peek(name: string, from: number, countMax: number): QueueMessage[] {
     return peekMessages(this.directory.mustHave(name), from, countMax);
   }

@@ -1,7 +1,8 @@
 import type { Endpoint } from "../endpoint.ts";
 import { objectOf, ok, oneOf } from "../schemas.ts";
 
-const CHECKS = objectOf({ broker: oneOf("ok", "stopping"), storage: oneOf("ok", "failed") });
+const LEVEL = oneOf("ok", "low");
+const CHECKS = objectOf({ storage: oneOf("ok", "failed"), memory: LEVEL, disk: LEVEL });
 const READY = objectOf({
   status: oneOf("ready", "not-ready"),
   mode: oneOf("nominal", "degraded"),
@@ -29,15 +30,18 @@ export const HEALTH_ENDPOINTS: readonly Endpoint[] = [
     access: "open",
     responses: {
       200: { description: "It takes messages; `degraded` while memory or disk are short", schema: READY },
-      503: { description: "It stops, or its store has failed", schema: READY },
+      503: { description: "Its store has failed; it ends", schema: READY },
     },
-    handle: (_call, { hub, state }) => {
-      const storage = hub.committer.failure === null ? "ok" : "failed";
-      const broker = state() === "running" ? "ok" : "stopping";
-      const isReady = storage === "ok" && broker === "ok";
-      const mode = isReady && hub.topology.alarms.reasons.length === 0 ? "nominal" : "degraded";
-      const status = isReady ? "ready" : "not-ready";
-      return { status: isReady ? 200 : 503, body: { status, mode, checks: { broker, storage } } };
+    handle: (_call, { hub }) => {
+      const { reasons } = hub.topology.alarms;
+      const isReady = hub.committer.failure === null;
+      const checks = {
+        storage: isReady ? "ok" : "failed",
+        memory: reasons.includes("memory") ? "low" : "ok",
+        disk: reasons.includes("disk") ? "low" : "ok",
+      };
+      const mode = isReady && reasons.length === 0 ? "nominal" : "degraded";
+      return { status: isReady ? 200 : 503, body: { status: isReady ? "ready" : "not-ready", mode, checks } };
     },
   },
 ];

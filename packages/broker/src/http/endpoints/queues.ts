@@ -110,7 +110,10 @@ export const QUEUE_ENDPOINTS: readonly Endpoint[] = [
     tag: "queues",
     access: "token",
     parameters: [QUEUE_NAME, ...peekParameters()],
-    responses: ok("Messages by offset", objectOf({ items: listOf(QUEUED_MESSAGE) })),
+    responses: ok(
+      "Messages by offset; fewer than asked for when they are large",
+      objectOf({ items: listOf(QUEUED_MESSAGE) }),
+    ),
     handle: (call, context) => {
       const name = call.path["queue"] ?? "";
       return { status: 200, body: { items: messagesOf(name, call.query, context).map(messageView(call, context)) } };
