@@ -41,6 +41,16 @@ describe("judge", () => {
     );
   });
 
+  test("a ratio may be to a contender of its own, which is then required", () => {
+    const device: Cell = { row: "r", size: 256, contender: "device", rounds: [{ rate: 20 }], failures: [] };
+    const against: Threshold = { ...SEVEN_TIMES, against: "device" };
+    expect(judge([against], [...cells(140, 100), device], CONTEST)[0]).toMatchObject({
+      measured: 7,
+      verdict: "reached",
+    });
+    expect(judge([against], cells(140, 10), CONTEST)[0]?.verdict).toBe("unknown");
+  });
+
   test("a contender that failed in a round has reached nothing", () => {
     expect(judge([SEVEN_TIMES], cells(700, 10, ["a wrong byte"]), CONTEST)[0]?.verdict).toBe("unknown");
   });

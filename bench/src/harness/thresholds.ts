@@ -9,6 +9,8 @@ export interface Threshold {
   readonly of: "ratio" | "value";
   readonly bound: "atLeast" | "atMost";
   readonly limit: number;
+  /** The contender that a ratio compares with, when it is not the suite's baselines. */
+  readonly against?: string;
   /** What we would like to reach, for the report. */
   readonly aim?: number;
 }
@@ -44,10 +46,12 @@ function measuredFor(threshold: Threshold, cells: readonly Cell[], names: Contes
   // A contender that failed in some round has not shown anything, however well its other rounds went.
   if (subject === undefined || subject.failures.length > 0) return null;
   if (threshold.of === "value") return medianOf(subject, threshold.metric);
-  const baselines = inRow.filter((cell) => names.baselines.includes(cell.contender));
+  const { against } = threshold;
+  const [wanted, required] = against === undefined ? [names.baselines, names.required] : [[against], [against]];
+  const baselines = inRow.filter((cell) => wanted.includes(cell.contender));
   const isPresent = (name: string): boolean =>
     baselines.some((cell) => cell.contender === name && cell.failures.length === 0);
-  if (!names.required.every(isPresent)) return null;
+  if (!required.every(isPresent)) return null;
   return ratioTo(subject, baselines, threshold.metric)?.median ?? null;
 }
 
@@ -58,6 +62,7 @@ export function verdictLine({ threshold, measured, verdict }: Verdict): string {
   const size = threshold.size === 0 ? "" : ` ${threshold.size} B`;
   const aim = threshold.aim === undefined ? "" : `, aim ${threshold.aim}${unit}`;
   const figure = measured === null ? "not measured" : `${measured.toFixed(2)}${unit}`;
-  const name = `${threshold.row}${size}, ${threshold.metric}`;
+  const against = threshold.against === undefined ? "" : `, to ${threshold.against}`;
+  const name = `${threshold.row}${size}, ${threshold.metric}${against}`;
   return `${verdict.padEnd(11)}  ${name}: ${figure} (${sign} ${threshold.limit}${unit}${aim})`;
 }

@@ -5,6 +5,7 @@ import { Child } from "../harness/child.ts";
 import type { Metrics } from "../harness/metrics.ts";
 import { anonymousKibOf, cpuMicrosOf } from "../harness/process-usage.ts";
 import type { BrokerPlan } from "./broker-main.ts";
+import type { DevicePlan } from "./device-main.ts";
 import type { Rabbitmq } from "./rabbitmq.ts";
 import type { QueuePlan } from "./rows.ts";
 
@@ -28,6 +29,21 @@ export async function measureOurs(
 /** RabbitMQ as it runs, with a fresh queue, under a fresh generator. */
 export async function measureRabbitmq(node: Rabbitmq, load: Omit<QueuePlan, "port" | "queue">): Promise<Metrics> {
   return await measure({ ...load, port: node.port, queue: `bench-${process.hrtime.bigint()}` }, node.pid);
+}
+
+/** One synced write for each message, under a fresh generator. */
+export async function measureDevice(load: Omit<QueuePlan, "port" | "queue">): Promise<Metrics> {
+  return await withDirectory(async (directory) => {
+    const queue = "bench";
+    const plan: DevicePlan = { path: join(directory, "device"), queue, size: load.size };
+    const server = Child.start(new URL("./device-main.js", import.meta.url), plan);
+    try {
+      const { port } = await server.next<{ port: number }>("listening");
+      return await measure({ ...load, port, queue }, server.pid);
+    } finally {
+      await server.stop();
+    }
+  });
 }
 
 /** Memory with a million messages of 256 B in a queue and nobody who consumes, and the time to start over them after a SIGKILL. */

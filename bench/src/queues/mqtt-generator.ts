@@ -9,8 +9,14 @@ import { RingWriter } from "../mqtt/wire/ring-writer.ts";
 import { StreamChecker } from "../mqtt/wire/stream-checker.ts";
 import type { QueueGenerator } from "./queue-generator.ts";
 
-const LEVEL = 4;
+/** The protocol's level. */
+export const QUEUE_LEVEL = 4;
 const SUBACK_BYTES = 5;
+
+/** What is published into a queue. */
+export function queueShape(queue: string, size: number): MessageShape {
+  return { topic: `$queue/${queue}`, size, qos: 1, level: QUEUE_LEVEL };
+}
 
 /** A generator over raw MQTT 3.1.1 at QoS 1; every byte that is delivered is compared. */
 export class MqttGenerator implements QueueGenerator {
@@ -20,7 +26,7 @@ export class MqttGenerator implements QueueGenerator {
 
   constructor(port: number, queue: string, size: number) {
     this.#port = port;
-    this.#shape = { topic: `$queue/${queue}`, size, qos: 1, level: LEVEL };
+    this.#shape = queueShape(queue, size);
   }
 
   async publish(count: number, window: number): Promise<number> {
@@ -87,7 +93,7 @@ export class MqttGenerator implements QueueGenerator {
       checker.feed(chunk.subarray(head));
       acks.flush(connection.socket);
     };
-    connection.socket.write(encodeSubscribe(LEVEL, this.#shape.topic, 1));
+    connection.socket.write(encodeSubscribe(QUEUE_LEVEL, this.#shape.topic, 1));
     const endNs = await over;
     await this.#disconnect(connection);
     return { startNs, endNs };
@@ -98,7 +104,7 @@ export class MqttGenerator implements QueueGenerator {
   }
 
   async #connect(clientId: string): Promise<RawConnection> {
-    const connection = await openRaw({ port: this.#port, level: LEVEL, clientId });
+    const connection = await openRaw({ port: this.#port, level: QUEUE_LEVEL, clientId });
     this.#open.push(connection);
     return connection;
   }

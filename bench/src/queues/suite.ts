@@ -2,9 +2,18 @@ import { runInterleaved } from "../harness/interleave.ts";
 import type { Cell, Metrics } from "../harness/metrics.ts";
 import { type BenchOptions, pick } from "../harness/options.ts";
 import type { Suite } from "../harness/suite.ts";
-import { measureMillion, measureOurs, measureRabbitmq } from "./measure.ts";
+import { measureDevice, measureMillion, measureOurs, measureRabbitmq } from "./measure.ts";
 import { type Rabbitmq, rabbitmqVersion, startRabbitmq } from "./rabbitmq.ts";
-import { MILLION_ROW, QUEUE_CONTENDERS, QUEUE_ROWS, QUEUE_SIZES, type QueueContender, queueLoad } from "./rows.ts";
+import {
+  DEVICE,
+  DEVICE_ROW,
+  MILLION_ROW,
+  QUEUE_CONTENDERS,
+  QUEUE_ROWS,
+  QUEUE_SIZES,
+  type QueueContender,
+  queueLoad,
+} from "./rows.ts";
 import { QUEUE_THRESHOLDS } from "./thresholds.ts";
 
 /** `bench queues`: our durable queues over MQTT beside RabbitMQ's over AMQP 0-9-1, each under a raw generator. */
@@ -23,6 +32,7 @@ export const queueSuite: Suite = {
       "ours-buffered": "polymq, buffered",
       "rabbitmq-quorum": "RabbitMQ, quorum",
       "rabbitmq-classic": "RabbitMQ, classic",
+      device: "the device alone",
     },
     rateTitle: "messages",
   },
@@ -31,6 +41,7 @@ export const queueSuite: Suite = {
     "consume: a full queue, one consumer that may hold w messages, each delivery compared and acknowledged.",
     "All generators are raw sockets with everything encoded beforehand, in processes of their own; contenders take turns within a run.",
     "Ours is a fresh process and data directory per measurement, with default options but for the window and maxDepth; RabbitMQ is one node with default settings and a fresh queue each.",
+    "the device alone: a server that does nothing for a message but one synced write into a file that is there already, and then acknowledges it.",
     "million: anonymous memory (RssAnon) with 1,000,000 messages of 256 B queued and synced, and the time of startBroker over them after a SIGKILL.",
   ],
   packages: ["@polymq/broker"],
@@ -59,7 +70,7 @@ async function runRows(options: BenchOptions, node: Rabbitmq | null): Promise<Ce
   const cells: Cell[] = [];
   const { repeat, seconds } = options;
   const wanted = pick(QUEUE_CONTENDERS, options.only);
-  const contenders = wanted.filter((name) => node !== null || name.startsWith("ours"));
+  const present = wanted.filter((name) => node !== null || !name.startsWith("rabbitmq"));
   for (const row of pick(QUEUE_ROWS, options.rows)) {
     if (row === MILLION_ROW) {
       if (!wanted.includes("ours-fsync")) continue;
@@ -68,9 +79,11 @@ async function runRows(options: BenchOptions, node: Rabbitmq | null): Promise<Ce
       );
       continue;
     }
+    const contenders = present.filter((name) => name !== DEVICE || row === DEVICE_ROW);
     for (const size of options.sizes ?? QUEUE_SIZES) {
       const measure = (contender: QueueContender): Promise<Metrics> => {
         const load = queueLoad(row, contender, size, seconds);
+        if (contender === DEVICE) return measureDevice(load);
         if (contender === "ours-fsync") return measureOurs("fsync", load);
         if (contender === "ours-buffered") return measureOurs("buffered", load);
         return node === null ? Promise.reject(new Error("there is no RabbitMQ")) : measureRabbitmq(node, load);
