@@ -51,6 +51,12 @@ describe("judge", () => {
     expect(judge([against], cells(140, 10), CONTEST)[0]?.verdict).toBe("unknown");
   });
 
+  test("a threshold may be about another contender", () => {
+    const other: Cell = { row: "r", size: 256, contender: "ours too", rounds: [{ rate: 90 }], failures: [] };
+    const about: Threshold = { ...SEVEN_TIMES, subject: "ours too" };
+    expect(judge([about], [...cells(10, 10), other], CONTEST)[0]).toMatchObject({ measured: 9, verdict: "reached" });
+  });
+
   test("a contender that failed in a round has reached nothing", () => {
     expect(judge([SEVEN_TIMES], cells(700, 10, ["a wrong byte"]), CONTEST)[0]?.verdict).toBe("unknown");
   });

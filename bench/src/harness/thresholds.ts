@@ -9,6 +9,8 @@ export interface Threshold {
   readonly of: "ratio" | "value";
   readonly bound: "atLeast" | "atMost";
   readonly limit: number;
+  /** Whom it is about, when it is not the suite's subject. */
+  readonly subject?: string;
   /** The contender that a ratio compares with, when it is not the suite's baselines. */
   readonly against?: string;
   /** What we would like to reach, for the report. */
@@ -42,7 +44,7 @@ export interface Contest {
 
 function measuredFor(threshold: Threshold, cells: readonly Cell[], names: Contest): number | null {
   const inRow = cells.filter((cell) => cell.row === threshold.row && cell.size === threshold.size);
-  const subject = inRow.find((cell) => cell.contender === names.subject);
+  const subject = inRow.find((cell) => cell.contender === (threshold.subject ?? names.subject));
   // A contender that failed in some round has not shown anything, however well its other rounds went.
   if (subject === undefined || subject.failures.length > 0) return null;
   if (threshold.of === "value") return medianOf(subject, threshold.metric);
@@ -62,7 +64,8 @@ export function verdictLine({ threshold, measured, verdict }: Verdict): string {
   const size = threshold.size === 0 ? "" : ` ${threshold.size} B`;
   const aim = threshold.aim === undefined ? "" : `, aim ${threshold.aim}${unit}`;
   const figure = measured === null ? "not measured" : `${measured.toFixed(2)}${unit}`;
-  const against = threshold.against === undefined ? "" : `, to ${threshold.against}`;
-  const name = `${threshold.row}${size}, ${threshold.metric}${against}`;
+  const subject = threshold.subject === undefined ? "" : ` of ${threshold.subject}`;
+  const against = threshold.against === undefined ? "" : ` to ${threshold.against}`;
+  const name = `${threshold.row}${size}, ${threshold.metric}${subject}${against}`;
   return `${verdict.padEnd(11)}  ${name}: ${figure} (${sign} ${threshold.limit}${unit}${aim})`;
 }

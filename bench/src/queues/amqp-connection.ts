@@ -39,7 +39,7 @@ export class AmqpConnection {
       this.onFrame = (kind, frame, start) => {
         const [gotClass, gotMethod] = [frame.readUInt16BE(start), frame.readUInt16BE(start + 2)];
         if (kind === 1 && gotClass === classId && gotMethod === methodId) resolve();
-        else reject(new Error(`RabbitMQ answers with ${kind} ${gotClass}.${gotMethod}`));
+        else reject(new Error(`the broker answers with ${kind} ${gotClass}.${gotMethod}`));
       };
       this.socket.write(bytes);
     });

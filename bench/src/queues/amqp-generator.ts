@@ -52,7 +52,7 @@ export class AmqpGenerator implements QueueGenerator {
       confirmed += 1;
     };
     connection.onFrame = (kind, bytes, start) => {
-      if (kind !== 1 || bytes.readUInt32BE(start) !== (60 << 16) + 80) throw new Error("RabbitMQ does not confirm");
+      if (kind !== 1 || bytes.readUInt32BE(start) !== (60 << 16) + 80) throw new Error("the broker does not confirm");
       const tag = bytes.readUInt32BE(start + 8);
       if (bytes[start + 12] === 1) {
         for (; lowest <= tag; lowest += 1) if (isConfirmed[lowest] === 0) confirm(lowest);

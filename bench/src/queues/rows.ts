@@ -18,10 +18,11 @@ export const QUEUE_ROWS: readonly (LoadRow | typeof MILLION_ROW)[] = [...LOAD_RO
 export const DEVICE: QueueContender = "device";
 export const DEVICE_ROW: LoadRow = "publish-w1";
 
-/** Our broker by its durability, RabbitMQ by its kind of queue. */
+/** Our broker by its durability, and over AMQP 0-9-1 with `fsync`; RabbitMQ by its kind of queue. */
 export const QUEUE_CONTENDERS = [
   "ours-fsync",
   "ours-buffered",
+  "ours-amqp091",
   "rabbitmq-quorum",
   "rabbitmq-classic",
   "device",
@@ -35,7 +36,7 @@ export interface QueuePlan {
   readonly protocol: "mqtt" | "amqp";
   readonly port: number;
   readonly queue: string;
-  /** RabbitMQ's. */
+  /** Over AMQP. */
   readonly queueType: "quorum" | "classic";
   readonly size: number;
   readonly window: number;
@@ -48,6 +49,7 @@ export interface QueuePlan {
 const EXPECTED = {
   "ours-fsync": { one: 2_500, many: 200_000 },
   "ours-buffered": { one: 10_000, many: 200_000 },
+  "ours-amqp091": { one: 2_500, many: 200_000 },
   "rabbitmq-quorum": { one: 500, many: 30_000 },
   "rabbitmq-classic": { one: 500, many: 20_000 },
   device: { one: 2_500, many: 2_500 },
@@ -65,8 +67,8 @@ export function queueLoad(
   const rate = Math.min(many, one * window) * (size > 1024 ? 0.25 : 1);
   const measured = Math.max(window * 2, 100, Math.round(rate * seconds));
   return {
-    protocol: contender.startsWith("rabbitmq") ? "amqp" : "mqtt",
-    queueType: contender === "rabbitmq-classic" ? "classic" : "quorum",
+    protocol: contender.startsWith("rabbitmq") || contender === "ours-amqp091" ? "amqp" : "mqtt",
+    queueType: contender === "rabbitmq-quorum" ? "quorum" : "classic",
     work: row.startsWith("publish") ? "publish" : "consume",
     size,
     window,

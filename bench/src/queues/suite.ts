@@ -30,6 +30,7 @@ export const queueSuite: Suite = {
     names: {
       "ours-fsync": "polymq, fsync",
       "ours-buffered": "polymq, buffered",
+      "ours-amqp091": "polymq, fsync, AMQP 0-9-1",
       "rabbitmq-quorum": "RabbitMQ, quorum",
       "rabbitmq-classic": "RabbitMQ, classic",
       device: "the device alone",
@@ -37,7 +38,7 @@ export const queueSuite: Suite = {
     rateTitle: "messages",
   },
   notes: [
-    "publish: one connection, w messages unconfirmed; MQTT 3.1.1 QoS 1 into a classic queue beside AMQP 0-9-1 with confirms, durable messages.",
+    "publish: one connection, w messages unconfirmed; MQTT 3.1.1 QoS 1 into a classic queue, and AMQP 0-9-1 with confirms, durable messages.",
     "consume: a full queue, one consumer that may hold w messages, each delivery compared and acknowledged.",
     "All generators are raw sockets with everything encoded beforehand, in processes of their own; contenders take turns within a run.",
     "Ours is a fresh process and data directory per measurement, with default options but for the window and maxDepth; RabbitMQ is one node with default settings and a fresh queue each.",
@@ -84,7 +85,7 @@ async function runRows(options: BenchOptions, node: Rabbitmq | null): Promise<Ce
       const measure = (contender: QueueContender): Promise<Metrics> => {
         const load = queueLoad(row, contender, size, seconds);
         if (contender === DEVICE) return measureDevice(load);
-        if (contender === "ours-fsync") return measureOurs("fsync", load);
+        if (contender === "ours-fsync" || contender === "ours-amqp091") return measureOurs("fsync", load);
         if (contender === "ours-buffered") return measureOurs("buffered", load);
         return node === null ? Promise.reject(new Error("there is no RabbitMQ")) : measureRabbitmq(node, load);
       };
