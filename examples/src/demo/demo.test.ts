@@ -26,7 +26,9 @@ describe("the demo", { timeout: LIMIT_MS }, () => {
     expect(output).toMatch(/^retried +[1-9]\d* given back$/m);
     expect(output).toMatch(/^redelivered +[1-9]\d*,/m);
     expect(output).toMatch(/^dead letters +3 delivery-limit, 69 rejected; /m);
-    expect(output).toMatch(/^killed +a worker over MQTT, a worker over AMQP 0-9-1, the broker$/m);
+    expect(output).toMatch(
+      /^killed +a worker over MQTT, a worker over AMQP 0-9-1, a worker over AMQP 1\.0, the broker$/m,
+    );
     expect(output).toMatch(/^duplicates .* 0 at QoS 2$/m);
     expect(output).toMatch(/^lost +0$/m);
     expect(output).toMatch(/^at once +0 given to two workers at once, of [1-9]\d* that/m);

@@ -36,18 +36,22 @@ const PUBLISHER_LINKS = [
 /** All members of one group. */
 const WORKER_LINKS = [
   { says: "MQTT", protocol: "mqtt", scheme: "mqtt", path: "" },
-  { says: "MQTT", protocol: "mqtt", scheme: "mqtt", path: "" },
   { says: "MQTT over WebSocket", protocol: "mqtt", scheme: "ws", path: "/mqtt" },
   { says: "AMQP 0-9-1", protocol: "amqp091", scheme: "amqp", path: "" },
   { says: "AMQP 0-9-1 over WebSocket", protocol: "amqp091", scheme: "ws", path: "/amqp" },
+  { says: "AMQP 1.0", protocol: "amqp10", scheme: "amqp", path: "" },
+  { says: "AMQP 1.0 over WebSocket", protocol: "amqp10", scheme: "ws", path: "/amqp" },
 ] as const;
 
 /** Of them, those that are killed. */
-const VICTIMS = [1, 3] as const;
+const VICTIMS = [0, 2, 4] as const;
+
+/** Of them, the one that may be told to lose a message; it lives to the end, so that it does so once. */
+const SABOTEUR = 1;
 
 /** Shares of the records after which the victims and the broker are killed. */
-const KILL_WORKERS_AT = [0.3, 0.4] as const;
-const KILL_BROKER_AT = 0.5;
+const KILL_WORKERS_AT = [0.25, 0.35, 0.45] as const;
+const KILL_BROKER_AT = 0.55;
 
 class Demo {
   readonly #options: DemoOptions;
@@ -125,7 +129,7 @@ class Demo {
 
   #startWorker(index: number, port: number): Member {
     const name = `worker-${index + 1}`;
-    const sabotage = this.#options.sabotage && index === 0;
+    const sabotage = this.#options.sabotage && index === SABOTEUR;
     const { scheme, path, protocol } = WORKER_LINKS[index] ?? WORKER_LINKS[0];
     const plan = { name, sabotage, server: `${scheme}://127.0.0.1:${port}${path}`, protocol } satisfies WorkerPlan;
     return this.#crew.start("worker-process", name, plan);
@@ -149,7 +153,9 @@ class Demo {
       `${WORKER_LINKS.length} workers in one consumer group of the queue ${QUEUE}: ${WORKER_LINKS.map(({ says }) => says).join(", ")}`,
     );
     say("one reader of its dead letters");
-    say(`${records} flight records at QoS 1 and 2; links are cut ${cuts} times, two workers and the broker are killed`);
+    say(
+      `${records} flight records at QoS 1 and 2; links are cut ${cuts} times, three workers and the broker are killed`,
+    );
   }
 
   async #stop(members: readonly Member[]): Promise<void> {

@@ -19,7 +19,7 @@ export interface PublisherPlan extends ClientPlan {
 export interface WorkerPlan {
   readonly name: string;
   readonly server: string;
-  readonly protocol: "mqtt" | "amqp091";
+  readonly protocol: "mqtt" | "amqp091" | "amqp10";
   /** Acknowledge one message without counting it, so that the demo's own test can see the ledger find out. */
   readonly sabotage: boolean;
 }
@@ -82,6 +82,9 @@ export const QUEUE = "flights";
 
 /** The group whose members share them. */
 export const GROUP = "workers";
+
+/** Time after which a message that was not done is tried again, where a worker can say so. */
+export const RETRY_MS = 50;
 
 /** The time as all processes of one machine see it, in milliseconds with fractions. */
 export function nowMs(): number {

@@ -17,7 +17,7 @@ export interface Totals {
 }
 
 /** Processes that are to be killed: a worker of each protocol and the broker. */
-export const KILLS = 3;
+export const KILLS = 4;
 
 /** What is wrong with the outcome, a line each; nothing when all is well. */
 export function allFaults({ verdict, cuts, cutsWanted, kills }: Totals): string[] {

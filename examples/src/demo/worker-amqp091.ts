@@ -1,21 +1,16 @@
 import { type AmqpChannel, AmqpClient, type AmqpQueueMessage, isMessagingError } from "polymq/amqp091";
 import { GROUP, type Outcome, QUEUE, type WorkerPlan } from "./messages.ts";
+import { untilDone } from "./until-done.ts";
+import { Witness } from "./witness.ts";
 import { PREFETCH, type WorkerClient, type WorkMessage } from "./worker-client.ts";
 
-/** Time after which a call that a broken link failed is made again. */
-const RETRY_MS = 20;
-
-/** In place of a number of losses, and equal to none. */
-const UNTOLD = -1;
-
 /** A worker over AMQP 0-9-1: settlements are not confirmed there, so a question after them shows that the connection was still up. */
-export class AmqpWorkerClient implements WorkerClient {
+export class Amqp091WorkerClient implements WorkerClient {
   readonly #client: AmqpClient;
   /** Open for good, to ask on. */
   #questions: AmqpChannel | null = null;
+  readonly #witness = new Witness(async () => await this.#questions?.checkQueue(QUEUE));
   #reconnects = 0;
-  #losses = 0;
-  #asked: Promise<boolean> | null = null;
 
   constructor({ name, server }: WorkerPlan) {
     this.#client = new AmqpClient({
@@ -26,8 +21,7 @@ export class AmqpWorkerClient implements WorkerClient {
     this.#client.on("connect", ({ reconnected }) => {
       if (reconnected) this.#reconnects++;
     });
-    // Calls that waited are answered on the next connection before that is told: what tells connections apart has to change with the loss.
-    this.#client.on("connectionLost", () => void this.#losses++);
+    this.#client.on("connectionLost", () => this.#witness.lost());
   }
 
   get reconnects(): number {
@@ -39,10 +33,10 @@ export class AmqpWorkerClient implements WorkerClient {
   }
 
   async work(handler: (message: WorkMessage) => Promise<void>): Promise<void> {
+    this.#questions = await untilDone(() => this.#client.channel());
     const terms = { prefetch: PREFETCH, concurrency: PREFETCH, ack: "manual" } as const;
     const take = (message: AmqpQueueMessage): Promise<void> => handler(this.#workMessage(message));
-    await this.#untilDone(() => this.#client.subscribeToQueue(QUEUE, GROUP, { ...terms, handler: take }));
-    this.#questions = await this.#untilDone(() => this.#client.channel());
+    await untilDone(() => this.#client.subscribeToQueue(QUEUE, GROUP, { ...terms, handler: take }));
   }
 
   close(): Promise<void> {
@@ -50,8 +44,7 @@ export class AmqpWorkerClient implements WorkerClient {
   }
 
   #workMessage(message: AmqpQueueMessage): WorkMessage {
-    // Before a connection is told of, its loss is not told either: nothing can be shown of what comes meanwhile.
-    const connection = this.#client.state === "connected" ? this.#losses : UNTOLD;
+    const mark = this.#witness.mark(this.#client.state === "connected");
     const { offset, deliveryCount } = message;
     const settle = async (outcome: Outcome): Promise<boolean> => {
       try {
@@ -63,34 +56,8 @@ export class AmqpWorkerClient implements WorkerClient {
         if (!isMessagingError(error) || error.code !== "ERR_STALE_DELIVERY") throw error;
         return false;
       }
-      // Asked once for all that are settled in this turn.
-      this.#asked ??= this.#ask();
-      return (await this.#asked) && this.#losses === connection;
+      return await this.#witness.confirms(mark);
     };
     return { offset, deliveryCount, json: () => message.json(), settle };
-  }
-
-  async #ask(): Promise<boolean> {
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#asked = null;
-    try {
-      await this.#questions?.checkQueue(QUEUE);
-      return this.#questions !== null;
-    } catch (error) {
-      if (!isMessagingError(error)) throw error;
-      return false;
-    }
-  }
-
-  /** A link that breaks before the answer fails a call; then it is made again on the next connection. */
-  async #untilDone<T>(call: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await call();
-      } catch (error) {
-        if (!isMessagingError(error) || error.retry === "never") throw error;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
-    }
   }
 }

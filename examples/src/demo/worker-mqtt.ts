@@ -1,10 +1,7 @@
 import { isMessagingError, type MqttClient, type MqttQueueMessage } from "polymq/mqtt";
 import { countReconnects, demoClient } from "./client.ts";
-import { GROUP, type Outcome, QUEUE, type WorkerPlan } from "./messages.ts";
+import { GROUP, type Outcome, QUEUE, RETRY_MS, type WorkerPlan } from "./messages.ts";
 import { PREFETCH, type WorkerClient, type WorkMessage } from "./worker-client.ts";
-
-/** Time after which a message that was not done is tried again. */
-const RETRY_MS = 50;
 
 /** The broker's code for a message that is not in this worker's hands any more. */
 const NOT_PENDING = 0x80;

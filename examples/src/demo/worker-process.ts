@@ -12,13 +12,14 @@ import {
   type Outcome,
   type WorkerPlan,
 } from "./messages.ts";
-import { AmqpWorkerClient } from "./worker-amqp091.ts";
+import { Amqp10WorkerClient } from "./worker-amqp10.ts";
+import { Amqp091WorkerClient } from "./worker-amqp091.ts";
 import type { WorkerClient, WorkMessage } from "./worker-client.ts";
 import { MqttWorkerClient } from "./worker-mqtt.ts";
 
 const parent = parentLine();
 const plan = JSON.parse(process.argv[2] ?? "") as WorkerPlan;
-const client: WorkerClient = plan.protocol === "mqtt" ? new MqttWorkerClient(plan) : new AmqpWorkerClient(plan);
+const client = workerClient();
 const reports = new SafeBatch<DeliveryReport>((deliveries) => ({ type: "delivered", deliveries }));
 const holds = new Batch<HoldReport>((items) => parent.send({ type: "held", holds: items }));
 let sabotage = plan.sabotage;
@@ -44,6 +45,11 @@ async function work(message: WorkMessage): Promise<void> {
   await reports.add([id, outcome, offset, deliveryCount, checksum(flight), cameAtMs - publishedAtMs]);
   const settledAtMs = nowMs();
   if (await message.settle(outcome)) holds.add([offset, cameAtMs, settledAtMs]);
+}
+
+function workerClient(): WorkerClient {
+  if (plan.protocol === "mqtt") return new MqttWorkerClient(plan);
+  return plan.protocol === "amqp10" ? new Amqp10WorkerClient(plan) : new Amqp091WorkerClient(plan);
 }
 
 function judge(fate: ReturnType<typeof fateOf>, deliveryCount: number): Outcome {
