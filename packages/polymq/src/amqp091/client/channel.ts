@@ -24,6 +24,9 @@ import { type AmqpRequestOptions, type AmqpResponder, Requester, respondWith } f
 import { call, failRequests, PromisedReply } from "./requests.ts";
 import type { Topology } from "./topology.ts";
 
+/** A channel younger than this is kept when it refuses, so that refusals do not make a channel each. */
+const WORN_AFTER_MS = 1_000;
+
 /** What a channel asks of its client. */
 export interface ChannelHost {
   readonly topology: Topology;
@@ -59,6 +62,8 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
   #transactional = false;
   #requester: Requester | null = null;
   #over: MessagingError | null = null;
+  #openedMs = 0;
+  #worn = false;
 
   /** @internal */
   constructor(host: ChannelHost, confirms: boolean) {
@@ -293,6 +298,14 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     return this.#over !== null;
   }
 
+  /**
+   * True when it has refused a message and another one should take its place: RabbitMQ 3 goes on refusing what is published to a quorum queue on a channel that first
+   * published to it while it had no leader. @internal
+   */
+  get worn(): boolean {
+    return this.#worn;
+  }
+
   /** True while answers come as messages. @internal */
   get awaitsMessages(): boolean {
     return this.#requester?.waiting === true;
@@ -315,6 +328,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     const consumers = [...this.#consumers.values()];
     this.#connection = connection;
     this.#link = link;
+    this.#openedMs = this.#host.clock.nowMs();
     try {
       if (this.confirms) await call(connection, link, { method: "confirm.select", noWait: false });
       if (this.#transactional) await call(connection, link, { method: "tx.select" });
@@ -337,6 +351,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     this.#requester?.suspend(error);
     this.#connection = null;
     this.#link = null;
+    this.#worn = false;
     if (link !== null) failRequests(link, error);
     for (const consumer of this.#consumers.values()) consumer.forget();
   }
@@ -396,6 +411,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
 
   /** @internal */
   onConfirm(message: PendingPublish, accepted: boolean): void {
+    if (!accepted && this.#host.clock.nowMs() - this.#openedMs >= WORN_AFTER_MS) this.#worn = true;
     this.#publisher.onConfirm(message, accepted);
   }
 

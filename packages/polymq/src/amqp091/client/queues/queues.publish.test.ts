@@ -40,6 +40,52 @@ describe("publishToQueue", () => {
     expect(broker.link.published.map((each) => each.body)).toEqual(["x", "y", "z"]);
   });
 
+  test("a channel on which the server goes on refusing gives way to another; what it has under way is confirmed first", async () => {
+    const { broker, client, now } = await lab("rabbitmq");
+    const refused = { code: "ERR_PUBLISH_REJECTED" };
+    await now(client.publishToQueue("q", "first"));
+    const old = broker.link.channel;
+    broker.confirms = "refuse";
+    await expect(now(client.publishToQueue("q", "young"))).rejects.toMatchObject(refused);
+    expect(broker.link.channel).toBe(old);
+    await broker.clock.advance(1_000);
+    broker.confirms = "by hand";
+    const open = client.publishToQueue("q", "open");
+    await broker.clock.settle();
+    broker.confirms = "refuse";
+    await expect(now(client.publishToQueue("q", "refused"))).rejects.toMatchObject(refused);
+    broker.confirms = "at once";
+    await now(client.publishToQueue("q", "other"));
+    expect(broker.link.channel).not.toBe(old);
+    expect(old?.usable).toBe(true);
+    if (old !== null) broker.link.engine.confirm(old, 3);
+    broker.link.flush();
+    await now(open);
+    await broker.clock.settle();
+    expect(old?.usable).toBe(false);
+    expect(broker.link.published.map((each) => each.body)).toEqual(["first", "young", "open", "refused", "other"]);
+  });
+
+  test("a channel that refused begins anew with the next connection, with what it had under way", async () => {
+    const { broker, client, now } = await lab("rabbitmq");
+    await now(client.publishToQueue("q", "first"));
+    await broker.clock.advance(1_000);
+    broker.confirms = "by hand";
+    const open = client.publishToQueue("q", "open");
+    await broker.clock.settle();
+    broker.confirms = "refuse";
+    await expect(now(client.publishToQueue("q", "x"))).rejects.toMatchObject({ code: "ERR_PUBLISH_REJECTED" });
+    broker.confirms = "at once";
+    broker.down.add("a");
+    broker.link.pair.cut();
+    await broker.clock.settle();
+    const waiting = client.publishToQueue("q", "waiting");
+    broker.down.clear();
+    await broker.clock.advance(5_000);
+    await now(Promise.all([open, waiting]));
+    expect(broker.link.published.map((each) => each.body)).toEqual(["open", "waiting"]);
+  });
+
   test("deliverAfterMs is the header x-delay on polymq's broker and ERR_UNSUPPORTED elsewhere", async () => {
     const ours = await lab("polymq");
     await ours.now(ours.client.publishToQueue("q", "x", { deliverAfterMs: 500, headers: { a: 1 } }));

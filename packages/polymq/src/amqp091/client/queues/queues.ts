@@ -49,9 +49,13 @@ export class Queues {
     this.#core = core;
   }
 
-  /** The channel for publishing; another one when the server has closed the last. @throws {MessagingError} ERR_NOT_CONNECTED */
+  /** The channel for publishing; another one when the server has closed the last, or goes on refusing on it. @throws {MessagingError} ERR_NOT_CONNECTED */
   get channel(): AmqpChannel {
-    if (this.#channel === null || this.#channel.over) this.#channel = this.#core.eventualChannel();
+    const last = this.#channel;
+    if (last !== null && !last.over && !last.worn) return last;
+    this.#channel = this.#core.eventualChannel();
+    // What it has under way is confirmed or refused first.
+    void last?.close();
     return this.#channel;
   }
 

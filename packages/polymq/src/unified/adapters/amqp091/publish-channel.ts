@@ -1,7 +1,7 @@
 import type { AmqpClientBase } from "../../../amqp091/client/amqp-client.ts";
 import type { AmqpChannel } from "../../../amqp091/client/channel.ts";
 
-/** A channel with confirms for publishes to exchanges; another one when the server has closed the last. */
+/** A channel with confirms for publishes to exchanges; another one when the server has closed the last, or goes on refusing on it. */
 export class PublishChannel {
   readonly #native: AmqpClientBase;
   #channel: AmqpChannel | null = null;
@@ -13,7 +13,8 @@ export class PublishChannel {
 
   /** The channel, if it is there. */
   get current(): AmqpChannel | null {
-    return this.#channel?.over === false ? this.#channel : null;
+    const channel = this.#channel;
+    return channel === null || channel.over || channel.worn ? null : channel;
   }
 
   async get(): Promise<AmqpChannel> {
@@ -23,8 +24,11 @@ export class PublishChannel {
   }
 
   async #open(): Promise<AmqpChannel> {
+    const last = this.#channel;
     try {
       this.#channel = await this.#native.channel();
+      // What it has under way is confirmed or refused first.
+      void last?.close();
       return this.#channel;
     } finally {
       this.#opening = null;
