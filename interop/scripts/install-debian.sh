@@ -43,7 +43,7 @@ main() {
 packages_of() {
   case "$1" in
     brokers) echo "mosquitto rabbitmq-server openssl" ;;
-    clients) echo "mosquitto-clients python3 python3-paho-mqtt python3-qpid-proton libsasl2-modules amqp-tools" ;;
+    clients) echo "mosquitto-clients python3 python3-paho-mqtt python3-qpid-proton python3-pika python3-kombu libsasl2-modules amqp-tools" ;;
     specs) echo "amqp-specs" ;;
     browser) echo "chromium" ;;
     *)

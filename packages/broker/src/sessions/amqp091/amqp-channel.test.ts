@@ -1,10 +1,21 @@
 import { UnroutableError } from "polymq/amqp091";
 import { encodeProperties } from "polymq/amqp091/codec";
-import { describe, expect, test } from "vitest";
+import { VirtualClock } from "polymq/testing";
+import { nodePlatform } from "polymq/transport";
+import { describe, expect, test, vi } from "vitest";
 import { MemoryMedium, MemoryStore } from "../../storage/memory-store.ts";
-import { AmqpScene, headerFrame, TEXT } from "./scene.test-support.ts";
+import { AmqpScene, headerFrame, moving, type RawClient, TEXT } from "./scene.test-support.ts";
 
 const PUBLISH = { method: "basic.publish", immediate: false } as const;
+const QUEUE = {
+  method: "queue.declare",
+  durable: false,
+  passive: false,
+  exclusive: false,
+  autoDelete: false,
+  noWait: false,
+  arguments: {},
+} as const;
 
 describe("publishes", () => {
   test("are confirmed once they are durable, many with one acknowledgement", async () => {
@@ -13,16 +24,7 @@ describe("publishes", () => {
     const commit = store.commit.bind(store);
     await using scene = await AmqpScene.open({}, { store });
     const raw = await scene.raw().open();
-    raw.send(1, {
-      method: "queue.declare",
-      queue: "q",
-      durable: true,
-      passive: false,
-      exclusive: false,
-      autoDelete: false,
-      noWait: false,
-      arguments: {},
-    });
+    raw.send(1, { ...QUEUE, queue: "q", durable: true });
     raw.send(1, { method: "confirm.select", noWait: false });
     expect(await raw.take(2)).toEqual(["1 queue.declare-ok", "1 confirm.select-ok"]);
     store.commit = async (batch) => {
@@ -302,23 +304,54 @@ test("an unroutable mandatory publish rejects with the message that came back", 
 });
 
 describe("when memory is short", () => {
-  test("clients are told, and those that publish are not read any more; the others go on", async () => {
+  const published = (raw: RawClient): void => {
+    raw.send(1, { ...PUBLISH, exchange: "", routingKey: "q", mandatory: false });
+    raw.write(headerFrame(1, 0));
+  };
+
+  test("a client is told with its first message, and not read any more; those that only consume go on and are told nothing", async () => {
     await using scene = await AmqpScene.open({ resources: { memoryBytesMax: 1 } });
     const client = await scene.client();
     const reader = await client.channel();
-    const { queue } = await reader.declareQueue("q");
-    expect(client.blocked).toBe(true);
+    await reader.declareQueue("q");
     const raw = await scene.raw().open();
     raw.send(1, { method: "confirm.select", noWait: true });
-    const publish = (): void => {
-      raw.send(1, { ...PUBLISH, exchange: "", routingKey: queue, mandatory: false });
-      raw.write(headerFrame(1, 0));
-    };
-    publish();
-    expect(await raw.next()).toBe("1 basic.ack 1");
-    publish();
-    await reader.get(queue, { noAck: true });
-    for (let i = 0; i < 5; i++) expect((await reader.checkQueue(queue)).messageCount).toBe(0);
+    published(raw);
+    expect(await raw.take(2)).toEqual(["0 connection.blocked", "1 basic.ack 1"]);
+    published(raw);
+    await (await reader.get("q"))?.ack();
+    for (let i = 0; i < 5; i++) expect((await reader.checkQueue("q")).messageCount).toBe(0);
+    expect(client.blocked).toBe(false);
+  });
+
+  test("a client that published before and only consumes now is heard, and a blocked one is told when there is room again", async () => {
+    const clock = new VirtualClock();
+    const rss = vi.spyOn(process.memoryUsage, "rss").mockReturnValue(10);
+    const scene = await AmqpScene.open(
+      { resources: { memoryBytesMax: 100 } },
+      { platform: { ...nodePlatform(), clock } },
+    );
+    const during = <T>(work: Promise<T>): Promise<T> => moving(clock, work, 1);
+    const raw = scene.raw(clock);
+    await during(raw.open());
+    raw.send(1, { ...QUEUE, queue: "q" }, { method: "confirm.select", noWait: true });
+    published(raw);
+    expect(await during(raw.take(2))).toEqual(["1 queue.declare-ok", "1 basic.ack 1"]);
+    rss.mockReturnValue(100);
+    await clock.advance(1_000);
+    raw.send(1, { method: "basic.get", queue: "q", noAck: false });
+    expect(await during(raw.take(2))).toEqual(["1 basic.get-ok", "1 header"]);
+    published(raw);
+    expect(await during(raw.take(2))).toEqual(["0 connection.blocked", "1 basic.ack 2"]);
+    published(raw);
+    rss.mockReturnValue(95);
+    await clock.advance(1_000);
+    rss.mockReturnValue(94);
+    await clock.advance(1_000);
+    expect(await during(raw.take(2))).toEqual(["0 connection.unblocked", "1 basic.ack 3"]);
+    rss.mockRestore();
+    raw.end();
+    await during(scene.broker.close());
   });
 });
 

@@ -3,7 +3,7 @@ import { VirtualClock } from "polymq/testing";
 import { nodePlatform } from "polymq/transport";
 import { describe, expect, test } from "vitest";
 import type { AuthDecision, AuthenticateRequest } from "../../auth/auth-hooks.ts";
-import { AmqpScene } from "./scene.test-support.ts";
+import { AmqpScene, moving } from "./scene.test-support.ts";
 
 const USERS = { users: [{ username: "ann", password: "secret" }] };
 const REFUSED =
@@ -203,16 +203,3 @@ describe("an open connection", () => {
     });
   });
 });
-
-/** Moves the time until something has happened. */
-async function moving<T>(clock: VirtualClock, happening: Promise<T>, stepMs: number): Promise<T> {
-  let isDone = false;
-  const done = happening.finally(() => {
-    isDone = true;
-  });
-  while (!isDone) {
-    await clock.advance(stepMs);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return await done;
-}

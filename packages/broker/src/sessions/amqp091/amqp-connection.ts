@@ -49,8 +49,8 @@ export class AmqpConnection implements ServerHandler<AmqpTypes>, QueueOwner {
   readonly number: number;
   /** Consumers on all channels. */
   consumerCount = 0;
-  /** True once the client has published: then it is not read while memory or disk are short. */
-  #hasPublished = false;
+  /** True once the client has published while memory or disk were short, as long as they are: it was told so, and nothing is read from it. */
+  #isBlocked = false;
   #client: AmqpClientFacts | null = null;
   #host: VirtualHost | null = null;
   #intake: PublishIntake | null = null;
@@ -113,7 +113,7 @@ export class AmqpConnection implements ServerHandler<AmqpTypes>, QueueOwner {
 
   /** True while the client publishes more than there is room for: nothing is read from it. */
   get isHeldBack(): boolean {
-    return this.#hasPublished && this.context.topology.alarms.reasons.length > 0;
+    return this.#isBlocked;
   }
 
   /** The transport is gone, whoever ended it. */
@@ -134,9 +134,14 @@ export class AmqpConnection implements ServerHandler<AmqpTypes>, QueueOwner {
     for (const channel of this.#channels) channel.wake();
   }
 
-  /** Memory or disk are short, or not any more: the client is told that publishes are not taken, or again. */
+  /**
+   * Memory or disk are short, or not any more. Who publishes in that time is told with its first message; who only consumes is not concerned, and has to
+   * be heard: what it acknowledges makes room.
+   */
   onAlarm(reasons: readonly AlarmReason[]): void {
-    this.engine.sendBlocked(reasons.length === 0 ? null : `low on ${reasons.join(" & ")}`);
+    if (!this.#isBlocked || reasons.length > 0) return;
+    this.#isBlocked = false;
+    this.engine.sendBlocked(null);
     this.wire.setReading();
   }
 
@@ -192,7 +197,6 @@ export class AmqpConnection implements ServerHandler<AmqpTypes>, QueueOwner {
     this.context.metrics.clientConnected();
     this.context.connections.add(this);
     this.engine.acceptOpen();
-    if (topology.alarms.reasons.length > 0) this.onAlarm(topology.alarms.reasons);
   }
 
   onUpdateSecret(newSecret: Uint8Array): void {
@@ -228,7 +232,8 @@ export class AmqpConnection implements ServerHandler<AmqpTypes>, QueueOwner {
   }
 
   onPublish(channel: ServerChannel<AmqpTypes>, content: IncomingContent, publishTag: number): void {
-    this.#hasPublished = true;
+    const { reasons } = this.context.topology.alarms;
+    if (reasons.length > 0 && !this.#isBlocked) this.#block(reasons);
     channel.owner.onPublish(content, publishTag);
   }
 
@@ -263,6 +268,11 @@ export class AmqpConnection implements ServerHandler<AmqpTypes>, QueueOwner {
   }
 
   // Own
+
+  #block(reasons: readonly AlarmReason[]): void {
+    this.#isBlocked = true;
+    this.engine.sendBlocked(`low on ${reasons.join(" & ")}`);
+  }
 
   #onEntry(entry: Entry): void {
     if (this.engine.over) return;

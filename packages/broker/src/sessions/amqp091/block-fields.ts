@@ -47,6 +47,12 @@ export class BlockFields {
     }
   }
 
+  /** Takes a property away from what was read. */
+  leaveOut(place: number, flag: number): void {
+    this.flags &= ~flag;
+    this.starts[place] = -1;
+  }
+
   /** Where the value of the header called `name` (ASCII) has its type octet, or -1. */
   header(name: string): number {
     const start = this.starts[HEADERS] as number;

@@ -1,7 +1,9 @@
 import type { AmqpChannel, AmqpMessage } from "polymq/amqp091";
 import { encodeProperties, TypedField } from "polymq/amqp091/codec";
+import { VirtualClock } from "polymq/testing";
+import { nodePlatform } from "polymq/transport";
 import { describe, expect, test } from "vitest";
-import { AmqpScene, headerFrame, TEXT } from "./scene.test-support.ts";
+import { AmqpScene, headerFrame, moving, TEXT } from "./scene.test-support.ts";
 
 /** The next messages of a consumer, which are acknowledged. */
 async function take(consumer: AsyncIterable<AmqpMessage>, count: number): Promise<AmqpMessage[]> {
@@ -38,6 +40,57 @@ describe("a message whose properties do not fit into its client's frames", () =>
     const dead = await wide.get("dead", { noAck: true });
     expect([dead?.text(), dead?.properties.headers?.["x-first-death-reason"]]).toEqual(["wide", "rejected"]);
     expect(await wide.get("dead")).toBeNull();
+  });
+});
+
+describe("a dead letter", () => {
+  const dying = (to: string, more: object = {}) => ({
+    arguments: { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": to, ...more },
+  });
+
+  test("has lost its expiration, which its first death tells, also when it dies again elsewhere", async () => {
+    await using scene = await AmqpScene.open();
+    const channel = await (await scene.client()).channel();
+    await channel.declareQueue("dead");
+    await channel.declareQueue("second", dying("dead"));
+    await channel.declareQueue("first", dying("second"));
+    await channel.publish("", "first", "x", { expiration: "60000", correlationId: "c" });
+    (await channel.get("first"))?.reject({ requeue: false });
+    const between = await channel.get("second");
+    expect([between?.properties.expiration, between?.properties.correlationId]).toEqual([undefined, "c"]);
+    between?.reject({ requeue: false });
+    const { expiration, headers } = (await channel.get("dead", { noAck: true }))?.properties ?? {};
+    const deaths = headers?.["x-death"] as Record<string, unknown>[];
+    expect(expiration).toBeUndefined();
+    expect(deaths.map((death) => [death["queue"], death["original-expiration"]])).toEqual([
+      ["second", undefined],
+      ["first", "60000"],
+    ]);
+  });
+
+  test("knows its first death when it came round to the queue of that again", async () => {
+    const clock = new VirtualClock();
+    const scene = await AmqpScene.open({}, { platform: { ...nodePlatform(), clock } });
+    const during = <T>(work: Promise<T>): Promise<T> => moving(clock, work, 1);
+    const client = await during(scene.client({ heartbeatSeconds: 0 }));
+    const channel = await during(client.channel());
+    await during(channel.declareQueue("a", dying("b")));
+    await during(channel.declareQueue("b", dying("a")));
+    await during(channel.publish("", "a", "x"));
+    for (const queue of ["a", "b", "a"]) {
+      const message = await during(channel.get(queue));
+      await clock.advance(10);
+      message?.reject({ requeue: false });
+    }
+    const { headers } = (await during(channel.get("b", { noAck: true })))?.properties ?? {};
+    const deaths = headers?.["x-death"] as Record<string, unknown>[];
+    expect(deaths.map((death) => [death["queue"], death["count"]])).toEqual([
+      ["a", 2],
+      ["b", 1],
+    ]);
+    expect([headers?.["x-first-death-queue"], headers?.["x-last-death-queue"]]).toEqual(["a", "a"]);
+    client.destroy();
+    await during(scene.broker.close());
   });
 });
 

@@ -81,8 +81,8 @@ export class DeliveryBlocks {
     this.#headers.at = 0;
     if (stream !== null) this.#int64("x-stream-offset", delivery.offset);
     else if (deliveryCount > 0) this.#int64("x-delivery-count", deliveryCount);
-    if (message.deadLetter !== null) this.#deaths(message.deadLetter);
-    return this.#spliced(block, null);
+    if (message.deadLetter !== null) this.#deaths(message.deadLetter, block);
+    return this.#spliced(block, null, message.deadLetter !== null);
   }
 
   /** For consumers of `$queue/` addresses and named groups: with all that the broker knows of the delivery. */
@@ -100,8 +100,8 @@ export class DeliveryBlocks {
     if (message.publisherId !== "") this.#string("client_id", message.publisherId);
     if (message.origin !== "") this.#string("protocol", message.origin);
     if (message.externalId !== "") this.#string("external_id", message.externalId);
-    if (message.deadLetter !== null) this.#deaths(message.deadLetter);
-    return this.#spliced(block, `${queue}:${digits}`);
+    if (message.deadLetter !== null) this.#deaths(message.deadLetter, block);
+    return this.#spliced(block, `${queue}:${digits}`, message.deadLetter !== null);
   }
 
   #publishers(message: QueueMessage, epochMs: number): Uint8Array {
@@ -123,7 +123,7 @@ export class DeliveryBlocks {
     this.#string("x-work-group", stream.work.group);
   }
 
-  #deaths(death: DeadLetterFacts): void {
+  #deaths(death: DeadLetterFacts, block: Uint8Array): void {
     this.#string("x-dead-letter-reason", death.reason);
     this.#string("x-dead-letter-queue", death.queue);
     this.#string("x-dead-letter-offset", String(death.offset));
@@ -131,12 +131,12 @@ export class DeliveryBlocks {
     this.#int64("x-first-death-ms", death.firstDeathMs);
     if (death.detail !== "") this.#string("x-dead-letter-detail", death.detail);
     const { deaths } = death;
-    const first = deaths[deaths.length - 1];
+    const first = firstOf(deaths);
     const last = deaths[0];
     if (first === undefined || last === undefined) return;
     this.#death("x-first-death", first);
     this.#death("x-last-death", last);
-    this.#history(deaths);
+    this.#history(deaths, first, block);
   }
 
   #death(prefix: string, death: DeathCount): void {
@@ -146,13 +146,14 @@ export class DeliveryBlocks {
   }
 
   /** RabbitMQ's record of deaths: a list of tables, the latest first. */
-  #history(deaths: readonly DeathCount[]): void {
+  #history(deaths: readonly DeathCount[], first: DeathCount, block: Uint8Array): void {
     const list = this.#open("x-death", ARRAY);
-    for (let i = 0; i < deaths.length; i++) this.#entry(deaths[i] as DeathCount);
+    for (let i = 0; i < deaths.length; i++) this.#entry(deaths[i] as DeathCount, deaths[i] === first ? block : null);
     this.#fill(list);
   }
 
-  #entry(death: DeathCount): void {
+  /** @param block the properties with which the message died there, for its first death; later it has no expiration any more */
+  #entry(death: DeathCount, block: Uint8Array | null): void {
     this.#headers.reserve(5);
     this.#headers.u8(TABLE);
     const table = this.#hole();
@@ -165,14 +166,28 @@ export class DeliveryBlocks {
     const keys = this.#open("routing-keys", ARRAY);
     for (let i = 0; i < death.keys.length; i++) this.#value(death.keys[i] as string);
     this.#fill(keys);
+    if (block !== null) this.#originalExpiration(block);
     this.#fill(table);
+  }
+
+  #originalExpiration(block: Uint8Array): void {
+    const fields = this.#fields;
+    fields.read(block, 0);
+    if ((fields.flags & Flag.Expiration) === 0) return;
+    const start = (fields.starts[Place.Expiration] as number) + 1;
+    const end = fields.ends[Place.Expiration] as number;
+    const w = this.#headers;
+    this.#name("original-expiration", LONG_STRING, 4 + end - start);
+    w.u32(end - start);
+    w.bytes(block.subarray(start, end));
   }
 
   /**
    * The block with the gathered headers behind its own, of which those that only the broker writes are left out.
    * @param messageId takes the place of the publisher's, or null to leave that
+   * @param isDead the time that the publisher gave the message is over and is left out, so that it is not applied again where the client sends it on
    */
-  #spliced(block: Uint8Array, messageId: string | null): Uint8Array {
+  #spliced(block: Uint8Array, messageId: string | null, isDead: boolean): Uint8Array {
     const fields = this.#fields;
     const w = this.#w;
     const own = this.#headers;
@@ -180,6 +195,7 @@ export class DeliveryBlocks {
     const id = messageId !== null && this.#text.byteLength(messageId) <= SHORT_BYTES_MAX ? messageId : null;
     w.at = 0;
     w.reserve(block.length + own.at + SHORT_BYTES_MAX + 16);
+    if (isDead) fields.leaveOut(Place.Expiration, Flag.Expiration);
     w.u16(fields.flags | Flag.Headers | (id === null ? 0 : Flag.MessageId));
     for (let place = 0; place < fields.starts.length; place++) {
       const start = fields.starts[place] as number;
@@ -282,6 +298,16 @@ export class DeliveryBlocks {
     w.u32(till - hole - 4);
     w.at = till;
   }
+}
+
+/** The first of all deaths; the list has the last one first, but one that happened again moves to the front with the time of its first. */
+function firstOf(deaths: readonly DeathCount[]): DeathCount | undefined {
+  let first = deaths[deaths.length - 1];
+  for (let i = deaths.length - 2; first !== undefined && i >= 0; i--) {
+    const death = deaths[i] as DeathCount;
+    if (death.timeMs < first.timeMs) first = death;
+  }
+  return first;
 }
 
 /** RabbitMQ's words for why a message died. */

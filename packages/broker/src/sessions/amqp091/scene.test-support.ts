@@ -13,7 +13,7 @@ import {
 } from "polymq/amqp091/codec";
 import { ByteReader, ByteWriter, Splitter, webText } from "polymq/internal";
 import { MqttClient, type MqttClientOptions } from "polymq/mqtt";
-import { type MemoryTransport, memoryPair } from "polymq/testing";
+import { type MemoryTransport, memoryPair, type VirtualClock } from "polymq/testing";
 import { type Clock, systemClock } from "polymq/transport";
 import type { BrokerOptions } from "../../options.ts";
 import { type MemoryBroker, type MemoryBrokerParts, memoryBroker } from "../../testing/memory-broker.ts";
@@ -66,7 +66,9 @@ export class AmqpScene implements AsyncDisposable {
   }
 }
 
-const CAPABLE = { capabilities: { authentication_failure_close: true, consumer_cancel_notify: true } };
+const CAPABLE = {
+  capabilities: { authentication_failure_close: true, consumer_cancel_notify: true, "connection.blocked": true },
+};
 
 /** A connection whose frames the test makes itself, and which notes what the server says. */
 export class RawClient {
@@ -91,6 +93,11 @@ export class RawClient {
 
   write(...bytes: readonly Uint8Array[]): void {
     for (const each of bytes) this.#transport.write(each);
+  }
+
+  /** Breaks the connection. */
+  end(): void {
+    this.#transport.destroy();
   }
 
   /** Reads nothing any more. */
@@ -203,4 +210,17 @@ function describe(buffer: Uint8Array, start: number, end: number): string {
     return `${channel} ${method} ${deliveryTag}${multiple ? " multiple" : ""}`;
   }
   return `${channel} ${method}`;
+}
+
+/** Moves the time until something has happened. */
+export async function moving<T>(clock: VirtualClock, happening: Promise<T>, stepMs: number): Promise<T> {
+  let isDone = false;
+  const done = happening.finally(() => {
+    isDone = true;
+  });
+  while (!isDone) {
+    await clock.advance(stepMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return await done;
 }
