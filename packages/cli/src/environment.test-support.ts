@@ -1,10 +1,15 @@
 import type { BrokerOptions } from "@polymq/broker";
+import type { Client, ClientOptions } from "polymq";
 import { MessagingError } from "polymq/internal";
+import { VirtualClock } from "polymq/testing";
 import type { Environment, RunningBroker } from "./environment.ts";
 
-/** An {@link Environment} that starts no broker and notes everything. */
+/** An {@link Environment} that starts no broker, connects no client and notes everything. */
 export class FakeEnvironment implements Environment {
   readonly version: string = "1.2.3";
+  readonly clock: VirtualClock = new VirtualClock();
+  /** What standard input gives. */
+  stdin: AsyncIterable<Uint8Array> = input();
   stdout = "";
   stderr = "";
   readonly started: BrokerOptions[] = [];
@@ -17,6 +22,7 @@ export class FakeEnvironment implements Environment {
   start: (options: BrokerOptions) => Promise<RunningBroker>;
   #resolveReady: () => void = () => {};
   #stop: (() => void) | null = null;
+  #waiting: { readonly condition: () => boolean; readonly resolve: () => void }[] = [];
 
   constructor() {
     this.ready = new Promise((resolve) => {
@@ -57,14 +63,41 @@ export class FakeEnvironment implements Environment {
     this.#stop();
   }
 
-  out(text: string): void {
-    this.stdout += text;
+  out(data: string | Uint8Array): void {
+    this.stdout += typeof data === "string" ? data : new TextDecoder().decode(data);
+    this.changed();
     // The banner is the last thing before the wait for the end.
     this.#resolveReady();
   }
 
+  outReady(): Promise<void> {
+    return Promise.resolve();
+  }
+
   err(text: string): void {
     this.stderr += text;
+    this.changed();
+  }
+
+  /** Resolves when what was written satisfies `condition`. */
+  until(condition: (written: this) => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ condition: () => condition(this), resolve });
+      this.changed();
+    });
+  }
+
+  /** Looks again whether what `until` waits for is there. */
+  changed(): void {
+    this.#waiting = this.#waiting.filter(({ condition, resolve }) => {
+      if (!condition()) return true;
+      resolve();
+      return false;
+    });
+  }
+
+  connect(url: string, _options: ClientOptions): Promise<Client> {
+    return Promise.reject(new MessagingError("ERR_CONNECT_FAILED", `nobody listens at ${url}`));
   }
 
   readonly readFile = (path: string): Promise<Uint8Array> => {
@@ -100,4 +133,9 @@ export class FakeEnvironment implements Environment {
   exit(code: number): void {
     this.exits.push(code);
   }
+}
+
+/** Standard input that gives these texts, and ends. */
+export async function* input(...texts: readonly string[]): AsyncGenerator<Uint8Array, void, void> {
+  for (const text of texts) yield await Promise.resolve(new TextEncoder().encode(text));
 }

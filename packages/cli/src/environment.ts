@@ -1,4 +1,6 @@
 import type { BrokerOptions } from "@polymq/broker";
+import type { Client, ClientOptions } from "polymq";
+import type { Clock } from "polymq/internal";
 
 /** Where a running broker can be reached. */
 export interface RunningAddress {
@@ -22,16 +24,25 @@ export interface RunningBroker {
 /** The world as the command sees it; tests hand in another one. */
 export interface Environment {
   readonly version: string;
-  /** Writes to standard output; the text has its line ends in it. */
-  out(text: string): void;
+  readonly clock: Clock;
+  /** Standard input. */
+  readonly stdin: AsyncIterable<Uint8Array>;
+  /** Writes to standard output; text has its line ends in it. The bytes are not changed later. */
+  out(data: string | Uint8Array): void;
+  /** Resolves when standard output has room for more; at once as a rule. */
+  outReady(): Promise<void>;
   /** Writes to standard error. */
   err(text: string): void;
   readFile(path: string): Promise<Uint8Array>;
   /** The options that a configuration file says. */
   readConfig(path: string): Promise<BrokerOptions>;
   startBroker(options: BrokerOptions): Promise<RunningBroker>;
-  /** Calls `fn` for each request to stop (SIGINT, SIGTERM) until the returned function is called. */
-  onStop(fn: () => void): () => void;
+  /** Connects a client; `connect` of `polymq`. */
+  connect(url: string, options: ClientOptions): Promise<Client>;
+  /**
+   * Calls `fn` for each request to stop until the returned function is called: SIGINT and SIGTERM; for `output`, also when nobody reads standard output any more.
+   */
+  onStop(fn: () => void, also?: "output"): () => void;
   /** Ends the process at once. */
   exit(code: number): void;
 }

@@ -111,8 +111,9 @@ class Amqp10Adapter implements Adapter, QueueHost {
   async subscribe(filter: string, call: ConsumeCall): Promise<Source> {
     if (call.qos === 2) throw unsupported("QoS 2");
     const node = this.ways.topicSource(filter);
+    const settled = call.qos === 0 ? "received" : "byHand";
     const wrap = (message: AmqpDelivery): Delivery =>
-      new Amqp10NodeDelivery(message, { topic: this.ways.topicOf(message.message, filter), queue: null });
+      new Amqp10NodeDelivery(message, { topic: this.ways.topicOf(message.message, filter), queue: null, settled });
     const source = await this.#receiveFrom(node, call, wrap);
     this.#sources.set(source, filter);
     return source;
@@ -138,8 +139,8 @@ class Amqp10Adapter implements Adapter, QueueHost {
   }
 
   async receive(node: Node, call: ConsumeCall, queue: string): Promise<Source> {
-    const names = { topic: `$queue/${queue}`, queue };
-    const source = await this.#receiveFrom(node, call, (message) => new Amqp10NodeDelivery(message, names));
+    const facts = { topic: `$queue/${queue}`, queue, settled: "byHand" } as const;
+    const source = await this.#receiveFrom(node, call, (message) => new Amqp10NodeDelivery(message, facts));
     this.#sources.set(source, "");
     return source;
   }

@@ -82,17 +82,25 @@ abstract class Amqp10Delivery extends Delivery {
   }
 }
 
+/** What is known of a message besides what it carries. */
+export interface NodeFacts {
+  readonly topic: string;
+  readonly queue: string | null;
+  /** `received`: it was settled when it came, and settling it is nothing. */
+  readonly settled: "received" | "byHand";
+}
+
 /** A message of a topic, or of a queue that is a plain node. */
 export class Amqp10NodeDelivery extends Amqp10Delivery {
   readonly native: AmqpDelivery;
   readonly topic: string;
-  readonly #queue: string | null;
+  readonly #facts: NodeFacts;
 
-  constructor(native: AmqpDelivery, names: { readonly topic: string; readonly queue: string | null }) {
+  constructor(native: AmqpDelivery, facts: NodeFacts) {
     super();
     this.native = native;
-    this.topic = names.topic;
-    this.#queue = names.queue;
+    this.topic = facts.topic;
+    this.#facts = facts;
   }
 
   get message(): MessageView {
@@ -100,26 +108,32 @@ export class Amqp10NodeDelivery extends Amqp10Delivery {
   }
 
   override get queue(): string | null {
-    return this.#queue;
+    return this.#facts.queue;
   }
 
   ack(): Promise<void> {
-    return this.native.accept();
+    return this.#isSettled ? DONE : this.native.accept();
   }
 
   nack(options?: DelayedNack): Promise<void> {
     if ((options?.delayMs ?? 0) !== 0) return Promise.reject(unsupported("delay before a message comes again"));
-    return this.native.release();
+    return this.#isSettled ? DONE : this.native.release();
   }
 
   reject(reason?: string): Promise<void> {
-    return this.native.reject(reason === undefined ? null : errorOf(reason));
+    return this.#isSettled ? DONE : this.native.reject(reason === undefined ? null : errorOf(reason));
   }
 
   refuse(reason: string): Promise<void> {
     return this.reject(reason);
   }
+
+  get #isSettled(): boolean {
+    return this.#facts.settled === "received";
+  }
 }
+
+const DONE: Promise<void> = Promise.resolve();
 
 /** A message of a queue or stream below `$queue/`. */
 export class Amqp10QueueDelivery extends Amqp10Delivery {

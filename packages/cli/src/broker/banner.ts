@@ -1,5 +1,5 @@
-import type { RunningBroker } from "./environment.ts";
-import type { BrokerFlags } from "./flags.ts";
+import type { RunningBroker } from "../environment.ts";
+import type { BrokerFlags } from "./broker-flags.ts";
 
 /** What people see once the broker is ready: where to connect, what is kept, and how to try it. */
 export function banner(version: string, broker: Running, flags: BrokerFlags): string {

@@ -79,18 +79,6 @@ export function conflictOf(flags: BrokerFlags): string | null {
   return null;
 }
 
-/** A port number: 0 to 65,535. */
-export function parsePort(text: string): number {
-  return wholeNumber(text, 65_535);
-}
-
-/** A number of connections: 1 and more. */
-export function parseCount(text: string): number {
-  const count = wholeNumber(text, 1_048_576);
-  if (count === 0) throw new InvalidArgumentError("At least 1.");
-  return count;
-}
-
 /** One more `name:password`; the password may contain colons. */
 export function collectUser(text: string, before: readonly UserOptions[] = []): readonly UserOptions[] {
   const colon = text.indexOf(":");
@@ -112,10 +100,4 @@ async function tlsOptions(
   if (tlsCert === undefined || tlsKey === undefined) return null;
   const pair = { cert: await readFile(tlsCert), key: await readFile(tlsKey) };
   return tlsCa === undefined ? pair : { ...pair, ca: await readFile(tlsCa), clientCertificate: "require" };
-}
-
-function wholeNumber(text: string, most: number): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value > most) throw new InvalidArgumentError(`A whole number up to ${most}.`);
-  return value;
 }

@@ -1,7 +1,7 @@
 import { MessagingError } from "polymq/internal";
 import { describe, expect, test } from "vitest";
-import { runCli } from "./cli.ts";
-import { FakeEnvironment } from "./environment.test-support.ts";
+import { runCli } from "../cli.ts";
+import { FakeEnvironment } from "../environment.test-support.ts";
 
 /** Runs a broker until it is ready, then stops it. */
 async function runAndStop(env: FakeEnvironment, ...args: string[]): Promise<number> {

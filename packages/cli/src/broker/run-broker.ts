@@ -1,14 +1,15 @@
 import type { BrokerOptions } from "@polymq/broker";
+import type { Environment, RunningBroker } from "../environment.ts";
+import { StopRequests } from "../stop-requests.ts";
 import { banner, readyLine } from "./banner.ts";
-import type { Environment, RunningBroker } from "./environment.ts";
-import { type BrokerFlags, brokerOptions } from "./flags.ts";
+import { type BrokerFlags, brokerOptions } from "./broker-flags.ts";
 
 /**
  * Runs a broker until it is asked to stop. The first request drains it, a second one ends the process at once with code 1.
  * @throws what reading the certificates or starting the broker threw, and the error that ended the broker
  */
 export async function runBroker(flags: BrokerFlags, env: Environment): Promise<void> {
-  const stop = stopRequests(env);
+  const stop = new StopRequests(env);
   try {
     // Flags win over the file.
     const configured = flags.config === undefined ? {} : await env.readConfig(flags.config);
@@ -34,25 +35,4 @@ async function untilOver(broker: RunningBroker, stopped: Promise<"stop">): Promi
   const over = await Promise.race([stopped, broker.closed]);
   if (over === "stop") await broker.close();
   else if (over !== null) throw over;
-}
-
-interface StopRequests {
-  readonly first: Promise<"stop">;
-  forget(): void;
-}
-
-function stopRequests(env: Environment): StopRequests {
-  let asked = false;
-  let forget: () => void = () => {};
-  const first = new Promise<"stop">((resolve) => {
-    forget = env.onStop(() => {
-      if (asked) {
-        env.exit(1);
-        return;
-      }
-      asked = true;
-      resolve("stop");
-    });
-  });
-  return { first, forget: () => forget() };
 }

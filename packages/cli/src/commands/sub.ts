@@ -1,0 +1,95 @@
+import { type Client, type Message, MessagingError } from "polymq";
+import type { CommandDefinition } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
+import { UsageError } from "../failure.ts";
+import { type ConnectionFlags, connectionOptions } from "../options/connection.ts";
+import { type LimitFlags, limitOptions } from "../options/consuming.ts";
+import { collect, option, parseQos } from "../options/parse.ts";
+import { type OutputFlags, outputOptions, printerOf, TEMPLATE_HELP } from "../output/printer.ts";
+import { type Session, withClient } from "../session/client-session.ts";
+import { Consumption } from "../session/consumption.ts";
+
+interface SubFlags extends ConnectionFlags, LimitFlags, OutputFlags {
+  readonly topic: readonly string[];
+  readonly qos?: 0 | 1 | 2;
+  readonly exitAfterSubscribe?: boolean;
+  readonly retainedOnly?: boolean;
+  /** False: `--no-retained`. */
+  readonly retained?: boolean;
+}
+
+/** `polymq sub`: prints messages of topics. */
+export const SUB_COMMAND: CommandDefinition<SubFlags> = {
+  name: "sub",
+  summary: "subscribe to topics and print their messages",
+  options: [
+    option(
+      "-t, --topic <filter>",
+      "topic filter; + is one level, # all that follow; repeatable",
+      collect,
+    ).makeOptionMandatory(),
+    option("-q, --qos <level>", "0 at most once, 1 at least once, 2 exactly once (MQTT) (default: 0)", parseQos),
+    ...limitOptions(),
+    option("-E, --exit-after-subscribe", "exit once the server has confirmed: keeps messages for --no-clean"),
+    ...outputOptions(),
+    option("-R, --no-retained", "MQTT: print no messages that were kept from earlier"),
+    option("--retained-only", "MQTT: print only those, and exit at the first that is new"),
+    ...connectionOptions(),
+  ],
+  examples: [
+    ["-t 'sensors/#' -v", "topics and payloads, until stopped"],
+    ["-t hello -C 1 -W 10", "one message, or exit code 124 after 10 seconds"],
+    ["-L amqp10://localhost:5672 -t 'a/+' --json", "over AMQP 1.0, a line of JSON for each message"],
+    ["-t 'jobs/#' -F '%I %t %p'", "with a template"],
+  ],
+  notes: TEMPLATE_HELP,
+  run: async (call) => {
+    const { flags, env } = call;
+    if (flags.retainedOnly === true && flags.retained === false) {
+      throw new UsageError("--no-retained and --retained-only exclude each other");
+    }
+    const print = printerOf(flags, () => env.clock.epochMs());
+    return await withClient(call, (session) => consume(session, flags, print));
+  },
+};
+
+async function consume(
+  session: Session,
+  flags: SubFlags,
+  print: (message: Message) => string | Uint8Array,
+): Promise<ExitCode> {
+  const { client } = session;
+  checkRetained(client, flags);
+  const consumption = new Consumption(session, {
+    count: flags.count,
+    timeoutMs: flags.timeout,
+    print: (message) => {
+      const rule = retainedRule(flags, message);
+      return rule === "print" ? print(message) : rule;
+    },
+    settle: (message) => message.ack(),
+  });
+  return await consumption.run(async () => {
+    await Promise.all(flags.topic.map((filter) => subscribe(client, filter, flags.qos ?? 0, consumption)));
+    if (flags.exitAfterSubscribe === true) consumption.end(ExitCode.ok);
+  });
+}
+
+function subscribe(client: Client, filter: string, qos: 0 | 1 | 2, { handler }: Consumption): Promise<unknown> {
+  if (client.is("mqtt")) return client.subscribe(filter, { qos, ack: "manual", handler });
+  if (qos === 2) throw new MessagingError("ERR_UNSUPPORTED", "--qos 2 is for MQTT");
+  return client.subscribe(filter, { qos, ack: "manual", handler });
+}
+
+function checkRetained(client: Client, { retained, retainedOnly }: SubFlags): void {
+  if (client.protocol !== "mqtt" && (retained === false || retainedOnly === true)) {
+    throw new MessagingError("ERR_UNSUPPORTED", "--no-retained and --retained-only are for MQTT");
+  }
+}
+
+/** What the flags about kept messages say of a message. */
+function retainedRule({ retained, retainedOnly }: SubFlags, { properties }: Message): "print" | null | "end" {
+  const isKept = properties["mqtt.retain"] === "true";
+  if (retainedOnly === true) return isKept ? "print" : "end";
+  return retained === false && isKept ? null : "print";
+}

@@ -1,0 +1,61 @@
+import type { Option } from "commander";
+import type { Environment } from "../environment.ts";
+import { UsageError } from "../failure.ts";
+import { option, parseCount, parseSeconds } from "../options/parse.ts";
+import type { PublishRules } from "../session/publish-all.ts";
+import { allOf, linesOf } from "./lines.ts";
+
+/** Flags that say what is published, and how often. */
+export interface PayloadFlags {
+  readonly message?: string;
+  readonly file?: string;
+  readonly stdinLines?: boolean;
+  readonly stdin?: boolean;
+  readonly nullMessage?: boolean;
+  readonly repeat?: number;
+  readonly delay?: number;
+  readonly repeatDelay?: number;
+  readonly json?: boolean;
+}
+
+/** The options behind {@link PayloadFlags}. */
+export function payloadOptions(): readonly Option[] {
+  return [
+    option("-m, --message <text>", "the payload"),
+    option("-f, --file <path>", "the payload is this file"),
+    option("-l, --stdin-lines", "each line of standard input is a payload"),
+    option("-s, --stdin", "all of standard input is one payload"),
+    option("-n, --null-message", "an empty payload"),
+    option("--repeat <count>", "publish each payload so many times (default: 1)", parseCount),
+    option("--delay <seconds>", "pause between messages (default: 0)", parseSeconds),
+    option("--repeat-delay <seconds>", "as --delay", parseSeconds).hideHelp(),
+    option("--json", "print one line of JSON at the end"),
+  ];
+}
+
+/** Checks that there is exactly one source of payloads. @throws {UsageError} */
+export function payloadsOf(flags: PayloadFlags, env: Environment): AsyncIterable<Uint8Array> {
+  const { message, file, stdinLines, stdin, nullMessage } = flags;
+  const sources: (() => AsyncIterable<Uint8Array>)[] = [];
+  if (message !== undefined) sources.push(() => once(() => Buffer.from(message)));
+  if (file !== undefined) sources.push(() => once(() => env.readFile(file)));
+  if (stdinLines === true) sources.push(() => linesOf(env.stdin));
+  if (stdin === true) sources.push(() => once(() => allOf(env.stdin)));
+  if (nullMessage === true) sources.push(() => once(() => new Uint8Array()));
+  const [source] = sources;
+  if (source === undefined || sources.length > 1) {
+    throw new UsageError(
+      "say what to publish with exactly one of --message, --file, --stdin-lines, --stdin and --null-message",
+    );
+  }
+  return source();
+}
+
+/** How often and how fast. */
+export function publishRules({ repeat = 1, delay, repeatDelay, json }: PayloadFlags): PublishRules {
+  return { repeat, delayMs: delay ?? repeatDelay ?? 0, json: json === true };
+}
+
+async function* once(make: () => Uint8Array | Promise<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+  yield await make();
+}

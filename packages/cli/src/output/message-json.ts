@@ -1,0 +1,46 @@
+import type { Message } from "polymq";
+
+/** What stands before names of user properties, headers and application properties. */
+const OWN = /^(?:mqtt\.user|amqp\.headers)\./;
+
+/** Keys that have a field of their own. */
+const FIELDS: ReadonlySet<string> = new Set(["mqtt.qos", "mqtt.retain", "mqtt.dup"]);
+
+/**
+ * A message as an object for JSON. What does not apply is left out; a payload that is no UTF-8 text stands in base64 in `payloadBase64`.
+ * Properties have their bare names.
+ */
+export function messageJson(message: Message): Readonly<Record<string, unknown>> {
+  const { topic, contentType, timestamp, queue, routingKey, group, offset, deliveryCount, properties } = message;
+  return {
+    topic,
+    ...payloadJson(message.payload),
+    ...("mqtt.qos" in properties ? { qos: Number(properties["mqtt.qos"]) } : {}),
+    ...(properties["mqtt.retain"] === "true" ? { retain: true } : {}),
+    ...(contentType === null ? {} : { contentType }),
+    ...(timestamp === null ? {} : { timestamp: timestamp.toISOString() }),
+    ...(queue === null ? {} : { queue, routingKey, group }),
+    ...(offset === null ? {} : { offset }),
+    ...(deliveryCount === 0 ? {} : { deliveryCount }),
+    properties: ownProperties(message),
+  };
+}
+
+/** The payload as `payload` in text, or `payloadBase64`. */
+export function payloadJson(payload: Uint8Array): { readonly payload: string } | { readonly payloadBase64: string } {
+  try {
+    return { payload: STRICT.decode(payload) };
+  } catch {
+    // No text.
+    return { payloadBase64: Buffer.from(payload).toString("base64") };
+  }
+}
+
+const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Properties without those that have a field of their own; those that the publisher named have their bare names. */
+export function ownProperties({ properties }: Pick<Message, "properties">): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(properties).flatMap(([key, value]) => (FIELDS.has(key) ? [] : [[key.replace(OWN, ""), value]])),
+  );
+}
