@@ -16,12 +16,13 @@ import type { Connection } from "./connection.ts";
 import { type AmqpConsumeOptions, AmqpConsumer, type ConsumerOwner } from "./consumer.ts";
 import type { AmqpClientEvent } from "./events.ts";
 import { channelClosed, closedError, notConnected } from "./failures.ts";
+import { getMessage } from "./get-message.ts";
 import type { ChannelOwner, Incoming, Link } from "./link.ts";
 import { AmqpMessage, type AmqpReturned } from "./message.ts";
 import type { PendingPublish } from "./pending-publish.ts";
 import { type AmqpPublishOptions, Publisher, type PublisherOptions } from "./publisher.ts";
 import { type AmqpRequestOptions, type AmqpResponder, Requester, respondWith } from "./requester.ts";
-import { call, failRequests, PromisedReply } from "./requests.ts";
+import { call, failRequests } from "./requests.ts";
 import type { Topology } from "./topology.ts";
 
 /** A channel younger than this is kept when it refuses, so that refusals do not make a channel each. */
@@ -227,25 +228,10 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
   }
 
   /** Takes one message out of a queue; null when it is empty. */
-  get(queue: string, options: { readonly noAck?: boolean } = {}): Promise<AmqpMessage | null> {
-    const done = deferred<AmqpMessage | null>();
-    try {
-      const { connection, link } = this.#live();
-      const noAck = options.noAck ?? false;
-      const reply = new PromisedReply(
-        () => done.resolve(null),
-        done.reject,
-        (from, content) => {
-          if (!noAck) connection.engine.expectAck(from, content.deliveryTag);
-          done.resolve(new AmqpMessage(content, this.#decoder, noAck ? null : connection, from));
-        },
-      );
-      connection.engine.request(link, { method: "basic.get", queue: this.#name(queue), noAck }, reply);
-      connection.answerAwaited();
-    } catch (error) {
-      done.reject(error);
-    }
-    return done.promise;
+  async get(queue: string, options: { readonly noAck?: boolean } = {}): Promise<AmqpMessage | null> {
+    const { connection, link } = this.#live();
+    const from = { queue: this.#name(queue), noAck: options.noAck ?? false, decoder: this.#decoder };
+    return await getMessage(connection, link, from);
   }
 
   /** Asks the server to deliver again what is unsettled on this channel; those messages can no longer be settled. */
@@ -400,8 +386,10 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     const acknowledges = consumer === undefined || consumer.options.noAck !== true;
     if (acknowledges) connection.engine.expectAck(link, content.deliveryTag);
     const message = new AmqpMessage(content, this.#decoder, acknowledges ? connection : null, link);
-    if (consumer === undefined) message.nackIfOpen(true);
-    else consumer.deliver(message);
+    if (consumer === undefined) return message.nackIfOpen(true);
+    const { tracer } = connection;
+    if (tracer.deliver.hasSubscribers) tracer.delivered(consumer.queueName, message.body.length, content.deliveryTag);
+    consumer.deliver(message);
   }
 
   /** @internal */
@@ -410,9 +398,9 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
   }
 
   /** @internal */
-  onConfirm(message: PendingPublish, accepted: boolean): void {
+  onConfirm(message: PendingPublish, tag: number, accepted: boolean): void {
     if (!accepted && this.#host.clock.nowMs() - this.#openedMs >= WORN_AFTER_MS) this.#worn = true;
-    this.#publisher.onConfirm(message, accepted);
+    this.#publisher.onConfirm(message, tag, accepted);
   }
 
   /** @internal */

@@ -1,8 +1,10 @@
 import { onAbort } from "../../base/abort.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
+import { type ConnectTrace, diagnostics } from "../../base/diagnostics.ts";
 import { Emitter } from "../../base/emitter.ts";
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
+import { ChannelTracer, type Tracer } from "../../base/tracer.ts";
 import { lenientText } from "../../bytes/text.ts";
 import { backoff } from "../../supervisor/backoff.ts";
 import { Supervisor } from "../../supervisor/supervisor.ts";
@@ -36,6 +38,7 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
   dialect: AmqpDialect = "rabbitmq";
   readonly publisherOptions: Omit<PublisherOptions, "confirms" | "onReturned">;
   readonly #closedEnd: Deferred<MessagingError | null> = deferred();
+  readonly #tracer: Tracer;
   readonly #connector: Connector;
   readonly #supervisor: Supervisor;
   readonly #channels = new Set<AmqpChannel>();
@@ -45,6 +48,8 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
   #server = 0;
   #hadConnection = false;
   #names = 0;
+  /** Attempts since the last connection, or since `connect`. */
+  #attempts = 0;
   /** Consumers that hold more than they should: nothing is read meanwhile. */
   #fullConsumers = 0;
   #ended: Deferred<void> | null = null;
@@ -55,11 +60,19 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
     this.clock = platform.clock;
     this.prefetch = settings.prefetch;
     this.closed = this.#closedEnd.promise;
-    this.events = new Emitter(() => undefined);
     const text = lenientText(platform.text);
     const id = Array.from(platform.randomBytes(8), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const tracer = new ChannelTracer(diagnostics(), { clientId: id }, "amqp091");
+    this.#tracer = tracer;
+    this.events = new Emitter((error, event) => tracer.warn(`a listener of ${event.type} failed`, error));
     this.publisherOptions = { text, settings, idPrefix: `${id}-` };
-    this.#connector = new Connector(platform, { clock: platform.clock, text, pool: new ChunkPool(16), settings });
+    this.#connector = new Connector(platform, {
+      clock: platform.clock,
+      text,
+      pool: new ChunkPool(16),
+      settings,
+      tracer,
+    });
     this.#supervisor = this.#makeSupervisor();
   }
 
@@ -79,6 +92,7 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
     if (this.#state === "closed") throw new MessagingError("ERR_CLIENT_CLOSED", "the client is closed");
     if (this.#state !== "disconnected")
       throw new MessagingError("ERR_ALREADY_CONNECTED", `the client is ${this.#state}`);
+    this.#attempts = 0;
     this.#enter("connecting");
     // The caller's signal ends this call, not the connection that comes of it.
     const attempt = new AbortController();
@@ -225,6 +239,8 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
     for (const channel of [...this.#channels]) channel.suspend(lost);
     this.#ended?.resolve();
     if (this.#state !== "connected") return;
+    this.#trace("lost", lost);
+    this.#attempts = 0;
     this.#enter("reconnecting");
     this.emit({ type: "connectionLost", error: lost });
     this.#supervisor.lost(lost);
@@ -232,6 +248,24 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
 
   async #attempt(index: number, signal: AbortSignal): Promise<void> {
     this.#server = index;
+    this.#attempts++;
+    this.#trace("dialing", null);
+    try {
+      const connection = await this.#open(index, signal);
+      if (connection.ended) throw new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
+    } catch (error) {
+      this.#trace("failed", asMessagingError(error, "ERR_CONNECT_FAILED"));
+      throw error;
+    }
+    this.#trace("connected", null);
+    const reconnected = this.#hadConnection;
+    this.#hadConnection = true;
+    this.#enter("connected");
+    this.emit({ type: "connect", server: this.#connector.display(index), reconnected });
+  }
+
+  /** Connects, and restores what was there. */
+  async #open(index: number, signal: AbortSignal): Promise<Connection> {
     const { connection, facts } = await this.#connector.connect(index, this, signal);
     if (connection.ended) throw new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
     this.#connection = connection;
@@ -250,11 +284,7 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
       release();
       unwatch();
     }
-    if (connection.ended) throw new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
-    const reconnected = this.#hadConnection;
-    this.#hadConnection = true;
-    this.#enter("connected");
-    this.emit({ type: "connect", server: this.#connector.display(index), reconnected });
+    return connection;
   }
 
   /** Ends a connection whose server stops answering while it is asked to restore, as one does that waits for the leader of a queue. */
@@ -334,8 +364,13 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
     const why = error ?? new MessagingError("ERR_CLIENT_CLOSED", "the client was closed");
     for (const channel of [...this.#channels]) channel.end(why);
     this.emit({ type: "closed", error });
+    this.#trace("closed", error);
     this.events.end();
     this.#closedEnd.resolve(error);
+  }
+
+  #trace(phase: ConnectTrace["phase"], error: MessagingError | null): void {
+    this.#tracer.connection(phase, { server: this.server, attempt: this.#attempts }, error);
   }
 
   #enter(state: AmqpClientState): void {

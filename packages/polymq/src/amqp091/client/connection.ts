@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
+import type { Tracer } from "../../base/tracer.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { type ChunkPool, Outbox } from "../../transport/outbox.ts";
 import type { Transport, TransportHandler } from "../../transport/transport.ts";
@@ -31,6 +32,7 @@ export interface ConnectionParts {
   readonly text: TextCodec;
   readonly pool: ChunkPool;
   readonly settings: Settings;
+  readonly tracer: Tracer;
 }
 
 /** What one connection is made with. */
@@ -60,6 +62,7 @@ export class Connection implements ClientHandler<Types> {
   };
   readonly engine: ClientEngine<Types>;
   readonly outbox: Outbox;
+  readonly tracer: Tracer;
   /** Resolves when the connection is open; rejects when it ends before. */
   readonly opened: Promise<ServerFacts>;
   /** The server asks for no publishes (`connection.blocked`). */
@@ -82,6 +85,7 @@ export class Connection implements ClientHandler<Types> {
 
   constructor(parts: ConnectionParts, choice: ConnectionChoice, owner: ConnectionOwner) {
     const { clock, settings } = parts;
+    this.tracer = parts.tracer;
     this.#clock = clock;
     this.#owner = owner;
     this.#nowMs = clock.nowMs();
@@ -244,8 +248,8 @@ export class Connection implements ClientHandler<Types> {
     link.owner.onReturn(content);
   }
 
-  onConfirm(link: Link, message: PendingPublish, _tag: number, accepted: boolean): void {
-    link.owner.onConfirm(message, accepted);
+  onConfirm(link: Link, message: PendingPublish, tag: number, accepted: boolean): void {
+    link.owner.onConfirm(message, tag, accepted);
   }
 
   onCancel(link: Link, consumerTag: string): void {

@@ -35,7 +35,7 @@ export interface ChannelOwner {
   readonly awaitsMessages: boolean;
   onDeliver(link: Link, content: Incoming): void;
   onReturn(content: Incoming): void;
-  onConfirm(message: PendingPublish, accepted: boolean): void;
+  onConfirm(message: PendingPublish, tag: number, accepted: boolean): void;
   onCancel(consumerTag: string): void;
   onFlow(): void;
   /** Room in the outbox, or the server takes publishes again. */

@@ -1,4 +1,5 @@
 // Hot path: one object per received message.
+import type { SettleTrace } from "../../base/diagnostics.ts";
 import { MessagingError } from "../../base/errors.ts";
 import type { BasicProperties } from "../codec/properties.ts";
 import type { PropertiesDecoder } from "../codec/properties-decoder.ts";
@@ -113,30 +114,41 @@ export class AmqpMessage extends Received {
   ack(): void {
     if (this.#connection === null) return;
     if (!this.#connection.engine.ack(this.#link, this.deliveryTag, false)) throw this.#refusal();
+    this.#trace("accepted");
   }
 
   /** Gives the message back: to be delivered again (`requeue`, the default), or to be dropped or dead-lettered. Errors as {@link ack}. */
   nack(options: { readonly requeue?: boolean } = {}): void {
     if (this.#connection === null) return;
     const { engine } = this.#connection;
-    if (!engine.nack(this.#link, this.deliveryTag, false, options.requeue ?? true)) throw this.#refusal();
+    const requeue = options.requeue ?? true;
+    if (!engine.nack(this.#link, this.deliveryTag, false, requeue)) throw this.#refusal();
+    this.#trace(requeue ? "released" : "rejected");
   }
 
   /** Refuses the message: it is dropped or dead-lettered, unless `requeue` is true. Errors as {@link ack}. */
   reject(options: { readonly requeue?: boolean } = {}): void {
     if (this.#connection === null) return;
     const { engine } = this.#connection;
-    if (!engine.reject(this.#link, this.deliveryTag, options.requeue ?? false)) throw this.#refusal();
+    const requeue = options.requeue ?? false;
+    if (!engine.reject(this.#link, this.deliveryTag, requeue)) throw this.#refusal();
+    this.#trace(requeue ? "released" : "rejected");
   }
 
   /** Acknowledges unless settled or stale. @internal */
   ackIfOpen(): void {
-    this.#connection?.engine.ack(this.#link, this.deliveryTag, false);
+    if (this.#connection?.engine.ack(this.#link, this.deliveryTag, false) === true) this.#trace("accepted");
   }
 
   /** As {@link nack}, unless settled or stale. @internal */
   nackIfOpen(requeue: boolean): void {
-    this.#connection?.engine.nack(this.#link, this.deliveryTag, false, requeue);
+    if (this.#connection?.engine.nack(this.#link, this.deliveryTag, false, requeue) === true)
+      this.#trace(requeue ? "released" : "rejected");
+  }
+
+  #trace(outcome: SettleTrace["outcome"]): void {
+    const tracer = this.#connection?.tracer;
+    if (tracer?.settle.hasSubscribers === true) tracer.settled("in", this.deliveryTag, outcome, null);
   }
 
   #refusal(): MessagingError {

@@ -84,6 +84,7 @@ export class Publisher {
     const connection = this.#connection;
     if (!this.#options.confirms && connection !== null && link !== null && this.#mayWrite(connection, link)) {
       connection.engine.publish(link, route, flags, block, body, NOBODY);
+      if (connection.tracer.publish.hasSubscribers) connection.tracer.published(addressOf(route), body.length, 0);
       return DONE;
     }
     const item = new PendingPublish();
@@ -139,12 +140,15 @@ export class Publisher {
     this.#lineBytes = 0;
   }
 
-  onConfirm(item: PendingPublish, accepted: boolean): void {
+  onConfirm(item: PendingPublish, tag: number, accepted: boolean): void {
     item.release();
     if (item.returnKey !== "") this.#forget(item);
-    if (item.returned !== null) item.reject(new UnroutableError(item.returned));
-    else if (accepted) item.resolve();
-    else item.reject(new MessagingError("ERR_PUBLISH_REJECTED", "the server refused the message (basic.nack)"));
+    const error = accepted && item.returned === null ? null : refusalOf(item);
+    if (error === null) item.resolve();
+    else item.reject(error);
+    const tracer = this.#connection?.tracer;
+    if (tracer?.settle.hasSubscribers === true)
+      tracer.settled("out", tag, error === null ? "accepted" : "rejected", error);
     if (this.#line.length > 0) this.pump();
   }
 
@@ -200,6 +204,8 @@ export class Publisher {
   ): void {
     try {
       const bytes = connection.engine.publish(link, route, item.flags, block, body, item);
+      const { tracer } = connection;
+      if (tracer.publish.hasSubscribers) tracer.published(addressOf(route), body.length, link.publishes);
       if (this.#options.confirms) {
         connection.answerAwaited();
         return item.written(connection.outbox, bytes);
@@ -255,6 +261,19 @@ export class Publisher {
     });
     return item.promise.finally(stop);
   }
+}
+
+/** Why the promise of a message fails that the server has answered. */
+function refusalOf({ returned }: PendingPublish): MessagingError {
+  if (returned !== null) return new UnroutableError(returned);
+  return new MessagingError("ERR_PUBLISH_REJECTED", "the server refused the message (basic.nack)");
+}
+
+/** For tracing: `exchange/routing key`, or the routing key alone for the default exchange. */
+function addressOf(route: Uint8Array): string {
+  const [exchangeEnd, text] = [1 + (route[0] ?? 0), new TextDecoder()];
+  const key = text.decode(route.subarray(exchangeEnd + 1));
+  return exchangeEnd === 1 ? key : `${text.decode(route.subarray(1, exchangeEnd))}/${key}`;
 }
 
 function ignore(): void {}

@@ -4,6 +4,7 @@ import type { ConnectTrace } from "../../base/diagnostics.ts";
 import { Emitter } from "../../base/emitter.ts";
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
+import type { Tracer } from "../../base/tracer.ts";
 import type { Supervisor } from "../../supervisor/supervisor.ts";
 import { ChunkPool } from "../../transport/outbox.ts";
 import type { Platform } from "../../transport/platform.ts";
@@ -34,7 +35,6 @@ import type { ClientItem, PendingPublish } from "./pending.ts";
 import { Publisher, type PublisherOwner } from "./publisher.ts";
 import type { StoredSession } from "./stored-session.ts";
 import { makeSupervisor } from "./supervision.ts";
-import type { Tracer } from "./tracer.ts";
 import { within } from "./within.ts";
 
 /**

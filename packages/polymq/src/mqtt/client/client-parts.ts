@@ -1,11 +1,11 @@
 import type { Source } from "../../base/lazy.ts";
+import type { Tracer, TracerOwner } from "../../base/tracer.ts";
 import type { Authenticator } from "./authenticator.ts";
 import type { Intake } from "./intake.ts";
 import type { Mqtt5 } from "./mqtt5.ts";
 import type { QueueClient } from "./queues/queue-client.ts";
 import type { Requester } from "./requester.ts";
 import type { StoredSession } from "./stored-session.ts";
-import type { Tracer, TracerOwner } from "./tracer.ts";
 
 /**
  * Parts of a client that not every application uses. Runtimes that read their code from disk have it at once; a browser loads it on first use,

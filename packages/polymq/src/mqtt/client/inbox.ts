@@ -1,5 +1,6 @@
 // Hot path: `onPublish` runs per message. No closure, promise, iterator or regex on its usual way.
 import { Deque } from "../../base/deque.ts";
+import type { Tracer } from "../../base/tracer.ts";
 import type { PublishHead } from "../codec/publish-head.ts";
 import type { TopicEntry } from "../codec/topic-decoder.ts";
 import type { InboundFlow } from "../engine/inbound-flow.ts";
@@ -10,7 +11,6 @@ import { Pressure } from "./pressure.ts";
 import type { StoreWriter } from "./store-writer.ts";
 import { type ConsumeSettings, type MessageHandler, MqttSubscription, type SubscriptionOwner } from "./subscription.ts";
 import type { Route, Subscriber, Subscriptions, Target } from "./subscriptions.ts";
-import type { Tracer } from "./tracer.ts";
 
 /** Messages kept for a subscription that may come: a resumed session sends before the application subscribes. */
 const UNCLAIMED_MAX = 1_000;

@@ -1,12 +1,12 @@
 // Hot path: runs per QoS 1 and 2 message. No closure, iterator or regex here; one promise per message.
 import { MessagingError } from "../../base/errors.ts";
+import type { Tracer } from "../../base/tracer.ts";
 import { copyOf } from "../../bytes/copy.ts";
 import type { QoS, ReasonProperties } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
 import { type OutboundFlow, Phase } from "../engine/outbound-flow.ts";
 import type { Link } from "./link.ts";
 import { type ClientItem, PendingPublish, type PublishResult, publishRejected, publishResult } from "./pending.ts";
-import type { Tracer } from "./tracer.ts";
 
 /** Finished items kept for later messages: with a larger window some are made anew. */
 const SPARE_MAX = 1_024;

@@ -2,6 +2,7 @@ import { raceAbort } from "../../base/abort.ts";
 import { deferred } from "../../base/deferred.ts";
 import type { Emitter } from "../../base/emitter.ts";
 import { MessagingError } from "../../base/errors.ts";
+import type { Tracer } from "../../base/tracer.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { checkTopic } from "../codec/arguments.ts";
 import { REQUEST_CODEC, type RequestCodec } from "../codec/request-codec.ts";
@@ -24,7 +25,6 @@ import { Pressure } from "./pressure.ts";
 import { checkSubscribe, type SubscribeInput, type SubscribeOptions } from "./subscribe-options.ts";
 import { MqttSubscription } from "./subscription.ts";
 import { type Route, type Subscriber, Subscriptions, type SubscriptionsOwner } from "./subscriptions.ts";
-import type { Tracer } from "./tracer.ts";
 
 /** What the receiving side needs from its client. */
 export interface IntakeOwner {

@@ -1,6 +1,6 @@
 import { noop } from "../../base/noop.ts";
+import type { Tracer } from "../../base/tracer.ts";
 import type { ClientParts } from "./client-parts.ts";
-import type { Tracer } from "./tracer.ts";
 
 const SILENT = { hasSubscribers: false, publish: noop };
 

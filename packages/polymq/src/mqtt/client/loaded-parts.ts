@@ -1,3 +1,5 @@
+import { diagnostics } from "../../base/diagnostics.ts";
+import { ChannelTracer } from "../../base/tracer.ts";
 import { Authenticator } from "./authenticator.ts";
 import type { ClientParts } from "./client-parts.ts";
 import { Intake } from "./intake.ts";
@@ -5,7 +7,6 @@ import { MQTT_5 } from "./mqtt5.ts";
 import { QueueClient } from "./queues/queue-client.ts";
 import { Requester } from "./requester.ts";
 import { StoredSession } from "./stored-session.ts";
-import { ChannelTracer } from "./tracer.ts";
 
 /** All parts, there from the start. */
 export const LOADED_PARTS: ClientParts = {
@@ -15,5 +16,5 @@ export const LOADED_PARTS: ClientParts = {
   authentication: { loaded: Authenticator },
   mqtt5: { loaded: MQTT_5 },
   store: { loaded: StoredSession },
-  tracer: (owner) => new ChannelTracer(owner),
+  tracer: (owner) => new ChannelTracer(diagnostics(), owner, "mqtt"),
 };

@@ -1,6 +1,7 @@
 import { subscribe as subscribeChannel, unsubscribe as unsubscribeChannel } from "node:diagnostics_channel";
 import { describe, expect, test } from "vitest";
 import type { ConnectTrace, WarningTrace } from "../../base/diagnostics.ts";
+import { traced } from "../../base/traced.test-support.ts";
 import { connected, setup } from "./client-setup.test-support.ts";
 import type { MqttClientEvent } from "./events.ts";
 import type { MqttMessage } from "./message.ts";
@@ -162,16 +163,6 @@ describe("diagnostics", () => {
     expect(traces[4]?.error).toMatchObject({ code: "ERR_CONNECTION_LOST" });
     expect(JSON.stringify(traces)).not.toContain("secret");
   });
-
-  /** What comes on a channel while `run` does its work. */
-  async function traced(name: string, run: () => Promise<void>): Promise<unknown[]> {
-    const traces: unknown[] = [];
-    const listen = (message: unknown): void => void traces.push(message);
-    subscribeChannel(name, listen);
-    await run();
-    unsubscribeChannel(name, listen);
-    return traces;
-  }
 
   test("polymq:publish tells each message handed to a connection", async () => {
     const stage = await connected();

@@ -1,6 +1,7 @@
 // Hot path: `publish` and `onDone` run per message. No closure, iterator or regex there; one promise per QoS 1 or 2 message.
 import { abortedError, onAbort } from "../../base/abort.ts";
 import { MessagingError } from "../../base/errors.ts";
+import type { Tracer } from "../../base/tracer.ts";
 import { copyOf } from "../../bytes/copy.ts";
 import type { QoS, ReasonProperties } from "../codec/packets.ts";
 import type { TopicEncoder } from "../codec/topic-encoder.ts";
@@ -13,7 +14,6 @@ import { type ClientItem, PendingPublish, PUBLISHED, type PublishResult, type Re
 import { Resender } from "./resender.ts";
 import type { StoredLane } from "./stored-lane.ts";
 import type { StoredSession } from "./stored-session.ts";
-import type { Tracer } from "./tracer.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 /** What a publisher needs to know and tell. */

@@ -1,14 +1,9 @@
 // Hot path: `publish`, `deliver` and `settle` are looked at per message; nothing is made of it while nobody listens.
-import {
-  type ConnectTrace,
-  type Diagnostics,
-  diagnostics,
-  type PublishTrace,
-  type SettleTrace,
-} from "../../base/diagnostics.ts";
+import type { ConnectTrace, Diagnostics, PublishTrace, SettleTrace, TraceProtocol } from "./diagnostics.ts";
 
 /** What a {@link Tracer} names in what it tells. */
 export interface TracerOwner {
+  /** The client's id: MQTT's, AMQP 1.0's container, or what the message ids of an AMQP 0-9-1 client begin with. */
   readonly clientId: string;
 }
 
@@ -18,11 +13,11 @@ export interface Tracer {
   readonly deliver: Diagnostics["deliver"];
   readonly settle: Diagnostics["settle"];
   /** A message was handed to the connection. */
-  published(topic: string, payloadBytes: number, packetId: number): void;
+  published(address: string, payloadBytes: number, deliveryId: number): void;
   /** A message came in for the application. */
-  delivered(topic: string, payloadBytes: number, packetId: number): void;
+  delivered(address: string, payloadBytes: number, deliveryId: number): void;
   /** The server has decided about a message of ours (`out`), or we about one of its (`in`). */
-  settled(direction: "in" | "out", packetId: number, outcome: SettleTrace["outcome"], error: Error | null): void;
+  settled(direction: "in" | "out", deliveryId: number, outcome: SettleTrace["outcome"], error: Error | null): void;
   /** A step of a connection. */
   connection(
     phase: ConnectTrace["phase"],
@@ -40,27 +35,28 @@ export class ChannelTracer implements Tracer {
   readonly settle: Diagnostics["settle"];
   readonly #channels: Diagnostics;
   readonly #owner: TracerOwner;
+  readonly #protocol: TraceProtocol;
 
-  constructor(owner: TracerOwner) {
+  constructor(channels: Diagnostics, owner: TracerOwner, protocol: TraceProtocol) {
     this.#owner = owner;
-    const channels = diagnostics();
+    this.#protocol = protocol;
     this.#channels = channels;
     this.publish = channels.publish;
     this.deliver = channels.deliver;
     this.settle = channels.settle;
   }
 
-  published(topic: string, payloadBytes: number, packetId: number): void {
-    this.publish.publish(this.#message(topic, payloadBytes, packetId));
+  published(address: string, payloadBytes: number, deliveryId: number): void {
+    this.publish.publish(this.#message(address, payloadBytes, deliveryId));
   }
 
-  delivered(topic: string, payloadBytes: number, packetId: number): void {
-    this.deliver.publish(this.#message(topic, payloadBytes, packetId));
+  delivered(address: string, payloadBytes: number, deliveryId: number): void {
+    this.deliver.publish(this.#message(address, payloadBytes, deliveryId));
   }
 
-  settled(direction: "in" | "out", packetId: number, outcome: SettleTrace["outcome"], error: Error | null): void {
+  settled(direction: "in" | "out", deliveryId: number, outcome: SettleTrace["outcome"], error: Error | null): void {
     const { clientId } = this.#owner;
-    this.settle.publish({ protocol: "mqtt", clientId, direction, deliveryId: packetId, outcome, error });
+    this.settle.publish({ protocol: this.#protocol, clientId, direction, deliveryId, outcome, error });
   }
 
   connection(
@@ -71,15 +67,15 @@ export class ChannelTracer implements Tracer {
     const channel = this.#channels.connect;
     if (!channel.hasSubscribers) return;
     const { clientId } = this.#owner;
-    channel.publish({ protocol: "mqtt", clientId, server: at.server, phase, attempt: at.attempt, error });
+    channel.publish({ protocol: this.#protocol, clientId, server: at.server, phase, attempt: at.attempt, error });
   }
 
   warn(message: string, error: unknown): void {
     const channel = this.#channels.warning;
-    if (channel.hasSubscribers) channel.publish({ component: "mqtt client", message, error });
+    if (channel.hasSubscribers) channel.publish({ component: `${this.#protocol} client`, message, error });
   }
 
   #message(address: string, payloadBytes: number, deliveryId: number): PublishTrace {
-    return { protocol: "mqtt", clientId: this.#owner.clientId, address, payloadBytes, deliveryId };
+    return { protocol: this.#protocol, clientId: this.#owner.clientId, address, payloadBytes, deliveryId };
   }
 }
