@@ -59,14 +59,14 @@ export interface Client<P extends Protocol = Protocol> extends AsyncDisposable {
    * A queue: `orders`, or `orders/eu` with a routing key or filter behind its name.
    * @throws {MessagingError} ERR_INVALID_TOPIC, ERR_UNSUPPORTED
    */
-  queue(
-    name: string,
-    options?: QueueHandleOptions<string | Uint8Array, Uint8Array>,
-  ): Queue<string | Uint8Array, Uint8Array, P>;
   queue<In, Out>(
     name: string,
     options: QueueHandleOptions<In, Out> & { readonly codec: Codec<In, Out> },
   ): Queue<In, Out, P>;
+  queue(
+    name: string,
+    options?: QueueHandleOptions<string | Uint8Array, Uint8Array>,
+  ): Queue<string | Uint8Array, Uint8Array, P>;
   /** A stream. @throws {MessagingError} ERR_INVALID_TOPIC; ERR_UNSUPPORTED where the server has none */
   stream(name: string): Stream<string | Uint8Array, Uint8Array, P>;
   stream<In, Out>(name: string, options: { readonly codec: Codec<In, Out> }): Stream<In, Out, P>;

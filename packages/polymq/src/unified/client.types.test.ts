@@ -8,6 +8,7 @@ import type { Subscription } from "./consumer.ts";
 import { connect } from "./index.ts";
 import type { Message } from "./message.ts";
 import type { Protocol, ProtocolFor } from "./protocol.ts";
+import type { Queue } from "./queue.ts";
 
 /** Never called: what stands in it is checked by the compiler. */
 function types(run: () => unknown): void {
@@ -33,6 +34,14 @@ describe("the type of a client follows the address", () => {
       expectTypeOf(connect("ws://h", { protocol: "amqp091" })).resolves.toEqualTypeOf<Client<"amqp091">>();
       expectTypeOf(connect("amqp://h", { protocol: "auto" })).resolves.toEqualTypeOf<Client<"amqp091" | "amqp10">>();
       expectTypeOf(connect({ url: "amqp://h", protocol: "amqp10" })).resolves.toEqualTypeOf<Client<"amqp10">>();
+    });
+  });
+
+  test("json() without a type leaves a queue's values unknown, not payloads", () => {
+    types(async () => {
+      const client = await connect("mqtt://h");
+      expectTypeOf(client.queue("orders", { codec: json() })).toEqualTypeOf<Queue<unknown, unknown, "mqtt">>();
+      expectTypeOf(client.queue("orders")).toEqualTypeOf<Queue<string | Uint8Array, Uint8Array, "mqtt">>();
     });
   });
 
