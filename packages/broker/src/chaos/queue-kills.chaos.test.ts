@@ -12,7 +12,7 @@ const KILLS = Number(process.env["POLYMQ_KILLS"] ?? 50);
 /** The fewest and most deliveries between two kills. */
 const CALM = [200, 2_000] as const;
 
-test("a broker that is killed with SIGKILL 50 times under 8 publishers and 8 consumers over MQTT and AMQP 0-9-1 loses no confirmed message, reuses no offset and leaves none out, enqueues nothing of QoS 2 twice and delivers nothing again that was acknowledged", async () => {
+test("a broker that is killed with SIGKILL 50 times under 9 publishers and 8 consumers over MQTT, AMQP 0-9-1 and AMQP 1.0 loses no confirmed message, reuses no offset and leaves none out, enqueues nothing of QoS 2 twice and delivers nothing again that was acknowledged", async () => {
   const random = seededRandom(runSeed());
   const program = await brokerProgram();
   const dataDir = await mkdtemp(join(tmpdir(), "polymq-chaos-"));

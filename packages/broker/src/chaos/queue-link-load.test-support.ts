@@ -1,9 +1,10 @@
-import { AmqpClient, type AmqpQueueMessage } from "polymq/amqp091";
 import { isMessagingError } from "polymq/internal";
 import { Account, total, type Verdict } from "./ledger.test-support.ts";
+import { type LinkClient, type LinkProtocol, linkClient } from "./queue-link-clients.test-support.ts";
 
-/** A load on queues over AMQP 0-9-1. */
+/** A load on queues. */
 export interface QueueLinkLoadOptions {
+  readonly protocol: LinkProtocol;
   readonly publisherPort: number;
   readonly consumerPort: number;
   /** Publishers, each with a queue and a consumer of its own. */
@@ -24,8 +25,7 @@ const STALLED_MS = 60_000;
 export class QueueLinkLoad {
   readonly #options: QueueLinkLoadOptions;
   readonly #accounts: Account[] = [];
-  readonly #clients: AmqpClient[] = [];
-  #reconnects = 0;
+  readonly #clients: LinkClient[] = [];
   #delivered = 0;
   #onEven: () => void = () => undefined;
 
@@ -35,7 +35,7 @@ export class QueueLinkLoad {
 
   /** Connections made beyond the first ones. */
   get reconnects(): number {
-    return this.#reconnects;
+    return this.#clients.reduce((sum, { reconnects }) => sum + reconnects, 0);
   }
 
   /** Resolves once everything is confirmed and every consumer has seen all; rejects when nothing is delivered for long. */
@@ -44,7 +44,7 @@ export class QueueLinkLoad {
     const even = new Promise<void>((resolve) => {
       this.#onEven = resolve;
     });
-    const publishers: AmqpClient[] = [];
+    const publishers: LinkClient[] = [];
     for (let i = 0; i < pairs; i++) {
       // At least once: what was not confirmed may be there twice.
       const account = new Account(`publisher-${i}`, () => 1);
@@ -52,8 +52,7 @@ export class QueueLinkLoad {
       publishers.push(this.#client(publisherPort));
       const consumer = this.#client(consumerPort);
       await Promise.all([publishers[i]?.connect(), consumer.connect()]);
-      const handler = (message: AmqpQueueMessage): void => this.#saw(account, message);
-      await untilDone(() => consumer.subscribeToQueue(`load-${i}`, "workers", { prefetch: 100, handler }));
+      await consumer.consume(`load-${i}`, (text) => this.#saw(account, text));
     }
     await this.#unlessStalled(Promise.all([even, ...publishers.map((each, i) => this.#publish(each, i))]));
     return total(this.#accounts.map((account) => account.verdict()));
@@ -68,34 +67,28 @@ export class QueueLinkLoad {
     for (const client of this.#clients) client.destroy();
   }
 
-  #client(port: number): AmqpClient {
-    const client = new AmqpClient({
-      servers: `amqp://127.0.0.1:${port}`,
-      reconnect: { initialDelayMs: 10, maxDelayMs: 200, retryFirstConnect: true },
-    });
-    client.on("connect", ({ reconnected }) => {
-      if (reconnected) this.#reconnects++;
-    });
+  #client(port: number): LinkClient {
+    const client = linkClient(this.#options.protocol, port);
     this.#clients.push(client);
     return client;
   }
 
-  #saw(account: Account, message: AmqpQueueMessage): void {
+  #saw(account: Account, text: string): void {
     const before = account.delivered;
-    account.saw(Number.parseInt(message.text(), 10), 1);
+    account.saw(Number.parseInt(text, 10), 1);
     if (account.delivered === before) return;
     this.#delivered++;
     this.#options.onProgress(this.#delivered);
     if (this.#delivered === this.#options.pairs * this.#options.messages) this.#onEven();
   }
 
-  async #publish(client: AmqpClient, index: number): Promise<void> {
+  async #publish(client: LinkClient, index: number): Promise<void> {
     const account = this.#accounts[index];
     if (account === undefined) return;
     let open: Promise<void>[] = [];
     while (account.published < this.#options.messages) {
       const sequence = account.publish();
-      const done = client.publishToQueue(`load-${index}`, `${sequence} ${PADDING}`).then(
+      const done = client.publish(`load-${index}`, `${sequence} ${PADDING}`).then(
         () => account.acknowledged(sequence),
         (error: unknown) => account.refused(sequence, isMessagingError(error) ? error.code : String(error)),
       );
@@ -127,14 +120,3 @@ export class QueueLinkLoad {
 }
 
 const PADDING = "x".repeat(40);
-
-/** Tries again what a broken link has failed. */
-async function untilDone<T>(attempt: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!isMessagingError(error) || error.scope !== "connection") throw error;
-    }
-  }
-}

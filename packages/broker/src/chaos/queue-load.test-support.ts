@@ -1,12 +1,6 @@
 /** Publishers and consumers of one queue, and the books about what they were told and what they saw. */
-import {
-  LOAD_PROTOCOLS,
-  type LoadConsumer,
-  type LoadPublisher,
-  loadConsumer,
-  loadPublisher,
-  ONCE,
-} from "./queue-load-clients.test-support.ts";
+import { type LoadConsumer, type LoadPublisher, ONCE } from "./queue-load-client.test-support.ts";
+import { CONSUMER_KINDS, loadConsumer, loadPublisher } from "./queue-load-protocols.test-support.ts";
 
 /** Publishes that one publisher has open at a time. */
 const OPEN_MAX = 20;
@@ -39,7 +33,7 @@ export interface QueueVerdict {
   readonly refused: readonly string[];
 }
 
-/** 8 publishers and 8 consumers in two groups that acknowledge by hand and have it confirmed; the protocols in turn, so that each group has members of all. */
+/** 9 publishers and 8 consumers in two groups that acknowledge by hand and have it confirmed; the protocols in turn, each group with members of all. */
 export class QueueLoad {
   readonly #publishers: LoadPublisher[];
   readonly #consumers: { readonly client: LoadConsumer; readonly group: (typeof GROUPS)[number] }[];
@@ -66,13 +60,10 @@ export class QueueLoad {
 
   constructor(port: number, onProgress: (delivered: number) => void) {
     this.#onProgress = onProgress;
-    const protocol = (i: number) => LOAD_PROTOCOLS[i % LOAD_PROTOCOLS.length] ?? "mqtt";
-    this.#publishers = Array.from({ length: 8 }, (_, i) => loadPublisher(protocol(i), port, `publisher-${i}`));
-    // The first half in one group, the second in the other, with each protocol in both.
-    this.#consumers = Array.from({ length: 8 }, (_, i) => ({
-      client: loadConsumer(protocol(i), port, `consumer-${i}`),
-      group: GROUPS[i < 4 ? 0 : 1],
-    }));
+    this.#publishers = Array.from({ length: 9 }, (_, i) => loadPublisher(i, port, `publisher-${i}`));
+    this.#consumers = GROUPS.flatMap((group) =>
+      Array.from({ length: CONSUMER_KINDS }, (_, i) => ({ client: loadConsumer(i, port, `${group}-${i}`), group })),
+    );
   }
 
   get delivered(): number {

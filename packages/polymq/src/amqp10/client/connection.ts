@@ -8,6 +8,7 @@ import { type ErrorDetails, errorInput } from "./outcomes.ts";
 import type { AmqpPeer } from "./peer.ts";
 import type { AmqpQueueMessage } from "./queues/queue-message.ts";
 import type { AmqpQueuePublishOptions, AmqpQueueSubscribeOptions } from "./queues/queue-options.ts";
+import { QueuePublisher } from "./queues/queue-publisher.ts";
 import type { AmqpQueueSubscription } from "./queues/queue-subscription.ts";
 import { Queues } from "./queues/queues.ts";
 import { type AmqpSession, sessionSettings } from "./session.ts";
@@ -19,11 +20,13 @@ import { type AmqpSession, sessionSettings } from "./session.ts";
 export class AmqpConnection {
   readonly #core: ConnectionCore;
   readonly #queues: Queues;
+  readonly #queuePublisher: QueuePublisher;
 
   /** For `connect`. */
   constructor(core: ConnectionCore) {
     this.#core = core;
     this.#queues = new Queues(core);
+    this.#queuePublisher = new QueuePublisher(core);
   }
 
   /** `reconnecting` from the loss of the connection until it is back, its sessions and links included. */
@@ -66,7 +69,7 @@ export class AmqpConnection {
 
   /**
    * Puts a message into a queue (`orders`, or `orders/eu` with a routing key); resolves when the server has accepted it. Text is sent as UTF-8. While the
-   * connection is being made again the message waits, and one without an outcome is sent again.
+   * connection is being made again the message waits, and one without an outcome is sent again. Messages are sent in the order of the calls.
    * @throws {MessagingError} ERR_PUBLISH_REJECTED and the other errors of `AmqpSender.send`, ERR_TIMEOUT when no outcome comes within `ackTimeoutMs`
    *   after it has left, ERR_INVALID_TOPIC, ERR_INVALID_ARGUMENT
    */
@@ -75,7 +78,7 @@ export class AmqpConnection {
     payload: string | Uint8Array,
     options: AmqpQueuePublishOptions = {},
   ): Promise<void> {
-    await this.#queues.publish(queue, payload, options);
+    await this.#queuePublisher.publish(queue, payload, options);
   }
 
   /**

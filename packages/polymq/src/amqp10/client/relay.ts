@@ -7,6 +7,7 @@ import type { SendReceipt } from "./send-receipt.ts";
 import { AmqpSender, type SendableMessage, type SendOptions } from "./sender.ts";
 import type { AmqpSession } from "./session.ts";
 import { wholeNumber } from "./settings.ts";
+import { untilConnected } from "./until-connected.ts";
 
 /** The capability of servers that have an anonymous terminus. */
 const ANONYMOUS_RELAY = "ANONYMOUS-RELAY";
@@ -46,6 +47,11 @@ export class AmqpRelay {
     return this.#anonymous !== null;
   }
 
+  /** For queues: resolves when the link to the anonymous terminus is over; with a link for each address never, for those are made anew. */
+  get lost(): Promise<unknown> {
+    return this.#anonymous?.closed ?? new Promise(() => {});
+  }
+
   /** For the session: attaches to the anonymous terminus where there is one. */
   async open(quirks: LinkQuirks = {}): Promise<this> {
     const { mode = "auto", signal } = this.#options;
@@ -59,7 +65,7 @@ export class AmqpRelay {
   }
 
   /**
-   * Sends a message to `address`; its property `to` says so. Settles as `AmqpSender.send` does.
+   * Sends a message to `address`; its property `to` says so. Settles as `AmqpSender.send` does, and waits for a connection that is being made again.
    * @throws {MessagingError} as `AmqpSender.send` and, with a link for each address, `AmqpSession.createSender`; ERR_INVALID_ARGUMENT for a message that
    *   is encoded already, ERR_OUTBOUND_BACKPRESSURE when every link is in use and there may be no more, ERR_CLIENT_CLOSED after `close`
    */
@@ -133,7 +139,8 @@ export class AmqpRelay {
 
   async #attach(address: string): Promise<AmqpSender> {
     if (this.#senders.size >= this.#sendersMax) await this.#makeRoom();
-    return await this.#session.createSender(address, this.#senderOptions());
+    const session = this.#session;
+    return await untilConnected(session.core, () => session.createSender(address, this.#senderOptions()));
   }
 
   #forget(address: string, sender: Promise<AmqpSender>): void {

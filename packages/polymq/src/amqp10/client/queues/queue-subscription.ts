@@ -68,7 +68,10 @@ export class AmqpQueueSubscription implements AsyncIterable<AmqpQueueMessage>, Q
 
   /** For the connection: joins the group. */
   async open(): Promise<void> {
-    this.#use(await this.#host.attach(this.call, "first"));
+    const receiver = await this.#host.attach(this.call, "first");
+    // Nobody waits for it any more.
+    if (this.#state !== "open") return void receiver.session.close();
+    this.#use(receiver);
     if (this.call.handler === null) return;
     for (let i = 0; i < this.call.concurrency; i++) void this.#work();
   }

@@ -73,6 +73,74 @@ describe("publishToQueue", () => {
     await connection.close();
   });
 
+  test("waits for a connection that is being made again, also as the first message, and keeps the order", async () => {
+    const { connection, servers } = await queueLab("polymq");
+    servers[0]?.transport.destroy();
+    await until(() => connection.state === "reconnecting");
+    const { signal } = new AbortController();
+    await Promise.all([
+      connection.publishToQueue("q", "a", { signal }),
+      connection.publishToQueue("q", "b"),
+      connection.publishToQueue("q", "c", { signal }),
+    ]);
+    expect(published(servers[1] as LabServer).map(([, data]) => data)).toEqual(["a", "b", "c"]);
+    expect(connection.sessions.length).toBe(1);
+    await connection.close();
+  });
+
+  test("tries again when the connection breaks while its link is attached, and leaves no session behind", async () => {
+    const { connection, servers } = await queueLab("polymq", (server, index) => {
+      if (index === 0) server.onOffer = () => server.transport.destroy();
+    });
+    await connection.publishToQueue("q", "x");
+    expect(published(servers[1] as LabServer)).toEqual([["$queue/q", "x"]]);
+    expect(connection.sessions.length).toBe(1);
+    await connection.close();
+  });
+
+  test("sends the bytes as they were at the call", async () => {
+    const { connection, servers } = await queueLab("polymq");
+    const payload = new TextEncoder().encode("mine");
+    const publishing = connection.publishToQueue("q", payload);
+    payload.fill(0);
+    await publishing;
+    expect(published(servers[0] as LabServer)).toEqual([["$queue/q", "mine"]]);
+    await connection.close();
+  });
+
+  test("goes on over another link when the server ends the one that there was", async () => {
+    const { connection, servers } = await queueLab("fluxmq");
+    await connection.publishToQueue("q", "a");
+    const server = servers[0] as LabServer;
+    server.link().detach({ closed: true });
+    server.push();
+    await until(() => connection.sessions.length === 0);
+    await connection.publishToQueue("q", "b");
+    expect(published(server).map(([, data]) => data)).toEqual(["a", "b"]);
+    await connection.close();
+  });
+
+  test("refuses what is more than 10,000 messages before the first link is there", async () => {
+    const { connection, servers } = await queueLab("polymq");
+    servers[0]?.transport.destroy();
+    await until(() => connection.state === "reconnecting");
+    const waiting = Array.from({ length: 10_000 }, () => connection.publishToQueue("q", "x"));
+    await expect(connection.publishToQueue("q", "x")).rejects.toMatchObject({ code: "ERR_OUTBOUND_BACKPRESSURE" });
+    connection.destroy();
+    const settled = await Promise.allSettled(waiting);
+    expect(settled.filter(({ status }) => status === "fulfilled")).toEqual([]);
+  });
+
+  test("ends with the connection's error when it does not come back", async () => {
+    const { connection, servers } = await queueLab("polymq", () => {}, {
+      reconnect: { shouldReconnect: () => false },
+    });
+    const publishing = connection.publishToQueue("q", "x");
+    servers[0]?.transport.destroy();
+    await expect(publishing).rejects.toMatchObject({ scope: "connection" });
+    await expect(connection.publishToQueue("q", "x")).rejects.toMatchObject({ scope: "connection" });
+  });
+
   test("goes on after the 100 credits that FluxMQ gives once", async () => {
     const { connection, servers } = await queueLab("fluxmq", (server) => {
       server.onOffer = (link) => {

@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import { deferred } from "../../../base/deferred.ts";
 import type { DeliveryState } from "../../codec/tables.ts";
 import { symbol } from "../../codec/values.ts";
+import type { Names } from "../../engine/engine.test-support.ts";
+import type { AnyLink } from "../../engine/handler.ts";
 import { type LabServer, quiet, until } from "../client-lab.test-support.ts";
 import { consumer, deliverQueued, queueLab, saidProperties } from "./queue-lab.test-support.ts";
 import type { AmqpQueueMessage } from "./queue-message.ts";
@@ -39,6 +41,22 @@ describe("subscribeToQueue", () => {
     ]);
     expect(link.remote?.source).toMatchObject({ address: "$queue/orders/eu/+" });
     await until(() => link.credit === 5);
+    await connection.close();
+  });
+
+  test("leaves the group when it joins it after the call was given up", async () => {
+    const offers: AnyLink<Names>[] = [];
+    const { connection, servers } = await queueLab("polymq", (server) => {
+      server.onOffer = (link) => void offers.push(link);
+    });
+    const abort = new AbortController();
+    const subscribing = connection.subscribeToQueue("orders", "workers", { signal: abort.signal });
+    await until(() => offers.length === 1);
+    abort.abort();
+    await expect(subscribing).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    servers[0]?.acceptLink(offers[0] as AnyLink<Names>);
+    servers[0]?.push();
+    await until(() => connection.sessions.length === 0);
     await connection.close();
   });
 

@@ -1,16 +1,13 @@
-import { onAbort, raceAbort } from "../../../base/abort.ts";
+import { raceAbort } from "../../../base/abort.ts";
 import { MessagingError } from "../../../base/errors.ts";
 import type { LinkQuirks } from "../client-link.ts";
 import type { ConnectionCore } from "../connection-core.ts";
 import { AmqpReceiver } from "../receiver.ts";
-import { AmqpRelay } from "../relay.ts";
 import { sessionSettings } from "../session.ts";
 import {
-  type AmqpQueuePublishOptions,
   type AmqpQueueSubscribeOptions,
   attachProperties,
   type CheckedQueue,
-  checkPublish,
   checkQueue,
   checkServer,
   type QueueServer,
@@ -22,11 +19,10 @@ import { AmqpQueueSubscription, type QueueHost } from "./queue-subscription.ts";
 const FLUXMQ_CREDIT = 65_535;
 const FLUXMQ_WINDOW = 1_000_000;
 
-/** The queue side of a connection: one session for all that is published, and one for each subscription. */
+/** Subscriptions of a connection to queues: a session for each. */
 export class Queues implements QueueHost {
   readonly #core: ConnectionCore;
   readonly #subscriptions = new Set<AmqpQueueSubscription>();
-  #relay: Promise<AmqpRelay> | null = null;
 
   constructor(core: ConnectionCore) {
     this.#core = core;
@@ -34,29 +30,6 @@ export class Queues implements QueueHost {
 
   get server(): QueueServer {
     return queueServer(this.#core.peer);
-  }
-
-  /** See `AmqpConnection.publishToQueue`. */
-  async publish(queue: string, payload: string | Uint8Array, options: AmqpQueuePublishOptions): Promise<void> {
-    const data = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
-    if (!(data instanceof Uint8Array)) throw new MessagingError("ERR_INVALID_MESSAGE", "a payload is text or bytes");
-    const { address, message, ackTimeoutMs } = checkPublish(queue, data, options);
-    const { signal } = options;
-    const relay = await this.#publisher();
-    const receipt = await relay.sendWithReceipt(address, message, signal === undefined ? {} : { signal });
-    if (ackTimeoutMs === 0) return void (await receipt.wait(signal === undefined ? {} : { signal }));
-    const late = new AbortController();
-    const timer = this.#core.clock.setTimer(ackTimeoutMs, () => late.abort());
-    const release = onAbort(signal, () => late.abort());
-    try {
-      await raceAbort(receipt.wait(signal === undefined ? {} : { signal }), late.signal);
-    } catch (error) {
-      if (!late.signal.aborted || signal?.aborted) throw error;
-      throw new MessagingError("ERR_TIMEOUT", `no outcome within ${ackTimeoutMs} ms: the queue may have the message`);
-    } finally {
-      timer.cancel();
-      release();
-    }
   }
 
   /** See `AmqpConnection.subscribeToQueue`. */
@@ -138,28 +111,6 @@ export class Queues implements QueueHost {
         "ERR_INVALID_SUBSCRIBE_OPTION",
         `${address.address} is subscribed to for this group already`,
       );
-    }
-  }
-
-  /** The relay that publishes; made anew when its session is over. */
-  #publisher(): Promise<AmqpRelay> {
-    this.#relay ??= this.#makeRelay();
-    return this.#relay;
-  }
-
-  async #makeRelay(): Promise<AmqpRelay> {
-    try {
-      const session = await this.#core.createSession(() => sessionSettings({}), undefined);
-      void session.closed.then(() => {
-        this.#relay = null;
-      });
-      // FluxMQ has an anonymous terminus without saying so, gives 100 credits once, and takes more than those.
-      const fluxmq = this.server === "fluxmq";
-      const relay = new AmqpRelay(session, fluxmq ? { mode: "anonymous" } : {});
-      return await relay.open({ ownCredit: fluxmq });
-    } catch (error) {
-      this.#relay = null;
-      throw error;
     }
   }
 }
