@@ -116,6 +116,10 @@ export class FakeEnvironment implements Environment {
     return Promise.reject(new MessagingError("ERR_INVALID_OPTIONS", `${path}: cannot be read`));
   }
 
+  fetch(url: string, init: RequestInit): Promise<Response> {
+    return fetch(url, init);
+  }
+
   async startBroker(options: BrokerOptions): Promise<RunningBroker> {
     this.started.push(options);
     const broker = await this.start(options);

@@ -39,6 +39,8 @@ export interface Environment {
   startBroker(options: BrokerOptions): Promise<RunningBroker>;
   /** Connects a client; `connect` of `polymq`. */
   connect(url: string, options: ClientOptions): Promise<Client>;
+  /** The standard `fetch`. */
+  fetch(url: string, init: RequestInit): Promise<Response>;
   /**
    * Calls `fn` for each request to stop until the returned function is called: SIGINT and SIGTERM; for `output`, also when nobody reads standard output any more.
    */

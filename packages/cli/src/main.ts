@@ -22,6 +22,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   readConfig: async (path) => (await import("@polymq/broker")).readBrokerConfig({ path }),
   startBroker: async (options) => (await import("@polymq/broker")).startBroker(options),
   connect: (url, options) => connect(url, options),
+  fetch,
   onStop: (fn, also) => {
     const forget = also === "output" ? output.onClosed(fn) : () => {};
     process.on("SIGINT", fn).on("SIGTERM", fn);

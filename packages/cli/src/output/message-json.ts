@@ -1,5 +1,24 @@
 import type { Message } from "polymq";
 
+/** What is printed of a message, received or looked at. */
+export type PrintedMessage = Pick<
+  Message,
+  | "topic"
+  | "payload"
+  | "contentType"
+  | "timestamp"
+  | "queue"
+  | "routingKey"
+  | "group"
+  | "offset"
+  | "deliveryCount"
+  | "properties"
+  | "json"
+> & {
+  /** Why it died, of a dead letter. */
+  readonly deadLetter?: Readonly<Record<string, unknown>>;
+};
+
 /** What stands before names of user properties, headers and application properties. */
 const OWN = /^(?:mqtt\.user|amqp\.headers)\./;
 
@@ -10,7 +29,7 @@ const FIELDS: ReadonlySet<string> = new Set(["mqtt.qos", "mqtt.retain", "mqtt.du
  * A message as an object for JSON. What does not apply is left out; a payload that is no UTF-8 text stands in base64 in `payloadBase64`.
  * Properties have their bare names.
  */
-export function messageJson(message: Message): Readonly<Record<string, unknown>> {
+export function messageJson(message: PrintedMessage): Readonly<Record<string, unknown>> {
   const { topic, contentType, timestamp, queue, routingKey, group, offset, deliveryCount, properties } = message;
   return {
     topic,
@@ -22,6 +41,7 @@ export function messageJson(message: Message): Readonly<Record<string, unknown>>
     ...(queue === null ? {} : { queue, routingKey, group }),
     ...(offset === null ? {} : { offset }),
     ...(deliveryCount === 0 ? {} : { deliveryCount }),
+    ...(message.deadLetter === undefined ? {} : { deadLetter: message.deadLetter }),
     properties: ownProperties(message),
   };
 }
@@ -39,7 +59,7 @@ export function payloadJson(payload: Uint8Array): { readonly payload: string } |
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Properties without those that have a field of their own; those that the publisher named have their bare names. */
-export function ownProperties({ properties }: Pick<Message, "properties">): Readonly<Record<string, string>> {
+export function ownProperties({ properties }: Pick<PrintedMessage, "properties">): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(properties).flatMap(([key, value]) => (FIELDS.has(key) ? [] : [[key.replace(OWN, ""), value]])),
   );

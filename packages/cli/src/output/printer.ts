@@ -1,8 +1,7 @@
 import type { Option } from "commander";
-import type { Message } from "polymq";
 import { UsageError } from "../failure.ts";
 import { option } from "../options/parse.ts";
-import { messageJson } from "./message-json.ts";
+import { messageJson, type PrintedMessage } from "./message-json.ts";
 import { type Arrival, compileTemplate } from "./template.ts";
 
 export { TEMPLATE_HELP } from "./template.ts";
@@ -18,16 +17,20 @@ export interface OutputFlags {
 
 /** The options behind {@link OutputFlags}. */
 export function outputOptions(): readonly Option[] {
+  return [option("--json", "print one line of JSON for each message"), ...textOptions()];
+}
+
+/** As {@link outputOptions}, for commands that have a `--json` of their own. */
+export function textOptions(): readonly Option[] {
   return [
     option("-v, --verbose", "print the topic before the payload"),
-    option("--json", "print one line of JSON for each message"),
     option("-F, --format <template>", "print each message by a template, such as '%t %p'", compileTemplate),
     option("-N, --no-eol", "print no line end after a message"),
   ];
 }
 
 /** What is printed of a message. @throws {UsageError} for flags that exclude each other */
-export function printerOf(flags: OutputFlags, epochMs: () => number): (message: Message) => string | Uint8Array {
+export function printerOf(flags: OutputFlags, epochMs: () => number): (message: PrintedMessage) => string | Uint8Array {
   const { json, format, verbose, eol } = flags;
   if ([json === true, format !== undefined, verbose === true].filter(Boolean).length > 1) {
     throw new UsageError("--json, --format and --verbose exclude each other");

@@ -1,10 +1,9 @@
 import { InvalidArgumentError } from "commander";
-import type { Message } from "polymq";
-import { messageJson, ownProperties } from "./message-json.ts";
+import { messageJson, ownProperties, type PrintedMessage } from "./message-json.ts";
 
 /** A message, and when it came. */
 export interface Arrival {
-  readonly message: Message;
+  readonly message: PrintedMessage;
   readonly epochMs: number;
 }
 
@@ -66,7 +65,7 @@ function toBytes(piece: string | Uint8Array): Uint8Array {
   return typeof piece === "string" ? Buffer.from(piece) : piece;
 }
 
-function inCode({ payload }: Message, code: "hex" | "base64"): string {
+function inCode({ payload }: PrintedMessage, code: "hex" | "base64"): string {
   return Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString(code);
 }
 
@@ -76,7 +75,7 @@ function pairs(properties: Readonly<Record<string, string>>): string {
     .join(" ");
 }
 
-function parsedJson(message: Message): string {
+function parsedJson(message: PrintedMessage): string {
   const view = messageJson(message);
   try {
     return JSON.stringify({ ...view, payload: message.json() });
