@@ -27,7 +27,7 @@ export class MessageView {
   #bytes: Uint8Array | null;
   #parts: readonly Uint8Array[] | null;
   /** For each descriptor from 0x70 to 0x78 where its first section's value starts, or -1; null before anything was asked for. */
-  #starts: Int32Array | null = null;
+  #starts: number[] | null = null;
   #bareStart = 0;
   #bareEnd = 0;
 
@@ -49,12 +49,13 @@ export class MessageView {
 
   /** The only data section's content, or null when the body is anything else than one data section. A view. */
   get data(): Uint8Array | null {
-    const bytes = this.bytes;
-    if (this.#starts === null && bytes[0] === 0 && bytes[1] === Code.smallulong && bytes[2] === Section.data) {
-      const head = bytes[3] === Code.vbin8 ? 5 : 0;
-      if (head !== 0 && head + (bytes[4] as number) === bytes.length) return bytes.subarray(head);
-    }
-    const body = this.body;
+    const { bytes } = this;
+    // Nearly every message has one data section at its end; what that is preceded by need not be read.
+    const isAlone =
+      this.#starts === null && bytes[0] === 0 && bytes[1] === Code.smallulong && bytes[2] === Section.data;
+    const at = lastBinary(bytes, isAlone ? 3 : this.#start(Section.data));
+    if (at !== -1) return bytes.subarray(at);
+    const { body } = this;
     return body?.type === "data" && body.data.length === 1 ? (body.data[0] as Uint8Array) : null;
   }
 
@@ -156,9 +157,9 @@ export class MessageView {
   }
 
   /** Finds the sections without reading them; refuses unknown ones and any order but the specification's. */
-  #index(): Int32Array {
+  #index(): number[] {
     if (this.#starts !== null) return this.#starts;
-    const starts = new Int32Array(9).fill(-1);
+    const starts = [-1, -1, -1, -1, -1, -1, -1, -1, -1];
     const bytes = this.bytes;
     const reader = new ValueReader(this.#text);
     reader.reset(bytes, 0, bytes.length);
@@ -195,6 +196,17 @@ function checkOrder(last: number, code: number): void {
   if (code > last && !(last >= Section.data && code < Section.footer)) return;
   if (code === last && (code === Section.data || code === Section.sequence)) return;
   throw malformed("message sections out of order");
+}
+
+/** Where the content begins of a binary value at `start` that is the last thing there is; -1 when it is something else. */
+function lastBinary(bytes: Uint8Array, start: number): number {
+  if (start === -1) return -1;
+  const code = bytes[start];
+  if (code === Code.vbin8) return start + 2 + (bytes[start + 1] as number) === bytes.length ? start + 2 : -1;
+  if (code !== Code.vbin32) return -1;
+  const high = ((bytes[start + 1] as number) << 8) | (bytes[start + 2] as number);
+  const length = high * 0x1_0000 + (((bytes[start + 3] as number) << 8) | (bytes[start + 4] as number));
+  return start + 5 + length === bytes.length ? start + 5 : -1;
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array {

@@ -58,6 +58,8 @@ describe("a message", () => {
     for (const length of [0, 5, 255, 256, 70_000]) {
       const payload = encodeMessage(text, { body: { type: "data", data: new Uint8Array(length).fill(7) } });
       const data = new MessageView(text, payload).data;
+      const behind = viewOf({ header: {}, body: { type: "data", data: new Uint8Array(length).fill(7) } });
+      expect(behind.data).toEqual(data);
       expect(data?.length).toBe(length);
       expect(data?.buffer).toBe(payload.buffer);
     }
