@@ -96,9 +96,9 @@ const SOURCES: Readonly<Record<string, string>> = {
   "packages/polymq/dist/store/memory-store.d.ts": "export declare class MemoryStore { }",
   "packages/polymq/dist/internal.d.ts": "export declare const secret: { inner: 1; };",
   "packages/polymq/src/base/errors.ts": `
-    export const ERRORS = {
-      ERR_NOT_CONNECTED: { scope: "call" }, // also: ERR_COMMENT
-      ERR_TIMEOUT: { scope: "call" },\n} as const;`,
+    const ERRORS = { "call later": ["ERR_NOT_CONNECTED"], // also: "ERR_COMMENT"
+    } as const;
+    export type ErrorCode = (typeof ERRORS)["call later"][number] | "ERR_TIMEOUT";`,
   [CODEC_TEST]: "",
   [CLIENT_TEST]: "",
   "docs/mqtt-conformance.md": CONFORMANCE,

@@ -1,9 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { tokenize } from "./declaration-tokens.mjs";
+import { stringValue, tokenize } from "./declaration-tokens.mjs";
 import { codeSpans, readTables } from "./markdown-tables.mjs";
 import { PublicApi } from "./public-api.mjs";
-import { membersOfBody } from "./type-members.mjs";
 
 const ERROR_TABLE = "packages/polymq/src/base/errors.ts";
 const EVENTS = "MqttClientEvents";
@@ -56,14 +55,15 @@ function parityTables(root, failures) {
     });
 }
 
-/** The keys of the one table of error codes. */
+/** The codes that the one table of errors names. */
 function readErrorCodes(root) {
   const path = join(root, ERROR_TABLE);
   const source = existsSync(path) ? readFileSync(path, "utf8") : "";
-  const start = /\bconst ERRORS\b[^=]*=\s*\{/.exec(source);
-  if (!start) return new Set();
-  const end = source.indexOf("\n}", start.index);
-  return new Set(membersOfBody(tokenize(source.slice(start.index + start[0].length, end))).keys());
+  return new Set(
+    tokenize(source)
+      .map(stringValue)
+      .filter((value) => value?.startsWith("ERR_")),
+  );
 }
 
 function withoutCall(name) {

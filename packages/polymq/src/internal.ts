@@ -3,7 +3,7 @@ export { unreachable } from "./base/assert.ts";
 export type { Clock, Timer } from "./base/clock.ts";
 export { Deque } from "./base/deque.ts";
 export type { ErrorCode, ErrorInfo, ErrorRetry, ErrorScope, PeerReason } from "./base/errors.ts";
-export { ERRORS, isMessagingError, MessagingError } from "./base/errors.ts";
+export { isMessagingError, MessagingError } from "./base/errors.ts";
 export { ByteReader, malformed } from "./bytes/reader.ts";
 export type { FrameMeasure, FrameSink } from "./bytes/splitter.ts";
 export { Splitter } from "./bytes/splitter.ts";

@@ -13,92 +13,97 @@ export type ErrorScope = "call" | "message" | "channel" | "link" | "session" | "
  */
 export type ErrorRetry = "never" | "later" | "reconnect" | "unknown";
 
-/** Every code with its scope and retry advice, as `<scope> <retry>`. */
-export const ERRORS = {
-  ERR_INVALID_ARGUMENT: "call never",
-  ERR_INVALID_OPTIONS: "call never",
-  ERR_NO_SERVERS: "call never",
-  ERR_EMPTY_CLIENT_ID: "call never",
-  ERR_INVALID_PROTOCOL: "call never",
-  ERR_INVALID_QOS: "call never",
-  ERR_INVALID_TOPIC: "call never",
-  ERR_INVALID_MESSAGE: "call never",
-  ERR_INVALID_SUBSCRIBE_OPTION: "call never",
-  ERR_UNSUPPORTED: "call never",
-  ERR_ABORTED: "call unknown",
-  ERR_TIMEOUT: "call unknown",
-  ERR_NOT_CONNECTED: "call later",
-  ERR_ALREADY_CONNECTED: "call never",
-  ERR_CLIENT_CLOSED: "call never",
-  ERR_DRAINING: "call never",
-  ERR_MAX_INFLIGHT: "call later",
-  ERR_OUTBOUND_BACKPRESSURE: "call later",
-  ERR_OFFLINE_FULL: "call later",
-  ERR_SLOW_CONSUMER: "message never",
-  ERR_CONNECT_FAILED: "connection reconnect",
-  ERR_CONNECT_REJECTED: "connection later",
-  ERR_CONNECT_TIMEOUT: "connection reconnect",
-  ERR_CONNECTION_LOST: "connection reconnect",
-  ERR_RECONNECT_EXHAUSTED: "connection later",
-  ERR_PING_TIMEOUT: "connection reconnect",
-  ERR_WRITE_TIMEOUT: "connection reconnect",
-  ERR_SERVER_DISCONNECT: "connection reconnect",
-  ERR_MALFORMED_PACKET: "connection reconnect",
-  ERR_PROTOCOL_VIOLATION: "connection reconnect",
-  ERR_UNEXPECTED_PACKET: "connection reconnect",
-  ERR_PACKET_TOO_LARGE: "message never",
-  ERR_FRAME_ERROR: "connection reconnect",
-  ERR_COMMAND_INVALID: "connection reconnect",
-  ERR_CHANNEL_ERROR: "connection reconnect",
-  ERR_UNKNOWN_METHOD: "connection reconnect",
-  ERR_NEGOTIATION_FAILED: "connection later",
-  ERR_LIMIT_EXCEEDED: "connection reconnect",
-  ERR_CHANNEL_CLOSED: "channel later",
-  ERR_CONSUMER_CANCELLED: "link later",
-  ERR_UNROUTABLE: "message later",
-  ERR_CHANNEL_MAX: "call later",
-  ERR_TOPIC_ALIAS_INVALID: "connection reconnect",
-  ERR_RECEIVE_MAXIMUM_EXCEEDED: "connection reconnect",
-  ERR_PUBLISH_REJECTED: "message later",
-  ERR_MESSAGE_RELEASED: "message later",
-  ERR_MESSAGE_MODIFIED: "message later",
-  ERR_SUBSCRIBE_FAILED: "call later",
-  ERR_UNSUBSCRIBE_FAILED: "call later",
-  ERR_NOT_SUPPORTED_BY_SERVER: "call never",
-  ERR_SESSION_ENDED: "session later",
-  ERR_LINK_DETACHED: "link later",
-  ERR_TRANSACTION_ENDED: "call never",
-  ERR_TRANSACTION_ROLLED_BACK: "call later",
-  ERR_TRANSACTION_UNKNOWN: "call unknown",
-  ERR_SESSION_LOST: "session unknown",
-  ERR_AUTH_FAILED: "connection later",
-  ERR_AUTH_NOT_V5: "call never",
-  ERR_AUTH_NO_HANDLER: "call never",
-  ERR_AUTH_METHOD_MISSING: "call never",
-  ERR_AUTH_METHOD_MISMATCH: "connection never",
-  ERR_HANDLER_FAILED: "message never",
-  ERR_ALREADY_SETTLED: "message never",
-  ERR_STALE_DELIVERY: "message never",
-  ERR_STORE_FAILED: "call later",
-  ERR_STORE_CORRUPT: "call never",
-  ERR_STORE_VERSION: "call never",
-  ERR_STORE_IN_USE: "call later",
-  ERR_QUEUE_ACK_REQUIRES_V5: "call never",
-  ERR_QUEUE_ACK_MISSING_GROUP: "call never",
-  ERR_QUEUE_GROUP_REQUIRES_V5: "call never",
-  ERR_QUEUE_NOT_FOUND: "call later",
-  ERR_QUEUE_EXISTS: "call never",
-  ERR_QUEUE_IN_USE: "call later",
-  ERR_QUEUE_MODE_MISMATCH: "call never",
-  ERR_QUEUE_LIMIT: "call later",
-  ERR_QUEUE_FULL: "message later",
-  ERR_MESSAGE_TOO_LARGE: "message never",
-  ERR_LISTEN_FAILED: "call later",
-  ERR_LOAD_FAILED: "call later",
+/** The codes, by `<scope> <retry>`: those that end more than their call, or with which trying again may help. */
+const ERRORS = {
+  "call later": [
+    "ERR_NOT_CONNECTED",
+    "ERR_MAX_INFLIGHT",
+    "ERR_OUTBOUND_BACKPRESSURE",
+    "ERR_OFFLINE_FULL",
+    "ERR_CHANNEL_MAX",
+    "ERR_SUBSCRIBE_FAILED",
+    "ERR_UNSUBSCRIBE_FAILED",
+    "ERR_TRANSACTION_ROLLED_BACK",
+    "ERR_STORE_FAILED",
+    "ERR_STORE_IN_USE",
+    "ERR_QUEUE_NOT_FOUND",
+    "ERR_QUEUE_IN_USE",
+    "ERR_QUEUE_LIMIT",
+    "ERR_LISTEN_FAILED",
+    "ERR_LOAD_FAILED",
+  ],
+  "call unknown": ["ERR_ABORTED", "ERR_TIMEOUT", "ERR_TRANSACTION_UNKNOWN"],
+  "message later": [
+    "ERR_UNROUTABLE",
+    "ERR_PUBLISH_REJECTED",
+    "ERR_MESSAGE_RELEASED",
+    "ERR_MESSAGE_MODIFIED",
+    "ERR_QUEUE_FULL",
+  ],
+  "message never": [
+    "ERR_SLOW_CONSUMER",
+    "ERR_PACKET_TOO_LARGE",
+    "ERR_HANDLER_FAILED",
+    "ERR_ALREADY_SETTLED",
+    "ERR_STALE_DELIVERY",
+    "ERR_MESSAGE_TOO_LARGE",
+  ],
+  "channel later": ["ERR_CHANNEL_CLOSED"],
+  "link later": ["ERR_CONSUMER_CANCELLED", "ERR_LINK_DETACHED"],
+  "session later": ["ERR_SESSION_ENDED"],
+  "session unknown": ["ERR_SESSION_LOST"],
+  "connection reconnect": [
+    "ERR_CONNECT_FAILED",
+    "ERR_CONNECT_TIMEOUT",
+    "ERR_CONNECTION_LOST",
+    "ERR_PING_TIMEOUT",
+    "ERR_WRITE_TIMEOUT",
+    "ERR_SERVER_DISCONNECT",
+    "ERR_MALFORMED_PACKET",
+    "ERR_PROTOCOL_VIOLATION",
+    "ERR_UNEXPECTED_PACKET",
+    "ERR_FRAME_ERROR",
+    "ERR_COMMAND_INVALID",
+    "ERR_CHANNEL_ERROR",
+    "ERR_UNKNOWN_METHOD",
+    "ERR_LIMIT_EXCEEDED",
+    "ERR_TOPIC_ALIAS_INVALID",
+    "ERR_RECEIVE_MAXIMUM_EXCEEDED",
+  ],
+  "connection later": ["ERR_CONNECT_REJECTED", "ERR_RECONNECT_EXHAUSTED", "ERR_NEGOTIATION_FAILED", "ERR_AUTH_FAILED"],
+  "connection never": ["ERR_AUTH_METHOD_MISMATCH"],
 } as const;
 
-/** A stable error code; see {@link ERRORS}. */
-export type ErrorCode = keyof typeof ERRORS;
+/** The codes of calls that are wrong by themselves: "call never". That is what a code is that the table does not have, so that nobody loads their names. */
+type CallError =
+  | "ERR_INVALID_ARGUMENT"
+  | "ERR_INVALID_OPTIONS"
+  | "ERR_NO_SERVERS"
+  | "ERR_EMPTY_CLIENT_ID"
+  | "ERR_INVALID_PROTOCOL"
+  | "ERR_INVALID_QOS"
+  | "ERR_INVALID_TOPIC"
+  | "ERR_INVALID_MESSAGE"
+  | "ERR_INVALID_SUBSCRIBE_OPTION"
+  | "ERR_UNSUPPORTED"
+  | "ERR_ALREADY_CONNECTED"
+  | "ERR_CLIENT_CLOSED"
+  | "ERR_DRAINING"
+  | "ERR_NOT_SUPPORTED_BY_SERVER"
+  | "ERR_TRANSACTION_ENDED"
+  | "ERR_AUTH_NOT_V5"
+  | "ERR_AUTH_NO_HANDLER"
+  | "ERR_AUTH_METHOD_MISSING"
+  | "ERR_STORE_CORRUPT"
+  | "ERR_STORE_VERSION"
+  | "ERR_QUEUE_ACK_REQUIRES_V5"
+  | "ERR_QUEUE_ACK_MISSING_GROUP"
+  | "ERR_QUEUE_GROUP_REQUIRES_V5"
+  | "ERR_QUEUE_EXISTS"
+  | "ERR_QUEUE_MODE_MISMATCH";
+
+/** A stable error code. */
+export type ErrorCode = CallError | (typeof ERRORS)[keyof typeof ERRORS][number];
 
 /** What the other side said, as data: the protocol's own code and its text, if it sent one. */
 export interface PeerReason {
@@ -133,11 +138,11 @@ export class MessagingError extends Error {
   }
   /** What the failure ends. */
   get scope(): ErrorScope {
-    return ERRORS[this.code].split(" ")[0] as ErrorScope;
+    return advice(this.code)[0] as ErrorScope;
   }
   /** Whether, and when, trying again can help. */
   get retry(): ErrorRetry {
-    return ERRORS[this.code].split(" ")[1] as ErrorRetry;
+    return advice(this.code)[1] as ErrorRetry;
   }
 }
 
@@ -150,4 +155,10 @@ export function isMessagingError(value: unknown): value is MessagingError {
 export function asMessagingError(error: unknown, code: ErrorCode): MessagingError {
   if (isMessagingError(error)) return error;
   return new MessagingError(code, error instanceof Error ? error.message : String(error), { cause: error });
+}
+
+/** Scope and retry. */
+function advice(code: ErrorCode): readonly string[] {
+  const found = Object.entries(ERRORS).find(([, codes]) => (codes as readonly string[]).includes(code));
+  return (found?.[0] ?? "call never").split(" ");
 }
