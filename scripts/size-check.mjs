@@ -17,12 +17,13 @@ import { clientChunks, staticClosure } from "./ci/client-chunks.mjs";
 const ENTRIES = [
   {
     name: "polymq/mqtt",
-    atOnceMax: 27_050,
+    atOnceMax: 26_150,
     goal: 25 * 1024,
-    totalMax: 51_100,
+    totalMax: 52_050,
     parts: {
       intake: 10_250,
       mqtt5: 5_350,
+      recovery: 1_800,
       "queue-client": 5_000,
       requester: 1_150,
       "stored-session": 1_600,

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { backoff } from "./backoff.ts";
+import { MessagingError } from "../base/errors.ts";
+import { type Backoff, backoff } from "./backoff.ts";
 
-const error = new Error("down");
+const error = new MessagingError("ERR_CONNECT_FAILED", "down");
 const half = (): number => 0.5;
 
-function delays(make: (attempt: number, error: Error) => number, count: number): number[] {
+function delays(make: Backoff, count: number): number[] {
   return Array.from({ length: count }, (_, i) => make(i + 1, error));
 }
 
@@ -21,9 +22,9 @@ describe("backoff", () => {
     expect(backoff({}, () => 0.999)(50, error)).toBeLessThan(120_000);
   });
 
-  test("start, ceiling and factor can be set", () => {
-    const make = backoff({ initialDelayMs: 10, maxDelayMs: 200, factor: 3, jitter: "none" }, half);
-    expect(delays(make, 5)).toEqual([10, 30, 90, 200, 200]);
+  test("start and ceiling can be set", () => {
+    const make = backoff({ initialDelayMs: 10, maxDelayMs: 50, jitter: "none" }, half);
+    expect(delays(make, 5)).toEqual([10, 20, 40, 50, 50]);
   });
 
   test("never leaves the range of numbers, however many attempts there were", () => {
@@ -48,13 +49,4 @@ describe("backoff", () => {
       expect(backoff({ delay: () => value }, half)(1, error)).toBe(0);
     },
   );
-
-  test.each([
-    { initialDelayMs: -1 },
-    { maxDelayMs: Number.NaN },
-    { factor: 0.5 },
-    { initialDelayMs: Number.POSITIVE_INFINITY },
-  ])("refuses %o with ERR_INVALID_OPTIONS", (options) => {
-    expect(() => backoff(options, half)).toThrow(expect.objectContaining({ code: "ERR_INVALID_OPTIONS" }));
-  });
 });

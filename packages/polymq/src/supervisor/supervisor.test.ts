@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { MessagingError } from "../base/errors.ts";
 import { VirtualClock } from "../testing/virtual-clock.ts";
-import { backoff } from "./backoff.ts";
+import { Redial, type RedialRules } from "./redial.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
 interface Dial extends Deferred<void> {
@@ -17,7 +17,7 @@ interface Setup {
   readonly supervisor: Supervisor;
   /** Every dial so far; what `answers` does not settle waits for the test. */
   readonly dials: Dial[];
-  /** `attempt:server` for each dial, and what else the owner was told. */
+  /** `attempt:server` for each dial, and what it gave up with. */
   readonly told: string[];
   /** Answers of the next dials: null connects, an error fails. */
   readonly answers: (Error | null)[];
@@ -25,14 +25,21 @@ interface Setup {
   times(): number[];
 }
 
-const DOWN = new Error("down");
+const DOWN = new MessagingError("ERR_CONNECT_FAILED", "down");
 
-function setup(options: Partial<SupervisorOptions> & { servers?: number } = {}): Setup {
+interface SetupOptions extends Partial<SupervisorOptions> {
+  servers?: number;
+  /** Null: it comes back under no rules at all. */
+  rules?: RedialRules | null;
+}
+
+function setup(options: SetupOptions = {}): Setup {
   const clock = new VirtualClock();
   const startMs = clock.nowMs();
   const dials: Dial[] = [];
   const told: string[] = [];
   const answers: (Error | null)[] = [];
+  const { rules } = options;
   const supervisor = new Supervisor({
     clock,
     serverCount: () => options.servers ?? 1,
@@ -44,11 +51,10 @@ function setup(options: Partial<SupervisorOptions> & { servers?: number } = {}):
       else if (answer !== undefined) dial.reject(answer);
       return dial.promise;
     },
-    backoff: backoff({ jitter: "none" }, Math.random),
+    redial: () => (rules === null ? null : new Redial({ jitter: "none", ...rules }, clock, Math.random)),
     handler: {
       onAttempt: (attempt, server) => told.push(`${attempt}:${server}`),
-      onWaiting: (attempt, delayMs) => told.push(`wait ${attempt} ${delayMs}`),
-      onGaveUp: (error) => told.push(`gave up: ${(error as MessagingError).code ?? error.message}`),
+      onGaveUp: (error) => told.push(`gave up: ${error.code}, ${error.message}`),
     },
     ...options,
   });
@@ -61,21 +67,19 @@ describe("the first connect", () => {
     answers.push(DOWN, null);
     await supervisor.start();
     expect(told).toEqual(["1:0", "1:1"]);
-    expect(supervisor.state).toEqual({ is: "connected", serverIndex: 1 });
   });
 
   test("gets one round over all servers by default, and rejects with the last one's error", async () => {
     const { clock, supervisor, answers, told } = setup({ servers: 2 });
-    const last = new Error("last");
+    const last = new MessagingError("ERR_CONNECT_FAILED", "last");
     answers.push(DOWN, last);
     await expect(supervisor.start()).rejects.toBe(last);
-    expect(told).toEqual(["1:0", "1:1", "gave up: last"]);
-    expect(supervisor.state).toEqual({ is: "stopped", error: last });
+    expect(told).toEqual(["1:0", "1:1", "gave up: ERR_CONNECT_FAILED, last"]);
     expect(clock.pendingTimers).toBe(0);
   });
 
   test("follows the same rules as a reconnect when asked to: a round, then growing delays", async () => {
-    const { clock, supervisor, answers, times } = setup({ firstConnect: "retry", servers: 2 });
+    const { clock, supervisor, answers, times } = setup({ rules: { retryFirstConnect: true }, servers: 2 });
     answers.push(DOWN, DOWN, DOWN, DOWN, DOWN, null);
     const started = supervisor.start();
     await clock.advance(60_000);
@@ -107,7 +111,6 @@ describe("a lost connection", () => {
     supervisor.lost(DOWN);
     await clock.advance(60_000);
     expect(times()).toEqual([0, 10_000, 11_000, 13_000, 17_000, 25_000]);
-    expect(supervisor.state.is).toBe("connected");
     expect(clock.pendingTimers).toBe(0);
   });
 
@@ -118,8 +121,7 @@ describe("a lost connection", () => {
     told.length = 0;
     supervisor.lost(DOWN);
     await clock.advance(1_000);
-    expect(told).toEqual(["wait 1 0", "1:2", "1:0"]);
-    expect(supervisor.state).toEqual({ is: "connected", serverIndex: 0 });
+    expect(told).toEqual(["1:2", "1:0"]);
   });
 
   test("is not dialled inside lost()", async () => {
@@ -128,7 +130,6 @@ describe("a lost connection", () => {
     await supervisor.start();
     supervisor.lost(DOWN);
     expect(dials.length).toBe(1);
-    expect(supervisor.state).toEqual({ is: "waiting", attempt: 1, delayMs: 0 });
     await clock.settle();
     expect(dials.length).toBe(2);
     supervisor.stop();
@@ -182,7 +183,6 @@ describe("a lost connection", () => {
     await started;
     await clock.advance(60_000);
     expect(dials.length).toBe(2);
-    expect(supervisor.state.is).toBe("connected");
   });
 
   test("before start or after stop means nothing", async () => {
@@ -198,20 +198,20 @@ describe("a lost connection", () => {
 });
 
 describe("giving up", () => {
-  test("after attemptsMax rounds it is ERR_RECONNECT_EXHAUSTED with the last error as cause", async () => {
-    const { clock, supervisor, answers, told } = setup({ attemptsMax: 3 });
+  test("after maxAttempts rounds it is ERR_RECONNECT_EXHAUSTED with the last error as cause", async () => {
+    const { clock, supervisor, answers, told } = setup({ rules: { maxAttempts: 3 } });
     answers.push(null, DOWN, DOWN, DOWN);
     await supervisor.start();
-    supervisor.lost(new Error("cut"));
+    supervisor.lost(new MessagingError("ERR_CONNECTION_LOST", "cut"));
     await clock.advance(600_000);
-    expect(told.at(-1)).toBe("gave up: ERR_RECONNECT_EXHAUSTED");
-    expect(told.filter((line) => line.startsWith("gave up")).length).toBe(1);
-    expect(supervisor.state).toMatchObject({ is: "stopped", error: { cause: DOWN } });
+    expect(told.filter((line) => line.startsWith("gave up"))).toEqual([
+      "gave up: ERR_RECONNECT_EXHAUSTED, no connection after 3 attempts: down",
+    ]);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test("attemptsMax holds for a first connect that is retried", async () => {
-    const { clock, supervisor, answers } = setup({ attemptsMax: 2, firstConnect: "retry" });
+  test("maxAttempts holds for a first connect that is retried", async () => {
+    const { clock, supervisor, answers } = setup({ rules: { maxAttempts: 2, retryFirstConnect: true } });
     answers.push(DOWN, DOWN, null);
     const outcome = expect(supervisor.start()).rejects.toMatchObject({ code: "ERR_RECONNECT_EXHAUSTED" });
     await clock.advance(600_000);
@@ -221,12 +221,14 @@ describe("giving up", () => {
   test("the predicate is asked after the loss and after each round, and may refuse", async () => {
     const asked: unknown[] = [];
     const { clock, supervisor, answers, told } = setup({
-      shouldReconnect: (error, attempt) => {
-        asked.push([error, attempt]);
-        return attempt < 2;
+      rules: {
+        shouldReconnect: (error, attempt) => {
+          asked.push([error, attempt]);
+          return attempt < 2;
+        },
       },
     });
-    const cut = new Error("cut");
+    const cut = new MessagingError("ERR_CONNECTION_LOST", "cut");
     answers.push(null, DOWN, DOWN);
     await supervisor.start();
     supervisor.lost(cut);
@@ -236,11 +238,11 @@ describe("giving up", () => {
       [DOWN, 1],
       [DOWN, 2],
     ]);
-    expect(told.at(-1)).toBe("gave up: down");
+    expect(told.at(-1)).toBe("gave up: ERR_CONNECT_FAILED, down");
   });
 
   test("by default an error that can never get better is not tried again", async () => {
-    const { clock, supervisor, answers, dials } = setup({ firstConnect: "retry" });
+    const { clock, supervisor, answers, dials } = setup({ rules: { retryFirstConnect: true } });
     answers.push(new MessagingError("ERR_INVALID_OPTIONS", "a bad key"));
     const outcome = expect(supervisor.start()).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS" });
     await clock.advance(600_000);
@@ -248,7 +250,7 @@ describe("giving up", () => {
     expect(dials.length).toBe(1);
   });
 
-  test.each<[string, Partial<SupervisorOptions>]>([
+  test.each<[string, RedialRules]>([
     [
       "predicate",
       {
@@ -260,13 +262,13 @@ describe("giving up", () => {
     [
       "delay",
       {
-        backoff: () => {
+        delay: () => {
           throw DOWN;
         },
       },
     ],
-  ])("a %s that throws is ERR_HANDLER_FAILED with its error as cause, not a crash", async (_, options) => {
-    const { supervisor, answers } = setup({ firstConnect: "retry", ...options });
+  ])("a %s that throws is ERR_HANDLER_FAILED with its error as cause, not a crash", async (_, rules) => {
+    const { supervisor, answers } = setup({ rules: { retryFirstConnect: true, ...rules } });
     answers.push(new Error("other"));
     await expect(supervisor.start()).rejects.toMatchObject({ code: "ERR_HANDLER_FAILED", cause: DOWN });
   });
@@ -303,11 +305,10 @@ describe("stop", () => {
     dials[0]?.resolve();
     await clock.advance(600_000);
     expect(told).toEqual(["1:0"]);
-    expect(supervisor.state).toEqual({ is: "stopped", error: null });
   });
 
   test("while waiting cancels the timer and tells nobody", async () => {
-    const { clock, supervisor, answers, told } = setup({ firstConnect: "retry" });
+    const { clock, supervisor, answers, told } = setup({ rules: { retryFirstConnect: true } });
     answers.push(DOWN);
     const outcome = expect(supervisor.start()).rejects.toMatchObject({ code: "ERR_ABORTED" });
     await clock.advance(500);
@@ -320,11 +321,12 @@ describe("stop", () => {
   });
 
   test("while connected only stops watching", async () => {
-    const { supervisor, answers } = setup();
+    const { clock, supervisor, answers, told } = setup();
     answers.push(null);
     await supervisor.start();
     supervisor.stop();
-    expect(supervisor.state).toEqual({ is: "stopped", error: null });
+    expect(told).toEqual(["1:0"]);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   test("by signal rejects start with ERR_ABORTED and the signal's reason, and leaves no listener on it", async () => {
@@ -349,19 +351,46 @@ describe("stop", () => {
 
   test("inside onAttempt dials nobody", async () => {
     const made: Setup = setup({
-      handler: { onAttempt: () => made.supervisor.stop(), onWaiting: () => undefined, onGaveUp: () => undefined },
+      handler: { onAttempt: () => made.supervisor.stop(), onGaveUp: () => undefined },
     });
     await expect(made.supervisor.start()).rejects.toMatchObject({ code: "ERR_ABORTED" });
     expect(made.dials).toEqual([]);
   });
 
-  test("inside onWaiting leaves no timer", async () => {
-    const made: Setup = setup({
-      firstConnect: "retry",
-      handler: { onAttempt: () => undefined, onWaiting: () => made.supervisor.stop(), onGaveUp: () => undefined },
-    });
-    made.answers.push(DOWN);
-    await expect(made.supervisor.start()).rejects.toMatchObject({ code: "ERR_ABORTED" });
-    expect(made.clock.pendingTimers).toBe(0);
+  test.each(["goes on", "gives up"])(
+    "inside the predicate, which then %s, leaves no timer and tells nobody",
+    async (after) => {
+      const made: Setup = setup({
+        rules: {
+          shouldReconnect: () => {
+            made.supervisor.stop();
+            return after === "goes on";
+          },
+        },
+      });
+      made.answers.push(null);
+      await made.supervisor.start();
+      made.supervisor.lost(DOWN);
+      expect(made.clock.pendingTimers).toBe(0);
+      expect(made.told).toEqual(["1:0"]);
+    },
+  );
+});
+
+describe("without rules to come back under", () => {
+  test("the first connect gets one round", async () => {
+    const { supervisor, answers, dials } = setup({ servers: 2, rules: null });
+    answers.push(DOWN, DOWN);
+    await expect(supervisor.start()).rejects.toBe(DOWN);
+    expect(dials.length).toBe(2);
+  });
+
+  test("a lost connection is given up with what it was lost for", async () => {
+    const { clock, supervisor, answers, told } = setup({ rules: null });
+    answers.push(null);
+    await supervisor.start();
+    supervisor.lost(new MessagingError("ERR_CONNECTION_LOST", "cut"));
+    expect(told.at(-1)).toBe("gave up: ERR_CONNECTION_LOST, cut");
+    expect(clock.pendingTimers).toBe(0);
   });
 });

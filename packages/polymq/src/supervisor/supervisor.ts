@@ -1,22 +1,16 @@
 import { abortedError, onAbort } from "../base/abort.ts";
-import { unreachable } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
-import { asMessagingError, isMessagingError, MessagingError } from "../base/errors.ts";
+import { asMessagingError, MessagingError } from "../base/errors.ts";
 import { noop } from "../base/noop.ts";
-import type { Backoff } from "./backoff.ts";
-
-/** A connection that lived this long starts the delays anew when it is lost; a shorter one goes on with them. */
-const STABLE_AFTER_MS = 5_000;
+import type { Redial } from "./redial.ts";
 
 /** What a supervisor tells its owner; none of it may throw. */
 export interface SupervisorHandler {
   /** A server is about to be dialled; `attempt` counts rounds over all servers from 1 since the last connection. */
   onAttempt(attempt: number, serverIndex: number): void;
-  /** A round failed; the next one starts after `delayMs`. */
-  onWaiting(attempt: number, delayMs: number, error: Error): void;
   /** No further attempt will be made; told once, not after `stop`. */
-  onGaveUp(error: Error): void;
+  onGaveUp(error: MessagingError): void;
 }
 
 /** Settings of a {@link Supervisor}. */
@@ -26,35 +20,18 @@ export interface SupervisorOptions {
   readonly serverCount: () => number;
   /** Connects to one server, handshake included; the signal fires when the supervisor is stopped. A rejection counts as a failed dial. */
   readonly connect: (serverIndex: number, signal: AbortSignal) => Promise<void>;
-  readonly backoff: Backoff;
+  /** Asked at each start: what decides about further rounds, or null for one round and none after a loss. */
+  readonly redial: () => Redial | null;
   readonly handler: SupervisorHandler;
-  /** Rounds tried in a row without success before it gives up. Default: no limit. */
-  readonly attemptsMax?: number | undefined;
-  /**
-   * Asked after a loss (`attempt` 0) and after each failed round (`attempt` counts them); false gives up.
-   * Default: gives up on errors whose `retry` is `never`.
-   */
-  readonly shouldReconnect?: ((error: Error, attempt: number) => boolean) | undefined;
-  /** `once`: the first connect gets one round. `retry`: it follows the same rules as later ones. Default `once`. */
-  readonly firstConnect?: "once" | "retry" | undefined;
 }
-
-/** Where a supervisor stands. */
-export type SupervisorState =
-  | { readonly is: "idle" }
-  | { readonly is: "dialing"; readonly attempt: number; readonly serverIndex: number }
-  | { readonly is: "waiting"; readonly attempt: number; readonly delayMs: number }
-  | { readonly is: "connected"; readonly serverIndex: number }
-  | { readonly is: "stopped"; readonly error: Error | null };
 
 /**
  * Keeps one connection alive and knows nothing of what runs over it. A round tries every server once, beginning with the last that
- * worked; the first round after a loss starts at once, later ones after a growing delay.
+ * worked.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   #run: Run | null = null;
-  #state: SupervisorState = { is: "idle" };
   /** The server that worked last. */
   #serverIndex = 0;
 
@@ -62,16 +39,11 @@ export class Supervisor {
     this.#options = options;
   }
 
-  get state(): SupervisorState {
-    return this.#state;
-  }
-
   /**
    * Starts. Resolves at the first connection; rejects when it gives up before that, or is stopped or aborted. A supervisor that has stopped
    * may be started again.
    * @param signal stops the supervisor, at any time
-   * @throws {MessagingError} what the last dial failed with, ERR_RECONNECT_EXHAUSTED after `attemptsMax` rounds, ERR_ABORTED,
-   *   ERR_ALREADY_CONNECTED when it runs already
+   * @throws {MessagingError} what the last dial failed with, or what `redial` gives up with; ERR_ABORTED, ERR_ALREADY_CONNECTED when it runs already
    */
   start(signal?: AbortSignal): Promise<void> {
     if (this.#run !== null) {
@@ -80,13 +52,11 @@ export class Supervisor {
     const run: Run = {
       started: deferred<void>(),
       abort: new AbortController(),
+      redial: this.#options.redial(),
       stopWaiting: noop,
+      is: "dialing",
       timer: null,
-      connectedOnce: false,
       failedRounds: 0,
-      earlyLosses: 0,
-      pace: 0,
-      connectedAtMs: 0,
       lostWhileDialing: null,
     };
     this.#run = run;
@@ -95,26 +65,12 @@ export class Supervisor {
     return run.started.promise;
   }
 
-  /** The owner's connection broke: starts reconnecting. Ignored unless connected (or just about to be told so). */
-  lost(error: Error): void {
+  /** The owner's connection broke: another round may follow. Ignored unless connected (or just about to be told so). */
+  lost(error: MessagingError): void {
     const run = this.#run;
-    if (run === null) return;
-    const state = this.#state;
-    switch (state.is) {
-      case "connected":
-        this.#afterLoss(run, error);
-        return;
-      case "dialing":
-        // The dial may have succeeded already without its promise's reaction having run.
-        run.lostWhileDialing = error;
-        return;
-      case "idle":
-      case "waiting":
-      case "stopped":
-        return;
-      default:
-        unreachable(state);
-    }
+    if (run?.is === "connected") this.#again(run, error);
+    // The dial may have succeeded already without its promise's reaction having run.
+    else if (run?.is === "dialing") run.lostWhileDialing = error;
   }
 
   /** Stops: a dial under way is aborted, no timer stays, `start`'s promise rejects if it is still open. Harmless when repeated. */
@@ -124,14 +80,13 @@ export class Supervisor {
 
   async #round(run: Run): Promise<void> {
     const servers = Math.max(1, this.#options.serverCount());
-    const attempt = run.failedRounds + 1;
     const first = this.#serverIndex % servers;
-    let failure: Error = new MessagingError("ERR_NO_SERVERS", "there is no server to connect to");
+    let failure = new MessagingError("ERR_NO_SERVERS", "there is no server to connect to");
+    run.is = "dialing";
     for (let step = 0; step < servers; step++) {
       const serverIndex = (first + step) % servers;
-      this.#state = { is: "dialing", attempt, serverIndex };
       run.lostWhileDialing = null;
-      this.#options.handler.onAttempt(attempt, serverIndex);
+      this.#options.handler.onAttempt(run.failedRounds + 1, serverIndex);
       if (this.#run !== run) return;
       const error = await this.#dial(run, serverIndex);
       if (this.#run !== run) return;
@@ -141,89 +96,52 @@ export class Supervisor {
       }
       failure = error;
     }
-    this.#afterFailedRound(run, failure);
+    run.failedRounds++;
+    this.#again(run, failure);
   }
 
-  async #dial(run: Run, serverIndex: number): Promise<Error | null> {
+  async #dial(run: Run, serverIndex: number): Promise<MessagingError | null> {
     try {
       await this.#options.connect(serverIndex, run.abort.signal);
       return null;
     } catch (error) {
-      return error instanceof Error ? error : asMessagingError(error, "ERR_CONNECT_FAILED");
+      return asMessagingError(error, "ERR_CONNECT_FAILED");
     }
   }
 
   #enterConnected(run: Run, serverIndex: number): void {
     this.#serverIndex = serverIndex;
-    this.#state = { is: "connected", serverIndex };
+    run.is = "connected";
     run.failedRounds = 0;
-    run.connectedOnce = true;
-    run.connectedAtMs = this.#options.clock.nowMs();
+    run.redial?.connected();
     run.started.resolve();
-    if (run.lostWhileDialing !== null) this.#afterLoss(run, run.lostWhileDialing);
+    if (run.lostWhileDialing !== null) this.#again(run, run.lostWhileDialing);
   }
 
-  /** A first loss is followed by a round at once; connections that are lost soon again and again come back ever more slowly. */
-  #afterLoss(run: Run, error: Error): void {
-    const stable = this.#options.clock.nowMs() - run.connectedAtMs >= STABLE_AFTER_MS;
-    run.earlyLosses = stable ? 0 : run.earlyLosses + 1;
-    run.pace = Math.max(0, run.earlyLosses - 1);
-    this.#decide(run, error);
-  }
-
-  #afterFailedRound(run: Run, error: Error): void {
-    run.failedRounds++;
-    // The round that just failed was the one without a delay.
-    run.pace = Math.max(run.pace, 1);
-    if (!run.connectedOnce && this.#options.firstConnect !== "retry") {
-      this.#giveUp(error);
-    } else if (run.failedRounds >= (this.#options.attemptsMax ?? Number.POSITIVE_INFINITY)) {
-      const message = `no connection after ${run.failedRounds} attempts: ${error.message}`;
-      this.#giveUp(new MessagingError("ERR_RECONNECT_EXHAUSTED", message, { cause: error }));
-    } else {
-      this.#decide(run, error);
-    }
-  }
-
-  /** Goes on or gives up as the caller's functions say; one that throws gives up. */
-  #decide(run: Run, error: Error): void {
-    let delayMs: number;
+  /** After a loss or a failed round: waits for the next one, or gives up. */
+  #again(run: Run, error: MessagingError): void {
+    run.is = "waiting";
     try {
-      if (!this.#mayReconnect(error, run.failedRounds)) {
-        this.#giveUp(error);
-        return;
-      }
-      delayMs = run.pace === 0 ? 0 : this.#options.backoff(run.pace, error);
+      if (run.redial === null) throw error;
+      const delayMs = run.redial.delayMs(error, run.failedRounds);
+      // A function of the rules may have stopped us.
+      if (this.#run !== run) return;
+      run.timer = this.#options.clock.setTimer(delayMs, () => {
+        run.timer = null;
+        void this.#round(run);
+      });
     } catch (cause) {
-      this.#giveUp(new MessagingError("ERR_HANDLER_FAILED", "a reconnect option threw", { cause }));
-      return;
+      if (this.#run !== run) return;
+      const reason = asMessagingError(cause, "ERR_CONNECT_FAILED");
+      this.#finish(reason);
+      this.#options.handler.onGaveUp(reason);
     }
-    run.pace++;
-    const attempt = run.failedRounds + 1;
-    this.#state = { is: "waiting", attempt, delayMs };
-    run.timer = this.#options.clock.setTimer(delayMs, () => {
-      run.timer = null;
-      void this.#round(run);
-    });
-    this.#options.handler.onWaiting(attempt, delayMs, error);
   }
 
-  #mayReconnect(error: Error, attempt: number): boolean {
-    const { shouldReconnect } = this.#options;
-    if (shouldReconnect === undefined) return !isMessagingError(error) || error.retry !== "never";
-    return shouldReconnect(error, attempt);
-  }
-
-  #giveUp(error: Error): void {
-    this.#finish(error);
-    this.#options.handler.onGaveUp(error);
-  }
-
-  #finish(error: Error | null): void {
+  #finish(error: MessagingError | null): void {
     const run = this.#run;
     if (run === null) return;
     this.#run = null;
-    this.#state = { is: "stopped", error };
     run.timer?.cancel();
     run.stopWaiting();
     const reason = error ?? new MessagingError("ERR_ABORTED", "the connection was stopped");
@@ -237,15 +155,11 @@ export class Supervisor {
 interface Run {
   readonly started: Deferred<void>;
   readonly abort: AbortController;
+  readonly redial: Redial | null;
   stopWaiting: () => void;
+  is: "dialing" | "connected" | "waiting";
   timer: Timer | null;
-  connectedOnce: boolean;
   /** Rounds failed in a row since the last connection. */
   failedRounds: number;
-  /** Losses in a row of connections that did not last. */
-  earlyLosses: number;
-  /** Which delay comes next, from 1; 0 means none. */
-  pace: number;
-  connectedAtMs: number;
-  lostWhileDialing: Error | null;
+  lostWhileDialing: MessagingError | null;
 }

@@ -6,7 +6,7 @@ import { Emitter } from "../../base/emitter.ts";
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
 import { ChannelTracer, type Tracer } from "../../base/tracer.ts";
 import { lenientText } from "../../bytes/text.ts";
-import { backoff } from "../../supervisor/backoff.ts";
+import { Redial } from "../../supervisor/redial.ts";
 import { Supervisor } from "../../supervisor/supervisor.ts";
 import { ChunkPool } from "../../transport/outbox.ts";
 import type { Platform } from "../../transport/platform.ts";
@@ -304,28 +304,19 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
   }
 
   #makeSupervisor(): Supervisor {
-    const rules = this.settings.reconnect ?? {};
-    const { shouldReconnect } = rules;
+    const { platform } = this;
+    const { reconnect } = this.settings;
     return new Supervisor({
-      clock: this.platform.clock,
+      clock: platform.clock,
       serverCount: () => this.#connector.serverCount,
       connect: (index, signal) => this.#attempt(index, signal),
-      backoff: backoff(rules, () => this.platform.random()),
-      attemptsMax: rules.maxAttempts,
-      firstConnect: rules.retryFirstConnect === true ? "retry" : "once",
-      shouldReconnect: (error, attempt) => {
-        if (this.settings.reconnect === null) return false;
-        const typed = asMessagingError(error, "ERR_CONNECT_FAILED");
-        if (shouldReconnect !== undefined) return shouldReconnect(typed, attempt);
-        return attempt === 0 || typed.retry !== "never" || typed.scope === "message";
-      },
+      redial: () => (reconnect === null ? null : new Redial(reconnect, platform.clock, () => platform.random())),
       handler: {
         onAttempt: (attempt, index) => {
           if (this.#state !== "reconnecting") return;
           this.emit({ type: "reconnecting", attempt, server: this.#connector.display(index) });
         },
-        onWaiting: () => undefined,
-        onGaveUp: (error) => this.#onGaveUp(asMessagingError(error, "ERR_CONNECT_FAILED")),
+        onGaveUp: (error) => this.#onGaveUp(error),
       },
     });
   }

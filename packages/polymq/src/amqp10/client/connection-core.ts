@@ -2,9 +2,9 @@ import { onAbort } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type Diagnostics, diagnostics } from "../../base/diagnostics.ts";
 import { Emitter } from "../../base/emitter.ts";
-import { asMessagingError, MessagingError } from "../../base/errors.ts";
+import { MessagingError } from "../../base/errors.ts";
 import type { TextCodec } from "../../bytes/text.ts";
-import { backoff } from "../../supervisor/backoff.ts";
+import { Redial } from "../../supervisor/redial.ts";
 import { Supervisor } from "../../supervisor/supervisor.ts";
 import { ChunkPool } from "../../transport/outbox.ts";
 import type { Platform } from "../../transport/platform.ts";
@@ -182,32 +182,22 @@ export class ConnectionCore implements WireOwner {
   }
 
   #makeSupervisor(): Supervisor {
-    const rules = this.settings.reconnect ?? {};
+    const { platform, servers, reconnect } = this.settings;
     return new Supervisor({
-      clock: this.settings.platform.clock,
-      serverCount: () => this.settings.servers.length,
+      clock: platform.clock,
+      serverCount: () => servers.length,
       connect: (index, signal) => this.#attempt(index, signal),
-      backoff: backoff(rules, () => this.platform.random()),
-      attemptsMax: rules.maxAttempts,
-      firstConnect: rules.retryFirstConnect === true ? "retry" : "once",
-      shouldReconnect: (error, attempt) => {
-        if (this.settings.reconnect === null) return false;
-        const typed = asMessagingError(error, "ERR_CONNECT_FAILED");
-        if (rules.shouldReconnect !== undefined) return rules.shouldReconnect(typed, attempt);
-        return attempt === 0 || typed.retry !== "never" || typed.scope === "message";
-      },
+      redial: () => (reconnect === null ? null : new Redial(reconnect, platform.clock, () => platform.random())),
       handler: {
         onAttempt: (attempt, index) => {
           if (this.life.state !== "reconnecting") return;
-          const server = this.settings.servers[index]?.endpoint.display ?? "";
+          const server = servers[index]?.endpoint.display ?? "";
           this.events.emit({ type: "reconnecting", attempt, server });
         },
-        onWaiting: () => undefined,
         onGaveUp: (error) => {
           // A first connect that fails is told by its promise.
           if (this.life.state !== "reconnecting") return;
-          const typed = asMessagingError(error, "ERR_CONNECT_FAILED");
-          this.#finish(typed, typed);
+          this.#finish(error, error);
         },
       },
     });

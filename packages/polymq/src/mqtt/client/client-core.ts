@@ -5,7 +5,7 @@ import { Emitter } from "../../base/emitter.ts";
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
 import type { Tracer } from "../../base/tracer.ts";
-import type { Supervisor } from "../../supervisor/supervisor.ts";
+import { Supervisor } from "../../supervisor/supervisor.ts";
 import { ChunkPool } from "../../transport/outbox.ts";
 import type { Platform } from "../../transport/platform.ts";
 import type {
@@ -34,7 +34,6 @@ import type { Settings } from "./options.ts";
 import type { ClientItem, PendingPublish } from "./pending.ts";
 import { Publisher, type PublisherOwner } from "./publisher.ts";
 import type { StoredSession } from "./stored-session.ts";
-import { makeSupervisor } from "./supervision.ts";
 import { within } from "./within.ts";
 
 /**
@@ -85,6 +84,11 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
     const intakeParts = { settings, text: platform.text, outbound: this.#outbound, tracer: this.#tracer };
     this.parts = new NeededParts(settings, platform, client, {
       intake: (Code) => this.#attach(new Code(this, intakeParts)),
+      recovery: (code) => {
+        this.publisher.resendWith(code.Resender);
+        return code;
+      },
+      hasInflight: () => this.#outbound.inflight > 0,
       storeFailed: (error) => this.#background(error),
     });
     const parts: ConnectionParts = {
@@ -98,10 +102,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
       mqtt5: this.parts.mqtt5,
     };
     this.#connector = new Connector(platform, parts, this);
-    this.#supervisor = makeSupervisor(settings, platform, this.#connector, {
-      onAttempt: (attempt, index) => this.#onAttempt(attempt, index),
-      onGaveUp: (error) => this.#onGaveUp(error),
-    });
+    this.#supervisor = this.#makeSupervisor();
   }
 
   get state(): MqttClientState {
@@ -363,7 +364,25 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
       intake.inbox.store = store.writer;
       this.publisher.keepIn(store);
     }
-    await store.open({ publisher: this.publisher, inbound: intake.inbound });
+    await store.open({ outbound: this.#outbound, inbound: intake.inbound });
+  }
+
+  #makeSupervisor(): Supervisor {
+    const { platform } = this;
+    const { reconnect } = this.settings;
+    return new Supervisor({
+      clock: platform.clock,
+      serverCount: () => this.#connector.serverCount,
+      connect: (index, signal) => this.#connector.connect(index, signal),
+      redial: () =>
+        reconnect === null
+          ? null
+          : new this.parts.recovery.loaded.Redial(reconnect, platform.clock, () => platform.random()),
+      handler: {
+        onAttempt: (attempt, index) => this.#onAttempt(attempt, index),
+        onGaveUp: (error) => this.#onGaveUp(error),
+      },
+    });
   }
 
   /** Makes a `disconnect` or `close` known to those that come meanwhile. */

@@ -4,6 +4,7 @@ import type { Authenticator } from "./authenticator.ts";
 import type { Intake } from "./intake.ts";
 import type { Mqtt5 } from "./mqtt5.ts";
 import type { QueueClient } from "./queues/queue-client.ts";
+import type { Recovery } from "./recovery.ts";
 import type { Requester } from "./requester.ts";
 import type { StoredSession } from "./stored-session.ts";
 
@@ -25,6 +26,8 @@ export interface ClientParts {
   readonly authentication: Source<typeof Authenticator>;
   /** What MQTT 5.0 has and 3.1.1 has not; loaded by `connect()` unless `protocolVersion` is 4. */
   readonly mqtt5: Source<Mqtt5>;
+  /** Coming back after a connection; loaded by `connect()` unless no second connection may follow. */
+  readonly recovery: Source<Recovery>;
   /** Sessions kept in a store; loaded by `connect()`. */
   readonly store: Source<typeof StoredSession>;
   readonly tracer: (owner: TracerOwner) => Tracer;

@@ -23,6 +23,7 @@ export const LAZY_PARTS: ClientParts = {
   requests: { load: async () => (await import("./requester.ts")).Requester },
   authentication: { load: async () => (await import("./authenticator.ts")).Authenticator },
   mqtt5: { load: async () => (await import("./mqtt5.ts")).MQTT_5 },
+  recovery: { load: async () => (await import("./recovery.ts")).RECOVERY },
   store: { load: async () => (await import("./stored-session.ts")).StoredSession },
   tracer: () => NO_TRACER,
 };

@@ -1,37 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { deferred } from "../../base/deferred.ts";
 import { MemoryStore } from "../../store/memory-store.ts";
-import { connected, type Setup, type Stage, setup } from "./client-setup.test-support.ts";
-import type { Intake } from "./intake.ts";
+import type { ClientParts } from "./client-parts.ts";
+import { connected, type Stage, setup } from "./client-setup.test-support.ts";
+import { LateCode } from "./late-code.test-support.ts";
 import { LAZY_PARTS } from "./lazy-parts.ts";
 import { LOADED_PARTS } from "./loaded-parts.ts";
 
-/** A client whose receiving side is loaded when the test says so; everything else is there. */
-class LateIntake {
-  readonly parts: Setup["parts"] & object;
-  loads = 0;
-  #ready = deferred<void>();
+/** A client whose receiving side is loaded when the test says so; what else a connection may need is there. */
+class LateIntake extends LateCode {
+  readonly parts: ClientParts;
 
   constructor() {
-    const load = async (): Promise<typeof Intake> => {
-      this.loads++;
-      await this.#ready.promise;
-      const { intake } = LOADED_PARTS;
-      if (!("loaded" in intake)) throw new Error("not loaded");
-      return intake.loaded;
-    };
+    super();
     const { queues, requests } = LAZY_PARTS;
-    this.parts = { ...LOADED_PARTS, queues, requests, intake: { load } };
-  }
-
-  arrive(): void {
-    this.#ready.resolve();
-  }
-
-  fail(error: Error): void {
-    const ready = this.#ready;
-    this.#ready = deferred<void>();
-    ready.reject(error);
+    this.parts = { ...LOADED_PARTS, queues, requests, intake: this.of(LOADED_PARTS.intake) };
   }
 }
 

@@ -1,43 +1,26 @@
 import { expect, test } from "vitest";
-import { deferred } from "../../base/deferred.ts";
-import { type Setup, type Stage, setup } from "./client-setup.test-support.ts";
+import type { ClientParts } from "./client-parts.ts";
+import { type Stage, setup } from "./client-setup.test-support.ts";
+import { LateCode } from "./late-code.test-support.ts";
 import { LAZY_PARTS } from "./lazy-parts.ts";
 import { LOADED_PARTS } from "./loaded-parts.ts";
 
-/** A client whose parts are loaded when the test says so. */
-class LateParts {
-  readonly parts: Setup["parts"] & object;
-  loads = 0;
-  #ready = deferred<void>();
+/** A client whose parts are loaded when the test says so; what it comes back with is there. */
+class LateParts extends LateCode {
+  readonly parts: ClientParts;
 
   constructor() {
-    const late = <Code>(source: { readonly loaded: Code } | { readonly load: () => Promise<Code> }) => ({
-      load: async (): Promise<Code> => {
-        this.loads++;
-        await this.#ready.promise;
-        return "loaded" in source ? source.loaded : await source.load();
-      },
-    });
+    super();
     const { intake, queues, requests, authentication, mqtt5, store } = LOADED_PARTS;
     this.parts = {
-      ...LAZY_PARTS,
-      intake: late(intake),
-      queues: late(queues),
-      requests: late(requests),
-      authentication: late(authentication),
-      mqtt5: late(mqtt5),
-      store: late(store),
+      ...LOADED_PARTS,
+      intake: this.of(intake),
+      queues: this.of(queues),
+      requests: this.of(requests),
+      authentication: this.of(authentication),
+      mqtt5: this.of(mqtt5),
+      store: this.of(store),
     };
-  }
-
-  arrive(): void {
-    this.#ready.resolve();
-  }
-
-  fail(error: Error): void {
-    const ready = this.#ready;
-    this.#ready = deferred<void>();
-    ready.reject(error);
   }
 }
 
@@ -206,7 +189,7 @@ test("a call whose part comes after the client was closed is refused", async () 
 });
 
 test("the chunks of the browser build hold what they are to hold", async () => {
-  for (const name of ["intake", "queues", "requests", "authentication", "mqtt5", "store"] as const) {
+  for (const name of ["intake", "queues", "requests", "authentication", "mqtt5", "recovery", "store"] as const) {
     const late = LAZY_PARTS[name];
     const loaded = LOADED_PARTS[name];
     expect("load" in late && "loaded" in loaded && (await late.load()) === loaded.loaded).toBe(true);

@@ -10,6 +10,7 @@ import type { ClientParts } from "./client-parts.ts";
 import type { Intake } from "./intake.ts";
 import type { Mqtt5 } from "./mqtt5.ts";
 import type { Settings } from "./options.ts";
+import type { Recovery } from "./recovery.ts";
 import { missingInVersion4 } from "./refusals.ts";
 import type { StoredSession } from "./stored-session.ts";
 
@@ -17,6 +18,10 @@ import type { StoredSession } from "./stored-session.ts";
 export interface NeededPartsOwner {
   /** Makes the receiving side; once. */
   readonly intake: (Code: typeof Intake) => Intake;
+  /** Takes what sends messages again; once. */
+  readonly recovery: (code: Recovery) => Recovery;
+  /** True while messages are in flight, which the next connection sends again. */
+  readonly hasInflight: () => boolean;
   /** Told of a write that failed and that nobody waits for. */
   readonly storeFailed: (error: MessagingError) => void;
 }
@@ -25,6 +30,7 @@ export interface NeededPartsOwner {
 export class NeededParts {
   readonly mqtt5: Lazy<Mqtt5>;
   readonly intake: Lazy<Intake>;
+  readonly recovery: Lazy<Recovery>;
   /** Null without the option. */
   readonly authentication: Lazy<Authenticator> | null;
   /** Null without the option. */
@@ -33,13 +39,16 @@ export class NeededParts {
   loading: Promise<void> | null = null;
   readonly #settings: Settings;
   readonly #platform: Platform;
+  readonly #owner: NeededPartsOwner;
 
   constructor(settings: Settings, platform: Platform, parts: ClientParts, owner: NeededPartsOwner) {
     const { authentication, ackTimeoutMs, store } = settings;
     this.#settings = settings;
     this.#platform = platform;
+    this.#owner = owner;
     this.mqtt5 = lazy(parts.mqtt5, (code) => code);
     this.intake = lazy(parts.intake, owner.intake);
+    this.recovery = lazy(parts.recovery, owner.recovery);
     this.authentication =
       authentication === null
         ? null
@@ -50,12 +59,14 @@ export class NeededParts {
 
   /** Loads what is missing; null when nothing is. @throws {MessagingError} ERR_LOAD_FAILED */
   load(): Promise<void> | null {
-    const { protocolVersion, cleanStart, onMessage, store } = this.#settings;
+    const { protocolVersion, cleanStart, onMessage, store, reconnect } = this.#settings;
     // A session that goes on may bring messages, before anything is subscribed to.
     const receives = !cleanStart || onMessage !== null || store !== null;
+    const comesBack = reconnect !== null || store !== null || this.#owner.hasInflight();
     const all = [
       protocolVersion === 4 ? null : this.mqtt5,
       receives ? this.intake : null,
+      comesBack ? this.recovery : null,
       this.authentication,
       this.store,
     ];

@@ -5,13 +5,13 @@ import type { Tracer } from "../../base/tracer.ts";
 import { copyOf } from "../../bytes/copy.ts";
 import type { QoS, ReasonProperties } from "../codec/packets.ts";
 import type { TopicEncoder } from "../codec/topic-encoder.ts";
-import { type OutboundFlow, Phase } from "../engine/outbound-flow.ts";
+import type { OutboundFlow } from "../engine/outbound-flow.ts";
 import { Admission, type AdmissionOwner } from "./admission.ts";
 import { Inflight } from "./inflight.ts";
 import type { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
-import { type ClientItem, PendingPublish, PUBLISHED, type PublishResult, type RestoredPublish } from "./pending.ts";
-import { Resender } from "./resender.ts";
+import { type ClientItem, PendingPublish, PUBLISHED, type PublishResult } from "./pending.ts";
+import type { Resender } from "./resender.ts";
 import type { StoredLane } from "./stored-lane.ts";
 import type { StoredSession } from "./stored-session.ts";
 import { WaitingLine } from "./waiting-line.ts";
@@ -39,7 +39,8 @@ export class Publisher {
   readonly #inflight: Inflight;
   /** With a store. */
   #stored: StoredLane | null = null;
-  #resender: Resender;
+  /** Null as long as nothing can have to be sent again. */
+  #resender: Resender | null = null;
   readonly #tracer: Tracer;
   #draining = false;
   readonly #scratch = new PendingPublish("", new Uint8Array(0), 0, false, null);
@@ -61,23 +62,36 @@ export class Publisher {
     this.#waiting = new WaitingLine(settings.waitingMessagesMax, settings.waitingBytesMax);
     const fail = (item: PendingPublish, error: Error): void => this.#settleError(item, error);
     this.#admission = new Admission(settings, owner, this.#waiting, fail);
-    const inflight = new Inflight(outbound, settings.store === null ? "reused" : "kept", tracer);
-    this.#inflight = inflight;
-    this.#resender = new Resender({ outbound, inflight, topics, stored: null }, settings.maxDeliveryRetries);
+    this.#inflight = new Inflight(outbound, settings.store === null ? "reused" : "kept", tracer);
+  }
+
+  /** Sends again from now on what a connection leaves in flight; called before the first connection that may have such messages. */
+  resendWith(Code: typeof Resender): void {
+    this.#resender = new Code(
+      {
+        outbound: this.#outbound,
+        inflight: this.#inflight,
+        topics: this.#topics,
+        stored: () => this.#stored,
+        refused: (item, error) => {
+          this.#owner.dropped(item, "refused");
+          this.#settleError(item, error);
+        },
+      },
+      this.#settings.maxDeliveryRetries,
+    );
   }
 
   /** Stores every step of a message from now on; called before the first connection. */
   keepIn(session: StoredSession): void {
     const parts = { outbound: this.#outbound, inflight: this.#inflight, topics: this.#topics };
-    const stored = session.lane(parts, {
+    this.#stored = session.lane(parts, {
       link: () => this.#link,
-      resends: (packetId) => this.#resender.isNext(packetId),
+      resends: (packetId) => this.#resender?.isNext(packetId) === true,
       written: () => this.#owner.awaitingChanged(),
       failed: (item, error) => this.#settleError(item, error),
       pump: () => this.pump(),
     });
-    this.#stored = stored;
-    this.#resender = new Resender({ ...parts, stored }, this.#settings.maxDeliveryRetries);
   }
 
   /** Messages that are not acknowledged or not sent yet. */
@@ -127,41 +141,32 @@ export class Publisher {
   /** A connection is open: sends again what is in flight, in order, then what waits. */
   open(link: Link, sessionPresent: boolean): void {
     this.#link = link;
-    this.#resender.open(link, sessionPresent, (item, packetId) => {
-      this.#stored?.forget(packetId);
-      this.#inflight.complete(link, item, 0, null);
-    });
+    this.#resender?.open(link, sessionPresent);
     this.pump();
   }
 
   /** The connection is gone; what is in flight stays. */
   close(): void {
     this.#link = null;
-    this.#resender.close();
+    this.#resender?.close();
   }
 
   /** The connection ended by the server or the link; what a server ended too many connections over is given up. */
   lost(error: MessagingError): void {
-    const item = this.#resender.lost(error);
-    if (item === null) return;
-    this.#stored?.forget(item.packetId);
-    item.payload = item.bytes();
-    this.#inflight.unpin(null, item);
-    this.#owner.dropped(item, "refused");
-    const message = `the server ended ${item.refusals} connections in a row over the message on ${item.topic}`;
-    this.#settleError(item, new MessagingError("ERR_PUBLISH_REJECTED", message, { cause: error }));
+    this.#resender?.lost(error);
   }
 
   /** The server has done with all that was sent before PINGREQ. */
   onPingresp(): void {
-    if (this.#resender.onPingresp()) this.pump();
+    if (this.#resender?.onPingresp() === true) this.pump();
   }
 
   /** Sends what can be sent now: repetitions first, then waiting messages. */
   pump(): void {
     const link = this.#link;
     if (link === null) return;
-    while (!this.#resender.done) if (!this.#resender.next(link, this.#canSend(link, 1))) return;
+    const resender = this.#resender;
+    if (resender !== null) while (!resender.done) if (!resender.next(link, this.#canSend(link, 1))) return;
     for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
       if (!this.#canSend(link, next.qos)) return;
       this.#waiting.shift();
@@ -173,27 +178,28 @@ export class Publisher {
   /** PUBACK, PUBCOMP or a refusing PUBREC came. */
   onDone(item: PendingPublish, packetId: number, reasonCode: number, properties: ReasonProperties | null): void {
     if (this.#stored !== null) this.#stored.forget(packetId);
-    if (!this.#resender.done) this.#resender.answered(item);
+    const resending = this.#resending;
+    resending?.answered(item);
     this.#inflight.complete(this.#link, item, reasonCode, properties);
     if (this.#outbound.inflight === 0) {
       this.#owner.awaitingChanged();
       this.#wakeIdle();
     }
-    if (!this.#resender.done || this.#waiting.length > 0) this.pump();
+    if (resending !== null || this.#waiting.length > 0) this.pump();
   }
 
   /** PUBREC came, perhaps again: PUBREL leaves, with a store after that fact is stored. */
   onReceived(item: PendingPublish, packetId: number): void {
     const link = this.#link;
     if (link === null) return;
-    const resending = !this.#resender.done;
-    if (resending) this.#resender.answered(item);
+    const resending = this.#resending;
+    resending?.answered(item);
     item.sentAtMs = link.nowMs();
     // The bytes are the server's now.
     this.#inflight.unpin(link, item);
     if (this.#stored === null || item.releaseStored) link.engine.sendPubrel(packetId, 0);
     else if (!item.storing) this.#stored.release(link, item, packetId);
-    if (resending) this.pump();
+    if (resending !== null) this.pump();
   }
 
   /**
@@ -209,7 +215,7 @@ export class Publisher {
       if (!(item instanceof PendingPublish) || item.sentAtMs < 0) continue;
       if (nowMs - Math.max(item.sentAtMs, flowingSinceMs) < timeoutMs) continue;
       item.sentAtMs = -1;
-      this.#resender.expired(item);
+      this.#resender?.expired(item);
       this.#settleError(item, new MessagingError("ERR_TIMEOUT", `no acknowledgement within ${timeoutMs} ms`));
     }
     this.pump();
@@ -235,18 +241,13 @@ export class Publisher {
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
-  /** Puts back messages of an earlier process, by rising `order`; they are sent again on the next connection. */
-  restore(entries: readonly RestoredPublish[]): void {
-    this.#outbound.restore(entries);
-    for (const { item, phase, order } of entries) {
-      item.attempted = true;
-      item.releaseStored = phase === Phase.Released;
-      this.#stored?.restored(order);
-    }
+  /** What sends again, while something is left for it or awaits its answer. */
+  get #resending(): Resender | null {
+    return this.#resender === null || this.#resender.done ? null : this.#resender;
   }
 
   #hasRoom(link: Link, qos: QoS): boolean {
-    return this.#waiting.length === 0 && this.#resender.done && this.#canSend(link, qos);
+    return this.#waiting.length === 0 && this.#resending === null && this.#canSend(link, qos);
   }
 
   #canSend(link: Link, qos: QoS): boolean {

@@ -1,6 +1,6 @@
 import { type ErrorCode, MessagingError } from "../../base/errors.ts";
 import type { ReasonProperties } from "../codec/packets.ts";
-import { ReasonCode, reasonName } from "../codec/reason-codes.ts";
+import { reasonName } from "../codec/reason-codes.ts";
 
 /** What a server's refusal says: the reason code by name, the server's own text behind it, and both as data. */
 export function refusedByServer(
@@ -13,23 +13,6 @@ export function refusedByServer(
   const message = `the server ${what}: ${name}${text === "" ? "" : `, ${text}`}`;
   return new MessagingError(code, message, { peer: { protocol: "mqtt", code: packet.reasonCode, text } });
 }
-
-/**
- * True for an end of the connection that can be the answer to a message: an orderly one, a reset (the end that a server makes which has not read
- * all of it), or a DISCONNECT whose reason is about messages.
- */
-export function endedOverMessage({ code, cause, peer }: MessagingError): boolean {
-  if (code === "ERR_SERVER_DISCONNECT") return ABOUT_MESSAGES.includes(Number(peer?.code));
-  const system = (cause as { readonly cause?: { readonly code?: unknown } } | undefined)?.cause?.code;
-  return code === "ERR_CONNECTION_LOST" && (cause === undefined || system === "ECONNRESET" || system === "EPIPE");
-}
-
-const ABOUT_MESSAGES: readonly number[] = [
-  ReasonCode.TopicNameInvalid,
-  ReasonCode.PacketTooLarge,
-  ReasonCode.QuotaExceeded,
-  ReasonCode.PayloadFormatInvalid,
-];
 
 /** The server said in CONNACK that it does not have this. */
 export function missingAtServer(what: string): MessagingError {

@@ -1,11 +1,11 @@
 import { Deque } from "../../base/deque.ts";
-import type { MessagingError } from "../../base/errors.ts";
+import { MessagingError } from "../../base/errors.ts";
+import { ReasonCode } from "../codec/reason-codes.ts";
 import type { TopicEncoder } from "../codec/topic-encoder.ts";
 import { type OutboundFlow, Phase } from "../engine/outbound-flow.ts";
 import type { Inflight } from "./inflight.ts";
 import type { Link } from "./link.ts";
 import { type ClientItem, PendingPublish } from "./pending.ts";
-import { endedOverMessage } from "./refusals.ts";
 import type { StoredLane } from "./stored-lane.ts";
 
 /** What a {@link Resender} works on. */
@@ -13,7 +13,10 @@ export interface ResenderParts {
   readonly outbound: OutboundFlow<ClientItem>;
   readonly inflight: Inflight;
   readonly topics: TopicEncoder;
-  readonly stored: StoredLane | null;
+  /** With a store. */
+  readonly stored: () => StoredLane | null;
+  /** Told of a message that the server ended too many connections over; its exchange has ended. */
+  readonly refused: (item: PendingPublish, error: MessagingError) => void;
 }
 
 /**
@@ -47,11 +50,11 @@ export class Resender {
     return this.#ids.peek() === packetId;
   }
 
-  /** A connection begins. @param arrived told of each message that needs no repetition, with its exchange ended */
-  open(link: Link, sessionPresent: boolean, arrived: (item: PendingPublish, packetId: number) => void): void {
+  /** A connection begins. */
+  open(link: Link, sessionPresent: boolean): void {
     this.close();
     this.#exposed = null;
-    const { outbound } = this.#parts;
+    const { outbound, inflight, stored } = this.#parts;
     for (const id of outbound.publishIds()) {
       const item = outbound.item(id);
       if (!(item instanceof PendingPublish)) continue;
@@ -62,7 +65,8 @@ export class Resender {
       if (!sessionPresent && outbound.phase(id) === Phase.Released) {
         // The server confirmed receipt before it forgot the session: the message has arrived.
         outbound.finish(id, Phase.Released);
-        arrived(item, id);
+        stored()?.forget(id);
+        inflight.complete(link, item, 0, null);
       } else this.#ids.push(id);
     }
     if (this.#careful && this.#ids.length > 0) {
@@ -89,8 +93,9 @@ export class Resender {
     if (!(item instanceof PendingPublish) || phase === Phase.Free) return this.#shift();
     if (item.storing) return false;
     if (phase === Phase.Released) {
-      if (stored !== null && !item.releaseStored) {
-        stored.release(link, item, id);
+      const lane = stored();
+      if (lane !== null && !item.releaseStored) {
+        lane.release(link, item, id);
         return false;
       }
       link.engine.sendPubrel(id, 0);
@@ -124,21 +129,30 @@ export class Resender {
     return true;
   }
 
-  /** The connection ended otherwise than by us. Returns a message that the server refuses in this way for good, with its exchange ended. */
-  lost(error: MessagingError): PendingPublish | null {
+  /** The connection ended otherwise than by us; a message that the server refuses in this way for good is given up. */
+  lost(error: MessagingError): void {
     const item = this.#exposed;
     this.#exposed = null;
     const { outbound } = this.#parts;
     // One that was answered may stand for another message already, which was not sent again.
-    if (item === null || item.refusals < 0 || outbound.item(item.packetId) !== item) return null;
+    if (item === null || item.refusals < 0 || outbound.item(item.packetId) !== item) return;
     const phase = outbound.phase(item.packetId);
-    if (phase === Phase.Released || !endedOverMessage(error)) return null;
+    if (phase === Phase.Released || !endedOverMessage(error)) return;
     item.refusals++;
     const alone = this.#careful;
     this.#careful = true;
-    if (!alone || item.refusals < this.#refusalsMax) return null;
+    if (!alone || item.refusals < this.#refusalsMax) return;
     outbound.finish(item.packetId, phase);
-    return item;
+    this.#giveUp(item, error);
+  }
+
+  #giveUp(item: PendingPublish, cause: MessagingError): void {
+    const { inflight, stored, refused } = this.#parts;
+    stored()?.forget(item.packetId);
+    item.payload = item.bytes();
+    inflight.unpin(null, item);
+    const message = `the server ended ${item.refusals} connections in a row over the message on ${item.topic}`;
+    refused(item, new MessagingError("ERR_PUBLISH_REJECTED", message, { cause }));
   }
 
   get #mayGo(): boolean {
@@ -173,8 +187,25 @@ export class Resender {
     } catch (error) {
       // This server cannot take it (it may have other limits than the last one): no repetition would change that.
       outbound.finish(item.packetId, phase);
-      stored?.forget(item.packetId);
+      stored()?.forget(item.packetId);
       inflight.settleError(item, error instanceof Error ? error : new Error(String(error)));
     }
   }
 }
+
+/**
+ * True for an end of the connection that can be the answer to a message: an orderly one, a reset (the end that a server makes which has not read
+ * all of it), or a DISCONNECT whose reason is about messages.
+ */
+function endedOverMessage({ code, cause, peer }: MessagingError): boolean {
+  if (code === "ERR_SERVER_DISCONNECT") return ABOUT_MESSAGES.includes(Number(peer?.code));
+  const system = (cause as { readonly cause?: { readonly code?: unknown } } | undefined)?.cause?.code;
+  return code === "ERR_CONNECTION_LOST" && (cause === undefined || system === "ECONNRESET" || system === "EPIPE");
+}
+
+const ABOUT_MESSAGES: readonly number[] = [
+  ReasonCode.TopicNameInvalid,
+  ReasonCode.PacketTooLarge,
+  ReasonCode.QuotaExceeded,
+  ReasonCode.PayloadFormatInvalid,
+];

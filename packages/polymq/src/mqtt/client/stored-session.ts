@@ -3,11 +3,10 @@ import { deferred } from "../../base/deferred.ts";
 import { isMessagingError, MessagingError } from "../../base/errors.ts";
 import type { MessageStore, StoredPublish, StoreOperation } from "../../store/message-store.ts";
 import type { InboundFlow } from "../engine/inbound-flow.ts";
-import { Phase } from "../engine/outbound-flow.ts";
+import { type OutboundFlow, Phase } from "../engine/outbound-flow.ts";
 import type { Connection } from "./connection.ts";
 import type { Settings } from "./options.ts";
-import { PendingPublish, type RestoredPublish } from "./pending.ts";
-import type { Publisher } from "./publisher.ts";
+import { type ClientItem, PendingPublish, type RestoredPublish } from "./pending.ts";
 import { StoreWriter } from "./store-writer.ts";
 import { StoredLane, type StoredLaneOwner, type StoredLaneParts } from "./stored-lane.ts";
 import { restoredProperties } from "./stored-properties.ts";
@@ -17,7 +16,7 @@ const STORE_CLOSE_MS = 5_000;
 
 /** Where what was stored goes. */
 export interface RestoreTargets {
-  readonly publisher: Publisher;
+  readonly outbound: OutboundFlow<ClientItem>;
   readonly inbound: InboundFlow;
 }
 
@@ -27,6 +26,7 @@ export class StoredSession {
   readonly #onFailed: (error: MessagingError) => void;
   readonly #store: MessageStore;
   readonly #settings: Settings;
+  #lane: StoredLane | null = null;
   #opening: Promise<void> | null = null;
   /** True while the store may hold ids of a session that is gone. */
   #receivedStale = false;
@@ -41,7 +41,8 @@ export class StoredSession {
 
   /** The way of messages to the server with this store. */
   lane(parts: StoredLaneParts, owner: StoredLaneOwner): StoredLane {
-    return new StoredLane(this.writer, parts, owner);
+    this.#lane = new StoredLane(this.writer, parts, owner);
+    return this.#lane;
   }
 
   /**
@@ -115,7 +116,8 @@ export class StoredSession {
       // Before anything is put back, for a failure is followed by another try.
       if (cleanStart) await this.#store.write([{ op: "clearReceived" }]);
       else into.inbound.restore(session.receivedIds);
-      into.publisher.restore(entries);
+      into.outbound.restore(entries);
+      for (const { order } of entries) this.#lane?.restored(order);
     } catch (cause) {
       throw storeError(cause, "the message store could not be opened");
     }
@@ -130,6 +132,8 @@ function entryOf(stored: StoredPublish): RestoredPublish {
   const { packetId, order, topic, payload, qos, retain, properties, released } = stored;
   const item = new PendingPublish(topic, payload, qos, retain, restoredProperties(properties));
   item.packetId = packetId;
+  item.attempted = true;
+  item.releaseStored = released;
   const phase = released ? Phase.Released : qos === 1 ? Phase.AtLeastOnce : Phase.ExactlyOnce;
   return { id: packetId, item, phase, order };
 }
