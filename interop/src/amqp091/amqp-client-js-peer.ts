@@ -1,4 +1,11 @@
-import { type AMQPChannel, AMQPClient, type AMQPMessage, type AMQPProperties } from "@cloudamqp/amqp-client";
+import {
+  type AMQPChannel,
+  AMQPClient,
+  type AMQPMessage,
+  type AMQPProperties,
+  AMQPWebSocketClient,
+} from "@cloudamqp/amqp-client";
+import { WebSocket } from "ws";
 import type { Peer, PeerChannel, PeerConnection, PeerMessage, PeerReturn } from "./peer.ts";
 
 /** amqp-client.js. */
@@ -12,7 +19,22 @@ export const amqpClientJsPeer: Peer = {
   },
 };
 
-function connection(client: AMQPClient): PeerConnection {
+/** The same over WebSocket, as in a browser: it names no subprotocol. */
+export const amqpClientJsWebPeer: Peer = {
+  name: "amqp-client.js over WebSocket",
+  connect: async (url) => {
+    // Newer versions of Node have one of their own.
+    Object.assign(globalThis, { WebSocket });
+    const { host, username, password, pathname } = new URL(url);
+    const vhost = decodeURIComponent(pathname.slice(1));
+    const client = new AMQPWebSocketClient({ url: `ws://${host}/amqp`, vhost, username, password });
+    client.onerror = () => undefined;
+    await client.connect();
+    return connection(client);
+  },
+};
+
+function connection(client: AMQPClient | AMQPWebSocketClient): PeerConnection {
   return {
     channel: async () => channelOf(await client.channel()),
     close: async () => {

@@ -35,7 +35,7 @@ export interface BrokerTlsOptions {
 
 /** WebSocket of a listener. */
 export interface WebSocketListenOptions {
-  /** Default `["/mqtt", "/amqp"]`. The subprotocol, not the path, tells what is spoken: `mqtt` or `amqp`. */
+  /** Default `["/mqtt", "/amqp"]`. The subprotocol, not the path, tells what is spoken: `mqtt` or `amqp`; without one it is AMQP 0-9-1. */
   readonly paths?: readonly string[];
   /** Pages that browsers may connect from, such as `https://app.example.com`. Default: any. Programs that are no browsers are not concerned. */
   readonly origins?: readonly string[];

@@ -19,6 +19,7 @@ export function amqp10Protocol(accept: (arrival: Arrival) => ProtocolConnection)
     name: "amqp10",
     schemes: { plain: "amqp10", secure: "amqp10s" },
     subprotocol: "amqp",
+    bareWebSocket: "refuse",
     matches,
     accept,
   };

@@ -39,6 +39,8 @@ export interface HttpLayerOptions {
   readonly peerOf: (socket: Socket) => TransportInfo;
   /** Subprotocols that are served, best first. */
   readonly subprotocols: readonly string[];
+  /** A WebSocket that names no subprotocol. */
+  readonly bareWebSocket: "accept" | "refuse";
   readonly clock: Clock;
   /** Time for a request to come in and be answered. */
   readonly timeoutMs: number;
@@ -55,7 +57,7 @@ export class HttpLayer {
 
   constructor(options: HttpLayerOptions) {
     this.#options = options;
-    this.#acceptor = options.settings === null ? null : acceptorOf(options.settings, options.subprotocols);
+    this.#acceptor = options.settings === null ? null : acceptorOf(options.settings, options);
     this.#server = createServer({ maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
       this.#answer(request, response);
     });
@@ -136,9 +138,18 @@ export class HttpLayer {
   }
 }
 
-function acceptorOf(settings: WebSocketSettings, subprotocols: readonly string[]): WebSocketAcceptor {
+function acceptorOf(
+  settings: WebSocketSettings,
+  { subprotocols: protocols, bareWebSocket: withoutProtocol }: HttpLayerOptions,
+): WebSocketAcceptor {
   const { paths, origins, messageBytesMax } = settings;
-  return acceptWebSocket({ paths, protocols: subprotocols, messageBytesMax, ...(origins === null ? {} : { origins }) });
+  return acceptWebSocket({
+    paths,
+    protocols,
+    withoutProtocol,
+    messageBytesMax,
+    ...(origins === null ? {} : { origins }),
+  });
 }
 
 /** The requested path without its query. */

@@ -14,6 +14,7 @@ const protocols = [
     name: "quiet",
     schemes: null,
     subprotocol: null,
+    bareWebSocket: "refuse" as const,
   },
 ];
 const bound = { host: "127.0.0.1", port: 4321 };

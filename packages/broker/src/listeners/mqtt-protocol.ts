@@ -9,6 +9,7 @@ export function mqttProtocol(accept: (arrival: Arrival) => ProtocolConnection): 
     name: "mqtt",
     schemes: { plain: "mqtt", secure: "mqtts" },
     subprotocol: "mqtt",
+    bareWebSocket: "refuse",
     matches: (firstBytes) => (firstBytes[0] === CONNECT_FIRST_BYTE ? "yes" : "no"),
     accept,
   };

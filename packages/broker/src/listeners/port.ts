@@ -163,7 +163,9 @@ export class Port {
   }
 
   #serveWebSocket(web: AcceptedWebSocket, socket: Socket): void {
-    const [factory, ...others] = this.#protocols.filter((candidate) => candidate.subprotocol === web.protocol);
+    const [factory, ...others] = this.#protocols.filter((candidate) =>
+      web.protocol === "" ? candidate.bareWebSocket === "accept" : candidate.subprotocol === web.protocol,
+    );
     if (factory === undefined) {
       web.socket.terminate();
       return;
@@ -214,6 +216,7 @@ export class Port {
     return new HttpLayer({
       settings,
       subprotocols: [...new Set(this.#protocols.flatMap((factory) => factory.subprotocol ?? []))],
+      bareWebSocket: this.#protocols.some((factory) => factory.bareWebSocket === "accept") ? "accept" : "refuse",
       requests: this.#requests,
       peerOf: peerInfo,
       clock,

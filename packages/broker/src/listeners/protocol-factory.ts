@@ -37,6 +37,8 @@ export interface ProtocolFactory {
   readonly schemes: { readonly plain: string; readonly secure: string } | null;
   /** The WebSocket subprotocol that carries it, or null when none does. */
   readonly subprotocol: string | null;
+  /** Whether a WebSocket that names no subprotocol may carry it as well. */
+  readonly bareWebSocket: "accept" | "refuse";
   /** Looks at the first 1 to {@link SNIFF_BYTES_MAX} bytes; `more` with all of them counts as `no`. */
   matches(firstBytes: Uint8Array): Match;
   /** Makes the connection's handler. Must not throw; one that does not want the connection closes it in `onOpen`. */

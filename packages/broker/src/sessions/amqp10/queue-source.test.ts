@@ -1,4 +1,4 @@
-import { typed } from "polymq/amqp10";
+import { AmqpMap, typed } from "polymq/amqp10";
 import { streamOffset } from "polymq/amqp10/rabbitmq";
 import { VirtualClock } from "polymq/testing";
 import { nodePlatform } from "polymq/transport";
@@ -290,6 +290,22 @@ describe("streams over AMQP 1.0", () => {
     expect(await takeTexts(first, 2)).toEqual(["0", "1"]);
     await first.close();
     expect(await takeTexts(await session.createReceiver("$queue/s", group), 2)).toEqual(["2", "3"]);
+  });
+
+  test("what an attach says may have strings for keys, as FluxMQ wants them, and then counts the same", async () => {
+    await using scene = await Amqp10Scene.open(STREAM);
+    const session = await filled(scene);
+    const worded = new AmqpMap([
+      ["consumer-group", "w"],
+      ["cursor", "offset=2"],
+      ["auto-commit", "false"],
+    ]);
+    const first = await session.createReceiver("$queue/s", { properties: worded });
+    expect(await takeTexts(first, 2)).toEqual(["2", "3"]);
+    await first.close();
+    const again = new AmqpMap([["consumer-group", "w"]]);
+    // Committed by hand, and nobody has: the group is where it began.
+    expect(await takeTexts(await session.createReceiver("$queue/s", { properties: again }), 1)).toEqual(["2"]);
   });
 
   test("a group that commits by hand goes on where it is told to", async () => {

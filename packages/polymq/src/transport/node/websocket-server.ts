@@ -8,8 +8,10 @@ import { MESSAGE_BYTES_MAX } from "../websocket-rules.ts";
 export interface AcceptWebSocketOptions {
   /** Paths that are served, such as `["/mqtt"]`; the query is ignored. Default: any. */
   readonly paths?: readonly string[] | undefined;
-  /** Subprotocols that are spoken, best first. A request that offers none of them is refused with 400 [MQTT-6.0.0-3]. */
+  /** Subprotocols that are spoken, best first. A request that offers others alone is refused with 400 [MQTT-6.0.0-3]. */
   readonly protocols: readonly string[];
+  /** A request that offers no subprotocol at all. Default `refuse`, with 400. */
+  readonly withoutProtocol?: "refuse" | "accept" | undefined;
   /** Browser origins that may connect; a request without an Origin header comes from no browser and is let through. Default: any. */
   readonly origins?: readonly string[] | undefined;
   /** Largest message taken, in bytes; above it the connection ends with code 1009. Default 268,435,460. */
@@ -19,7 +21,7 @@ export interface AcceptWebSocketOptions {
 /** An accepted upgrade. */
 export interface AcceptedWebSocket {
   readonly socket: WebSocket;
-  /** The subprotocol chosen. */
+  /** The subprotocol chosen; "" for a request that offered none. */
   readonly protocol: string;
   readonly request: IncomingMessage;
 }
@@ -66,7 +68,9 @@ function refusal(request: IncomingMessage, options: AcceptWebSocketOptions): num
   if (options.paths !== undefined && !options.paths.includes(path)) return 404;
   const origin = request.headers.origin;
   if (options.origins !== undefined && origin !== undefined && !options.origins.includes(origin)) return 403;
-  const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
+  const header = request.headers["sec-websocket-protocol"];
+  if (header === undefined && options.withoutProtocol === "accept") return 0;
+  const offered = (header ?? "").split(",").map((name) => name.trim());
   return options.protocols.some((protocol) => offered.includes(protocol)) ? 0 : 400;
 }
 

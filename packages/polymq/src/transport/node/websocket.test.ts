@@ -322,6 +322,26 @@ describe("acceptWebSocket", () => {
     (await dial()).destroy();
   });
 
+  test("takes a request without a subprotocol only where that is said", async () => {
+    await serve({ withoutProtocol: "accept" });
+    const ask = (): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(`ws://127.0.0.1:${portOf()}/mqtt`);
+        socket.on("error", (error) => resolve(error.message));
+        socket.on("open", () => {
+          resolve(`open ${socket.protocol}`);
+          socket.terminate();
+        });
+      });
+    expect(await ask()).toBe("open ");
+    expect((await accepted.promise).protocol).toBe("");
+    await expect(dial({ protocols: ["other"] })).rejects.toMatchObject({ message: /400/ });
+    server.removeAllListeners("upgrade");
+    const strict = acceptWebSocket({ protocols: ["mqtt"] });
+    server.on("upgrade", (request, stream, head) => strict.upgrade(request, stream, head, () => expect.unreachable()));
+    expect(await ask()).toMatch(/400/);
+  });
+
   test("chooses its own best subprotocol of those offered [MQTT-6.0.0-4]", async () => {
     await serve({ protocols: ["mqtt", "mqttv3.1"] });
     const transport = await dial({ protocols: ["mqttv3.1", "mqtt"] });
