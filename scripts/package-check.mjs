@@ -1,15 +1,17 @@
 #!/usr/bin/env node
 /**
  * Packs every published package and looks at the tarballs as a user gets them: contents, publint, attw, installation into
- * an empty project, every entry point through `import` and `require`, the types for a strict consumer, and the command.
+ * an empty project, every entry point through `import` and `require`, the types for a strict consumer, the command, and a program that uses
+ * all protocols, under this Node, the newest Node LTS line, Bun and Deno. A runtime that cannot be had is skipped, which is said.
  * Needs a build. Run: node scripts/package-check.mjs
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { contentProblems } from "./ci/package-contents.mjs";
 import { runCommand, withAttempts } from "./ci/run-command.mjs";
+import { provideRuntime, RUNTIMES } from "./ci/runtimes.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = join(ROOT, "node_modules", ".bin");
@@ -17,6 +19,7 @@ const EXPORTS_SOMETHING = 'if (Object.keys(loaded).length === 0) throw new Error
 /** Entry points that need an optional peer dependency; all others have to do without. */
 const WITH_PEERS = new Set(["polymq/otel"]);
 const failures = [];
+const skipped = [];
 
 const work = mkdtempSync(join(tmpdir(), "polymq-packages-"));
 try {
@@ -29,6 +32,7 @@ try {
   rmSync(work, { recursive: true, force: true });
 }
 process.stdout.write(failures.length === 0 ? "package check passed\n" : `package check: ${failures.length} failures\n`);
+if (skipped.length > 0) process.stdout.write(`skipped: ${skipped.join(", ")}\n`);
 process.exitCode = failures.length === 0 ? 0 : 1;
 
 /** Packs the workspaces under packages/. */
@@ -83,6 +87,34 @@ async function checkInstalled(packages) {
     packages.flatMap((one) => specifiersOf(one.manifest)),
   );
   for (const { manifest } of packages) await checkCommands(project, manifest);
+  cpSync(join(ROOT, "scripts", "ci", "smoke"), project, { recursive: true });
+  const current = { name: "node", version: process.versions.node, run: [] };
+  await checkRuntime(project, packages, { ...current, binary: process.execPath });
+  for (const runtime of RUNTIMES) await checkOtherRuntime(project, packages, runtime);
+}
+
+/** As a runtime that may be missing. */
+async function checkOtherRuntime(project, packages, runtime) {
+  const { binary, problem } = await provideRuntime(runtime);
+  if (problem === undefined) return await checkRuntime(project, packages, { ...runtime, binary });
+  skipped.push(`${runtime.name} ${runtime.version}`);
+  process.stdout.write(`skip ${runtime.name} ${runtime.version} cannot be had: ${problem.trim()}\n`);
+}
+
+/** Loads every entry point and runs the program that uses all protocols, as an ES module and as CommonJS. */
+async function checkRuntime(cwd, packages, { name, version, binary, run }) {
+  const specifiers = packages.flatMap((one) => specifiersOf(one.manifest));
+  const command = join("node_modules", "@polymq", "cli", "bin", "polymq.js");
+  await step(`${name} ${version}: polymq --version`, binary, [...run, command, "--version"], cwd);
+  for (const [kind, extension] of [
+    ["ESM", "mjs"],
+    ["CommonJS", "cjs"],
+  ]) {
+    const program = extension === "mjs" ? "from-esm.mjs" : "from-commonjs.cjs";
+    const load = [...run, `load-all.${extension}`, ...specifiers];
+    await step(`${name} ${version}, ${kind}: every entry point`, binary, load, cwd);
+    await step(`${name} ${version}, ${kind}: every protocol and transport`, binary, [...run, program], cwd);
+  }
 }
 
 /** Adds the peer dependencies, in the versions that are tested with. */

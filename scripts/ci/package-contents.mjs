@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { parseSync } from "rolldown/utils";
 
 const ALLOWED = /^(?:package\.json|README\.md|LICENSE|bin\/.+\.js|dist\/.+\.(?:js|d\.ts|js\.map))$/;
 const REQUIRED = ["package.json", "README.md", "LICENSE"];
@@ -17,6 +18,7 @@ export function contentProblems(files, sourceExists) {
     ...paths.filter((path) => /\.test(?:-d|-support)?\./.test(path)).map((path) => `${path} is for tests`),
     ...paths.filter((path) => isStale(path, sourceExists)).map((path) => `${path} is left over: its source is gone`),
     ...paths.filter((path) => path.endsWith(".js.map")).flatMap((path) => mapProblems(path, files)),
+    ...paths.filter((path) => path.endsWith(".d.ts")).flatMap((path) => anyProblems(path, files.get(path) ?? "")),
     ...paths
       .filter((path) => path.endsWith(".js") && !files.has(`${path}.map`))
       .flatMap((path) => commentProblems(path, files)),
@@ -44,4 +46,19 @@ function commentProblems(path, files) {
   return files.get(path)?.includes("\n//# sourceMappingURL=") === true
     ? [`${path} names a source map that is missing`]
     : [];
+}
+
+/** `any` in a declaration switches the compiler off in the program of whoever uses it. */
+function anyProblems(path, text) {
+  const { program, errors } = parseSync(path, text);
+  if (errors.length > 0) return [`${path} cannot be read: ${errors[0].message}`];
+  return anyTypes(program).map(({ start }) => `${path}:${text.slice(0, start).split("\n").length} says any`);
+}
+
+function anyTypes(node) {
+  if (node.type === "TSAnyKeyword") return [node];
+  return Object.values(node)
+    .flat()
+    .filter((inner) => typeof inner?.type === "string")
+    .flatMap(anyTypes);
 }

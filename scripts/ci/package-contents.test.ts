@@ -45,3 +45,22 @@ test("a reference to a missing source map is found", () => {
   const files = new Map(GOOD.filter(([path]) => path !== "dist/a.js.map"));
   expect(contentProblems(files, () => true)).toEqual(["dist/a.js names a source map that is missing"]);
 });
+
+test.each(["export declare const a: any;", "export declare function f(\n  b: Map<string, readonly any[]>): void;"])(
+  "a declaration that says any is found: %s",
+  (text) => {
+    const line = text.split("\n").length;
+    expect(problems(["dist/a.d.ts", text])).toEqual([`dist/a.d.ts:${line} says any`]);
+  },
+);
+
+test("the word any elsewhere in a declaration is fine", () => {
+  const text = "/** any: of any kind */ export interface Any { readonly any: 'any'; }";
+  expect(problems(["dist/a.d.ts", text])).toEqual([]);
+});
+
+test("a declaration that cannot be read is a problem", () => {
+  expect(problems(["dist/a.d.ts", "export declare const"])).toEqual([
+    expect.stringContaining("dist/a.d.ts cannot be read"),
+  ]);
+});

@@ -62,8 +62,9 @@ function derive(password: Uint8Array, like: PasswordHash): Promise<Uint8Array> {
   const options = { N: 2 ** costLog2, r: blockSize, p: parallelization, maxmem: 2 * MEMORY_BYTES_MAX };
   return new Promise((resolve, reject) => {
     scrypt(password, like.salt, like.hash.length, options, (error, key) => {
-      if (error === null) resolve(key);
-      else reject(error);
+      // Node says null where there is none, Bun undefined.
+      if (error) reject(error);
+      else resolve(key);
     });
   });
 }

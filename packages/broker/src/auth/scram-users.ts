@@ -16,8 +16,8 @@ export const NODE_SCRAM_CRYPTO: ScramCrypto = {
   pbkdf2: (hash, password, salt, iterations) =>
     new Promise((resolve, reject) => {
       pbkdf2(password, salt, iterations, HASH_BYTES[hash], NAMES[hash], (error, key) => {
-        if (error === null) resolve(new Uint8Array(key));
-        else reject(error);
+        if (error) reject(error);
+        else resolve(new Uint8Array(key));
       });
     }),
 };

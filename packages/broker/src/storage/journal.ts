@@ -105,9 +105,9 @@ export class Journal {
   #write(bytes: number, at: number, syncs: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       write(this.#file, this.#blocks, 0, bytes, at, (error, written) => {
-        if (error !== null) reject(error);
+        if (error) reject(error);
         else if (written !== bytes) reject(new Error(`the journal took ${written} of ${bytes} bytes`));
-        else if (syncs) fdatasync(this.#file, (failed) => (failed === null ? resolve() : reject(failed)));
+        else if (syncs) fdatasync(this.#file, (failed) => (failed ? reject(failed) : resolve()));
         else resolve();
       });
     });

@@ -1,0 +1,5 @@
+/** Loads each entry point that the arguments name: it must export something. */
+for (const specifier of process.argv.slice(2)) {
+  const names = Object.keys(await import(specifier));
+  if (names.length === 0) throw new Error(`${specifier} exports nothing`);
+}
