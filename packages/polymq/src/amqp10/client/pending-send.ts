@@ -24,6 +24,10 @@ export class PendingSend {
   reusable = true;
   /** True when the promise is settled already, while the peer has not said what became of the message. */
   abandoned = false;
+  /** Its place among the open ones, for `OpenSends`. */
+  isOpen = false;
+  before: PendingSend | null = null;
+  after: PendingSend | null = null;
 }
 
 /** How most messages are sent. */

@@ -12,6 +12,7 @@ import type { SendOptions as EngineSendOptions, SenderLink } from "../engine/sen
 import type { Session } from "../engine/session.ts";
 import { Backlog, type BacklogEntry } from "./backlog.ts";
 import { addressText, ClientLink, type LinkQuirks, modeRefused } from "./client-link.ts";
+import { OpenSends } from "./open-sends.ts";
 import type { SenderOptions } from "./options.ts";
 import { isTerminal, type Outcome, outcomeError, withoutTransaction } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
@@ -53,7 +54,7 @@ export class AmqpSender extends ClientLink {
   readonly #backlog = new Backlog();
   /** Finished ones, to be used again. */
   readonly #free: PendingSend[] = [];
-  readonly #open = new Set<PendingSend>();
+  readonly #open = new OpenSends();
   /** The parts of the promise that is being made, and how they are taken: no closure per message. */
   #resolve: PendingSend["resolve"] = noop;
   #reject: PendingSend["reject"] = noop;
@@ -267,11 +268,10 @@ export class AmqpSender extends ClientLink {
 
   protected override over(reason: MessagingError): void {
     this.#backlog.clear();
-    for (const pending of this.#open) {
+    for (let pending = this.#open.shift(); pending !== undefined; pending = this.#open.shift()) {
       pending.release();
       pending.reject(reason);
     }
-    this.#open.clear();
     this.#free.length = 0;
   }
 
