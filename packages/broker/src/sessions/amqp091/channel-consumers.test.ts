@@ -1,4 +1,4 @@
-import type { AmqpChannel, AmqpMessage } from "polymq/amqp091";
+import type { AmqpChannel, AmqpClient, AmqpMessage } from "polymq/amqp091";
 import { encodeProperties, TypedField } from "polymq/amqp091/codec";
 import { VirtualClock } from "polymq/testing";
 import { nodePlatform } from "polymq/transport";
@@ -40,6 +40,69 @@ describe("a message whose properties do not fit into its client's frames", () =>
     const dead = await wide.get("dead", { noAck: true });
     expect([dead?.text(), dead?.properties.headers?.["x-first-death-reason"]]).toEqual(["wide", "rejected"]);
     expect(await wide.get("dead")).toBeNull();
+  });
+});
+
+describe("what is unsettled when it ends", () => {
+  /** Two consumers of one queue on the channels given, which have all of its twenty messages in hand. */
+  async function withTwenty(channels: readonly AmqpChannel[], other: AmqpChannel): Promise<void> {
+    await other.declareQueue("dead");
+    const letters = { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead" };
+    await other.declareQueue("q", { arguments: letters });
+    let count = 0;
+    const all = new Promise<void>((resolve) => {
+      const onMessage = (): Promise<void> => {
+        if (++count === 20) resolve();
+        return new Promise(() => undefined);
+      };
+      for (const channel of channels) void channel.consume("q", { handler: onMessage, prefetch: 15, concurrency: 15 });
+    });
+    for (let i = 0; i < 20; i++) await other.publish("", "q", `${i}`);
+    await all;
+  }
+
+  async function left(other: AmqpChannel): Promise<[number, number]> {
+    return [(await other.checkQueue("q")).messageCount, (await other.checkQueue("dead")).messageCount];
+  }
+
+  test("is there again after a channel with two consumers of one queue", async () => {
+    await using scene = await AmqpScene.open();
+    const other = await (await scene.client()).channel();
+    const channel = await (await scene.client()).channel();
+    await withTwenty([channel, channel], other);
+    await expect(channel.checkQueue("missing")).rejects.toMatchObject({ peer: { code: 404 } });
+    expect(await left(other)).toEqual([20, 0]);
+  });
+
+  test("is there again after a channel with a consumer and with messages that it got from the same queue", async () => {
+    await using scene = await AmqpScene.open();
+    const other = await (await scene.client()).channel();
+    const channel = await (await scene.client()).channel();
+    await other.declareQueue("q");
+    for (let i = 0; i < 5; i++) await other.publish("", "q", `${i}`);
+    for (let i = 0; i < 5; i++) await channel.get("q");
+    await channel.consume("q", { prefetch: 15 });
+    await expect(channel.checkQueue("missing")).rejects.toMatchObject({ peer: { code: 404 } });
+    expect((await other.checkQueue("q")).messageCount).toBe(5);
+  });
+
+  test.each([
+    ["is lost", async (client: AmqpClient) => client.destroy()],
+    ["is closed", async (client: AmqpClient) => client.close()],
+    [
+      "is ended by the broker",
+      async (_client: AmqpClient, channel: AmqpChannel) => {
+        await expect(channel.declareExchange("x", "nonsense" as "direct")).rejects.toBeDefined();
+      },
+    ],
+  ] as const)("is there again after two channels with a consumer each, when their connection %s", async (_, end) => {
+    await using scene = await AmqpScene.open();
+    const other = await (await scene.client()).channel();
+    const client = await scene.client({ closeTimeoutMs: 10 });
+    const channel = await client.channel();
+    await withTwenty([channel, await client.channel()], other);
+    await end(client, channel);
+    await expect.poll(() => left(other)).toEqual([20, 0]);
   });
 });
 

@@ -63,7 +63,9 @@ export class ChannelConsumers implements ConsumerLink, TopicLink, ReplyConsumer 
   // What consumers ask for
 
   get room(): number {
-    const isOpen = this.#engine.flowActive && !this.#channel.connection.wire.congested;
+    const { engine, wire } = this.#channel.connection;
+    // Nothing more is sent behind the end of the channel or connection: what another consumer of it gives back is not for this one.
+    const isOpen = this.#engine.usable && engine.open && this.#engine.flowActive && !wire.congested;
     const room = isOpen ? this.#prefetchOfChannel - this.#engine.unsettledCount : 0;
     if (room <= 0) this.#isShort = true;
     return room;
@@ -357,8 +359,9 @@ function consumeRefusal(result: ConsumeResult, name: string, host: string): Repl
   }
 }
 
-/** False for what cannot be sent; everything else is a defect of ours. */
+/** False for what cannot be sent to this client; everything else is a defect of ours: nothing is delivered where there is no {@link ChannelConsumers.room}. */
 function cannotBeSent(error: unknown): false {
-  if (isMessagingError(error)) return false;
-  throw error;
+  if (!isMessagingError(error) || error.code === "ERR_NOT_CONNECTED" || error.code === "ERR_CHANNEL_CLOSED")
+    throw error;
+  return false;
 }

@@ -1,4 +1,4 @@
-import { AmqpMap, typed } from "polymq/amqp10";
+import { type AmqpConnection, AmqpMap, type AmqpReceiver, type AmqpSession, typed } from "polymq/amqp10";
 import { streamOffset } from "polymq/amqp10/rabbitmq";
 import { VirtualClock } from "polymq/testing";
 import { nodePlatform } from "polymq/transport";
@@ -327,6 +327,36 @@ describe("streams over AMQP 1.0", () => {
     await expect(session.createReceiver("$queue/s", { properties: { cursor: "somewhere" } })).rejects.toMatchObject({
       peer: { code: "amqp:invalid-field" },
     });
+  });
+});
+
+describe("what is unsettled when it ends", () => {
+  test.each([
+    ["a link", async (receiver: AmqpReceiver) => receiver.close()],
+    ["a session", async (_receiver: AmqpReceiver, session: AmqpSession) => session.close()],
+    [
+      "a connection",
+      async (_receiver: AmqpReceiver, _session: AmqpSession, connection: AmqpConnection) => connection.close(),
+    ],
+    [
+      "a lost connection",
+      async (_receiver: AmqpReceiver, _session: AmqpSession, connection: AmqpConnection) => connection.destroy(),
+    ],
+  ] as const)("is there again after %s, whoever else of it receives from the queue", async (what, end) => {
+    await using scene = await Amqp10Scene.open();
+    const other = await scene.session();
+    const sender = await other.createSender("$queue/q");
+    for (let i = 0; i < 20; i++) await sender.send(bytes(`${i}`));
+    const connection = await scene.connection();
+    const session = await connection.createSession();
+    const first = await session.createReceiver("$queue/q", { credit: 15 });
+    const second = await session.createReceiver("$queue/q", { credit: 15 });
+    for (let i = 0; i < 15; i++) await first.receive();
+    for (let i = 0; i < 5; i++) await second.receive();
+    await end(first, session, connection);
+    if (what === "a link") await second.close();
+    const texts = await takeTexts(await other.createReceiver("$queue/q"), 20);
+    expect(texts.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i));
   });
 });
 
