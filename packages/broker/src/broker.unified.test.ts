@@ -63,3 +63,44 @@ describe.each(["mqtt", "amqp", "amqp10"])("messages at QoS 0 over %s", (scheme) 
     }
   });
 });
+
+describe.each(["mqtt", "amqp", "amqp10"])("payloads over %s", (scheme) => {
+  test("may be changed as soon as publish returns, also before the first one is on its way", async () => {
+    const place = await site(scheme);
+    const [client, other] = [await place.connect(), await place.connect()];
+    const got: number[] = [];
+    let complete: () => void = () => {};
+    const all = new Promise<void>((resolve) => {
+      complete = resolve;
+    });
+    const handler = ({ payload }: { readonly payload: Uint8Array }): void => {
+      if (got.push(payload[0] ?? -1) === 6) complete();
+    };
+    await other.subscribe("t", { qos: 1, handler });
+    await other.queue("q").consume({ handler });
+    const payload = new Uint8Array(1);
+    const published: Promise<void>[] = [];
+    for (let i = 1; i <= 3; i++) {
+      payload[0] = i;
+      published.push(client.publish("t", payload, { qos: 1 }), client.queue("q").publish(payload));
+      payload[0] = 0;
+    }
+    await Promise.all(published);
+    await all;
+    expect(got.sort()).toEqual([1, 1, 2, 2, 3, 3]);
+  });
+
+  test("may be a Node buffer, whose slices are views, before a stream was looked for", async () => {
+    const place = await site(scheme);
+    const client = await place.connect();
+    const stream = client.stream(await place.stream());
+    const payload = Buffer.from("as it was");
+    const published = stream.publish(payload);
+    payload.fill("x");
+    await published;
+    for await (const message of await stream.read({ from: "first" })) {
+      expect(message.text()).toBe("as it was");
+      break;
+    }
+  });
+});

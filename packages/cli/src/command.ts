@@ -17,6 +17,8 @@ export interface CommandDefinition<Flags = never> {
   readonly summary: string;
   readonly arguments?: readonly Argument[];
   readonly options: readonly Option[];
+  /** What the first argument may be, for completion. */
+  readonly words?: readonly { readonly name: string; readonly summary: string }[];
   /** Command lines with what they do, without `polymq` in front. */
   readonly examples: readonly (readonly [line: string, does: string])[];
   /** What else there is to know. */

@@ -8,6 +8,7 @@ import type { Environment, RunningBroker } from "./environment.ts";
 export class FakeEnvironment implements Environment {
   readonly version: string = "1.2.3";
   readonly clock: VirtualClock = new VirtualClock();
+  isTerminal = false;
   /** What standard input gives. */
   stdin: AsyncIterable<Uint8Array> = input();
   stdout = "";

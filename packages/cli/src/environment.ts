@@ -31,6 +31,8 @@ export interface Environment {
   out(data: string | Uint8Array): void;
   /** Resolves when standard output has room for more; at once as a rule. */
   outReady(): Promise<void>;
+  /** True when standard error is a terminal. */
+  readonly isTerminal: boolean;
   /** Writes to standard error. */
   err(text: string): void;
   readFile(path: string): Promise<Uint8Array>;

@@ -16,6 +16,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   stdin: input.chunks,
   out: output.write,
   outReady: output.ready,
+  isTerminal: process.stderr.isTTY === true,
   err: (text) => void process.stderr.write(text),
   readFile,
   // The broker is loaded only where one is started: that takes longer than to publish a message.

@@ -14,9 +14,10 @@ describe("what the client says of itself", () => {
     });
   });
 
-  test("a channel beyond channelMax is ERR_CHANNEL_MAX, and the server's properties are there while connected", async () => {
+  test("a channel beyond channelMax is ERR_CHANNEL_MAX, and the server's properties and what was agreed are there while connected", async () => {
     const { client, broker } = await connected({ channelMax: 2 });
     expect(client.serverProperties?.["product"]).toBe("fake");
+    expect(client.tuning).toMatchObject({ channelMax: 2, frameMax: 4_096 });
     await broker.now(client.channel());
     await broker.now(client.channel());
     await expect(client.channel()).rejects.toMatchObject({ code: "ERR_CHANNEL_MAX" });

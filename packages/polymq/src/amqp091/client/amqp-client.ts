@@ -2,6 +2,7 @@ import type { EventOf, EventStream } from "../../base/emitter.ts";
 import type { MessagingError } from "../../base/errors.ts";
 import type { Platform } from "../../transport/platform.ts";
 import type { FieldTable } from "../codec/field-value.ts";
+import type { Tuning } from "../engine/tuning.ts";
 import type { AmqpChannel } from "./channel.ts";
 import { ClientCore } from "./client-core.ts";
 import type { AmqpConsumeOptions, AmqpConsumer } from "./consumer.ts";
@@ -64,6 +65,11 @@ export class AmqpClientBase implements AsyncDisposable {
   /** What the server says of itself, while connected; else null. */
   get serverProperties(): FieldTable | null {
     return this.#core.facts?.serverProperties ?? null;
+  }
+
+  /** What was agreed with the server, while connected; else null. */
+  get tuning(): Tuning | null {
+    return this.#core.facts?.tuning ?? null;
   }
 
   /** Whose ways of queues, streams and topics are used: as the option `dialect` says, else by what the server in use, or the last one, said of itself. */

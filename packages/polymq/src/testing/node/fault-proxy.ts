@@ -11,6 +11,8 @@ export type CutMode = "fin" | "rst";
 /** Settings of {@link faultProxy}. */
 export interface FaultProxyOptions {
   readonly target: { readonly host: string; readonly port: number };
+  /** Where it listens. Default: 127.0.0.1 and any free port. */
+  readonly listen?: { readonly host: string; readonly port: number };
   /** Seed of all that is random. Default 1. */
   readonly seed?: number;
   /** The faults to begin with. Default: none. */
@@ -43,7 +45,7 @@ export interface FaultProxyStats {
 /** Time that both sides of a connection cut in order get to hang up. */
 const LINGER_MS = 250;
 
-/** Starts a {@link FaultProxy} on 127.0.0.1 and any free port. */
+/** Starts a {@link FaultProxy}. @throws {MessagingError} ERR_LISTEN_FAILED */
 export async function faultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   const proxy = new FaultProxy(options);
   await proxy.accept();
@@ -52,7 +54,7 @@ export async function faultProxy(options: FaultProxyOptions): Promise<FaultProxy
 
 /** A TCP proxy that treats what passes badly, on request and reproducibly. */
 export class FaultProxy {
-  readonly host: string = "127.0.0.1";
+  readonly host: string;
   readonly #options: FaultProxyOptions;
   readonly #random: () => number;
   readonly #links = new Set<Link>();
@@ -65,11 +67,13 @@ export class FaultProxy {
   #faults: Faults;
   #rule: CutRule | null = null;
   #listener: Listener | null = null;
-  #port = 0;
+  #port: number;
   #refusal: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: FaultProxyOptions) {
     this.#options = options;
+    this.host = options.listen?.host ?? "127.0.0.1";
+    this.#port = options.listen?.port ?? 0;
     this.#random = seededRandom(options.seed ?? 1);
     this.#faults = options.faults ?? {};
   }

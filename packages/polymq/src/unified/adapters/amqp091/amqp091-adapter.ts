@@ -8,6 +8,7 @@ import type { AmqpTopicMessage } from "../../../amqp091/client/queues/topic-mess
 import { raceAbort, throwIfAborted } from "../../../base/abort.ts";
 import { MessagingError } from "../../../base/errors.ts";
 import { noop } from "../../../base/noop.ts";
+import { copyOf } from "../../../bytes/copy.ts";
 import type {
   Adapter,
   Answer,
@@ -145,7 +146,7 @@ class Amqp091Adapter implements Adapter {
     const { exchange, routingKey, options } = topicPublish(given);
     if (exchange === null && routingKey === null) return await this.native.publish(topic, payload, options);
     // The caller may change its bytes as soon as this returns.
-    const kept = typeof payload === "string" ? payload : payload.slice();
+    const kept = typeof payload === "string" ? payload : copyOf(payload);
     const channel = await this.#publishing.get();
     await channel.publish(exchange ?? "", routingKey ?? topic, kept, options);
   }

@@ -1,6 +1,7 @@
 import type { AmqpClientBase } from "../../../amqp091/client/amqp-client.ts";
 import type { AmqpQueueMessage } from "../../../amqp091/client/queues/queue-message.ts";
 import type { AmqpStreamSubscribeOptions } from "../../../amqp091/client/queues/queue-options.ts";
+import { copyOf } from "../../../bytes/copy.ts";
 import type { ConsumeCall, QueueAdapter, ReadCall, Source, StreamAdapter } from "../../adapter.ts";
 import type { Delivery } from "../../delivery.ts";
 import type { QueuePublishOptions } from "../../options.ts";
@@ -74,7 +75,7 @@ export class Amqp091Stream implements StreamAdapter {
 
   async #publishLater(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
     // The caller may change its bytes as soon as this returns.
-    const kept = typeof payload === "string" ? payload : payload.slice();
+    const kept = typeof payload === "string" ? payload : copyOf(payload);
     await this.#declare();
     return await this.publish(kept, options);
   }

@@ -1,6 +1,7 @@
 import type { AmqpClientBase } from "../../../amqp091/client/amqp-client.ts";
 import type { AmqpPublishOptions } from "../../../amqp091/client/publisher.ts";
 import { MessagingError } from "../../../base/errors.ts";
+import { copyOf } from "../../../bytes/copy.ts";
 import type { ConsumeCall, QueueAdapter, Source } from "../../adapter.ts";
 import { unsupported } from "../../delivery.ts";
 import type { QueuePublishOptions } from "../../options.ts";
@@ -53,7 +54,7 @@ export class RabbitMqQueue implements QueueAdapter {
 
   async #publishLater(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
     // The caller may change its bytes as soon as this returns.
-    const kept = typeof payload === "string" ? payload : payload.slice();
+    const kept = typeof payload === "string" ? payload : copyOf(payload);
     const chosen = options === undefined ? MANDATORY : publishOptions(options);
     await this.#exchange();
     const channel = await this.#publishing.get();

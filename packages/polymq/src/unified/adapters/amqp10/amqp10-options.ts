@@ -6,6 +6,7 @@ import type {
 } from "../../../amqp10/client/queues/queue-options.ts";
 import type { MessageInput } from "../../../amqp10/codec/message.ts";
 import { MessagingError } from "../../../base/errors.ts";
+import { copyOf } from "../../../bytes/copy.ts";
 import type { AnyPublishOptions, ConsumeCall } from "../../adapter.ts";
 import { type Delivery, unsupported } from "../../delivery.ts";
 import type { QueuePublishOptions, StreamFrom } from "../../options.ts";
@@ -20,13 +21,15 @@ export function checkTopicOptions(options: AnyPublishOptions): void {
   if (qos !== 0 && qos !== 1) throw new MessagingError("ERR_INVALID_QOS", "qos must be 0 or 1");
 }
 
-/** A message with one data section. @throws {MessagingError} ERR_INVALID_MESSAGE, ERR_INVALID_ARGUMENT */
+/** A message with one data section, which has bytes of its own: it is written a moment later. @throws {MessagingError} ERR_INVALID_MESSAGE, ERR_INVALID_ARGUMENT */
 export function messageOf(
   payload: string | Uint8Array,
   options: Omit<QueuePublishOptions, "signal"> | undefined,
 ): MessageInput {
-  const data = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
-  if (!(data instanceof Uint8Array)) throw new MessagingError("ERR_INVALID_MESSAGE", "a payload is text or bytes");
+  if (typeof payload !== "string" && !(payload instanceof Uint8Array)) {
+    throw new MessagingError("ERR_INVALID_MESSAGE", "a payload is text or bytes");
+  }
+  const data = typeof payload === "string" ? new TextEncoder().encode(payload) : copyOf(payload);
   const body = { type: "data", data } as const;
   if (options === undefined) return { header: DURABLE, body };
   const { contentType, expiresAfterMs, priority } = options;
