@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * Runs every code block of the README files and guides against an embedded broker, each in a process of its own, and checks
- * the types of those in JavaScript and TypeScript. A block that cannot run alone has a line `*Not run: reason*` below it.
+ * the types of those in JavaScript and TypeScript; and follows the links of all documents. A block that cannot run alone has a line `*Not run: reason*` below it.
  * Needs a build. Run: node scripts/docs-check.mjs [part of `document:line`]
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { kindOf } from "./docs/block-program.mjs";
 import { checkTypes } from "./docs/check-types.mjs";
 import { readCodeBlocks } from "./docs/code-blocks.mjs";
+import { brokenLinks } from "./docs/links.mjs";
 import { runBlock } from "./docs/run-block.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -24,6 +25,7 @@ const blocks = documents()
 const runnable = blocks.filter((block) => block.notRun === null && kindOf(block.language) !== "unknown");
 let failed = 0;
 
+for (const document of allDocuments()) for (const problem of brokenLinks(ROOT, document)) fail("link", problem);
 for (const problem of await checkTypes(blocks)) fail("types", problem);
 await runAll([...runnable]);
 const notRun = blocks.filter((block) => block.notRun !== null);
@@ -40,6 +42,13 @@ function documents() {
   const packages = readdirSync(join(ROOT, "packages")).map((name) => `packages/${name}/README.md`);
   const guides = readdirSync(join(ROOT, "docs", "guides")).map((name) => `docs/guides/${name}`);
   return ["README.md", ...packages, ...guides.filter((path) => path.endsWith(".md"))];
+}
+
+/** Those and everything else that is written for readers. */
+function allDocuments() {
+  const inFolder = (folder) => readdirSync(join(ROOT, folder)).map((name) => join(folder, name));
+  const others = [".", "docs", "examples", "interop", "sim", "bench"].flatMap(inFolder);
+  return [...new Set([...documents(), ...others])].filter((path) => path.endsWith(".md"));
 }
 
 async function runAll(waiting) {

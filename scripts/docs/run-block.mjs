@@ -10,7 +10,7 @@ import { kindOf, nameOf, programOf } from "./block-program.mjs";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const WORK = join(ROOT, ".cache", "docs");
 const REDIRECT = new URL("redirect.mjs", import.meta.url).href;
-const LIMIT_SECONDS = "45";
+const LIMIT_SECONDS = "60";
 /** What blocks about TLS read. */
 const CERTIFICATE_FILES = {
   "ca.pem": testCertificates.ca,
@@ -70,7 +70,7 @@ function environmentOf(broker, folder) {
   return {
     ...process.env,
     PATH: `${fileURLToPath(new URL("bin", import.meta.url))}:${process.env.PATH}`,
-    CURL_HOME: folder,
+    HOME: folder,
     NODE_OPTIONS: `--import=${REDIRECT}`,
     NODE_EXTRA_CA_CERTS: join(folder, "ca.pem"),
     POLYMQ_DOCS_PORT: String(plain.port),

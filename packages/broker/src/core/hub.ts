@@ -184,10 +184,12 @@ export class Hub implements MessageStamp {
     return hub;
   }
 
+  /** A number above all that were given, or stored, before it. */
   nextSequence(): number {
     return ++this.#sequence;
   }
 
+  /** Time of day in milliseconds, by the broker's clock. */
   epochMs(): number {
     return this.clock.epochMs();
   }
@@ -209,7 +211,7 @@ export class Hub implements MessageStamp {
 
   /**
    * Routes a message to everybody who is to get it, and retains it when it says so. Returns how many subscriptions, groups and queues matched: 0 means
-   * that nobody is interested, {@link REFUSED} that nobody has it for want of room (`HeldMessages`). A message to a queue address is enqueued, never retained, and 0 when it is refused; who wants to know why calls
+   * that nobody is interested, `REFUSED` that nobody has it for want of room (`HeldMessages`). A message to a queue address is enqueued, never retained, and 0 when it is refused; who wants to know why calls
    * `queues.publish`. Whoever must acknowledge it calls `committer.whenDurable` afterwards.
    * @param route the topic's route, when the caller has one whose version is still `router.version`
    */

@@ -7,7 +7,7 @@ const EVENTS_MAX = 1_024;
 /** The variant of the union `E` whose `type` is `K`. */
 export type EventOf<E extends { readonly type: string }, K extends E["type"]> = Extract<E, { readonly type: K }>;
 
-/** An iteration over all events of an {@link Emitter}. */
+/** An iteration over all events of a client. */
 export interface EventStream<E> extends AsyncIterableIterator<E, undefined, undefined> {
   /** Events dropped because this reader was too slow. */
   readonly dropped: number;

@@ -33,11 +33,13 @@ export class ByteReader {
     return this.end - this.at;
   }
 
+  /** The next byte. @throws {MessagingError} ERR_MALFORMED_PACKET when nothing is left */
   u8(): number {
     if (this.at >= this.end) throw truncated(1, 0);
     return this.buffer[this.at++] as number;
   }
 
+  /** Two bytes, the high one first. @throws {MessagingError} ERR_MALFORMED_PACKET when fewer are left */
   u16(): number {
     const at = this.at;
     if (at + 2 > this.end) throw truncated(2, this.left);
@@ -45,6 +47,7 @@ export class ByteReader {
     return ((this.buffer[at] as number) << 8) | (this.buffer[at + 1] as number);
   }
 
+  /** Four bytes, the high one first. @throws {MessagingError} ERR_MALFORMED_PACKET when fewer are left */
   u32(): number {
     const at = this.at;
     if (at + 4 > this.end) throw truncated(4, this.left);

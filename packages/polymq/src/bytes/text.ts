@@ -11,7 +11,7 @@ export interface TextCodec {
   ascii(from: Uint8Array, start: number, end: number): string;
   /** Reads UTF-8; throws a `TypeError` when it is ill-formed. A byte order mark is kept (MQTT 5.0 §1.5.4). */
   utf8(from: Uint8Array, start: number, end: number): string;
-  /** True: `utf8` refuses nothing, and readers let U+0000 through; see {@link lenientText}. */
+  /** True: `utf8` refuses nothing, and readers let U+0000 through; see `lenientText`. */
   readonly lenient?: boolean;
 }
 

@@ -35,16 +35,19 @@ export class ByteWriter {
     this.buffer = grown;
   }
 
+  /** One byte; the caller has reserved room. */
   u8(value: number): void {
     this.buffer[this.at++] = value;
   }
 
+  /** Two bytes, the high one first; the caller has reserved room. */
   u16(value: number): void {
     this.buffer[this.at] = value >>> 8;
     this.buffer[this.at + 1] = value;
     this.at += 2;
   }
 
+  /** Four bytes, the high one first; the caller has reserved room. */
   u32(value: number): void {
     this.buffer[this.at] = value >>> 24;
     this.buffer[this.at + 1] = value >>> 16;
@@ -63,6 +66,7 @@ export class ByteWriter {
     this.buffer[this.at++] = rest;
   }
 
+  /** Copies bytes; the caller has reserved room. */
   bytes(source: Uint8Array): void {
     this.buffer.set(source, this.at);
     this.at += source.length;

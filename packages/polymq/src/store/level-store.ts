@@ -9,8 +9,11 @@ export type LevelOperation =
 
 /** The part of an `abstract-level` database that is used; `classic-level`, `browser-level` and `memory-level` all have it. */
 export interface LevelDatabase {
+  /** Opens it, also when it is open. */
   open(): Promise<void>;
+  /** All operations or none; with `sync`, resolves when they are on disk. */
   batch(operations: LevelOperation[], options: LevelEncodings & { readonly sync?: boolean }): Promise<void>;
+  /** Entries in the order of their keys. */
   iterator(
     options: LevelEncodings & { readonly gte: string; readonly lt: string },
   ): AsyncIterable<[string, Uint8Array]>;

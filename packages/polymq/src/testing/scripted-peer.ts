@@ -5,8 +5,12 @@ import type { Transport, TransportHandler } from "../transport/transport.ts";
 
 /** One step of a script. */
 export type ScriptStep =
-  /** Waits for the next frame; bytes must be equal, a function must return true. */
-  | { readonly expect: Uint8Array | ((frame: Uint8Array) => boolean); readonly what?: string }
+  | {
+      /** Waits for the next frame; bytes must be equal, a function must return true. */
+      readonly expect: Uint8Array | ((frame: Uint8Array) => boolean);
+      /** What the frame is called when it is another one. Default `frame`. */
+      readonly what?: string;
+    }
   | { readonly send: Uint8Array }
   /** Ends the connection: in order, or at once. */
   | { readonly end: "close" | "destroy" }
@@ -48,6 +52,7 @@ export class ScriptedPeer implements TransportHandler {
     return this.#frames.length;
   }
 
+  /** Writes bytes as they are. */
   send(bytes: Uint8Array): void {
     this.#connection().write(bytes);
   }
@@ -83,10 +88,12 @@ export class ScriptedPeer implements TransportHandler {
     }
   }
 
+  /** Ends its side of the connection in order. */
   close(): void {
     this.#connection().close();
   }
 
+  /** Cuts the connection. */
   destroy(): void {
     this.#connection().destroy();
   }

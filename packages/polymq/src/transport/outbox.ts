@@ -23,13 +23,13 @@ export class ChunkPool {
     return this.#lentBytes;
   }
 
-  /** A chunk for one message of more than {@link CHUNK_BYTES}. */
+  /** A chunk for one message of more than `CHUNK_BYTES`. */
   takeLarge(bytes: number): Uint8Array {
     this.#lentBytes += bytes;
     return new Uint8Array(bytes);
   }
 
-  /** A chunk of {@link CHUNK_BYTES}. */
+  /** A chunk of `CHUNK_BYTES`. */
   take(): Uint8Array {
     this.#lentBytes += CHUNK_BYTES;
     return this.#free.pop() ?? new Uint8Array(CHUNK_BYTES);

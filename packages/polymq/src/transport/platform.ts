@@ -40,10 +40,15 @@ export interface WebSocketLike {
   readonly bufferedAmount: number;
   /** Takes the bytes before it returns, as the standard one does: the caller writes into the buffer again. */
   send(data: Uint8Array): void;
+  /** Begins the closing handshake. */
   close(code?: number, reason?: string): void;
+  /** The connection is there. */
   onopen: ((event: never) => void) | null;
+  /** A message has come; binary ones as an ArrayBuffer. */
   onmessage: ((event: never) => void) | null;
+  /** It failed; `onclose` follows. */
   onerror: ((event: never) => void) | null;
+  /** It is over. */
   onclose: ((event: never) => void) | null;
 }
 

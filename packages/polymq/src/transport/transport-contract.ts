@@ -25,6 +25,7 @@ export interface ContractCase {
   readonly name: string;
   /** Not possible where the runtime has no way to stop a peer, as in browsers. */
   readonly needsBackpressure: boolean;
+  /** Resolves when the transport has done as it should, rejects with what it did otherwise. */
   run(link: ContractLink): Promise<void>;
 }
 

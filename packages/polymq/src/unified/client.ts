@@ -63,12 +63,14 @@ export interface Client<P extends Protocol = Protocol> extends AsyncDisposable {
     name: string,
     options: QueueHandleOptions<In, Out> & { readonly codec: Codec<In, Out> },
   ): Queue<In, Out, P>;
+  /** A queue of payloads as they are. */
   queue(
     name: string,
     options?: QueueHandleOptions<string | Uint8Array, Uint8Array>,
   ): Queue<string | Uint8Array, Uint8Array, P>;
   /** A stream. @throws {MessagingError} ERR_INVALID_TOPIC; ERR_UNSUPPORTED where the server has none */
   stream(name: string): Stream<string | Uint8Array, Uint8Array, P>;
+  /** A stream whose values a codec reads and writes. */
   stream<In, Out>(name: string, options: { readonly codec: Codec<In, Out> }): Stream<In, Out, P>;
   /**
    * Sends a request to whoever responds at `address`, and resolves with the answer.

@@ -123,6 +123,7 @@ export class MultiClient implements AsyncDisposable {
     if (errors.length > 1) throw new AggregateError(errors, "several clients failed to close");
   }
 
+  /** As `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -257,6 +257,7 @@ export class AmqpClientBase implements AsyncDisposable {
     this.#core.destroy(error);
   }
 
+  /** As `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

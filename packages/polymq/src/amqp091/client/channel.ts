@@ -275,6 +275,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     this.#finish(null);
   }
 
+  /** As `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

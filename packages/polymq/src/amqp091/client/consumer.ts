@@ -101,6 +101,7 @@ export class AmqpConsumer implements AsyncIterable<AmqpMessage>, AsyncDisposable
     await this.#settled();
   }
 
+  /** As `cancel()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.cancel();
   }

@@ -114,10 +114,7 @@ export class ContentWriter {
     return total;
   }
 
-  /**
-   * `basic.return` with its content.
-   * @param replyText as a short string with its length octet
-   */
+  /** `basic.return` with its content. `reply.replyText` is a short string with its length octet. */
   returned(
     channel: number,
     reply: { readonly replyCode: number; readonly replyText: Uint8Array },

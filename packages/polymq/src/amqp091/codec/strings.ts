@@ -27,7 +27,7 @@ export function writeShortString(w: ByteWriter, value: unknown, name: string): v
   w.buffer[start] = length;
 }
 
-/** A short string as bytes with its length octet, as `ContentWriter` takes consumer tags and reply texts. Refusals as {@link writeShortString}. */
+/** A short string as bytes with its length octet, as `ContentWriter` takes consumer tags and reply texts. Refusals as `writeShortString`. */
 export function shortStringBytes(text: TextCodec, value: string, name: string): Uint8Array {
   const w = new ByteWriter(text, 16);
   writeShortString(w, value, name);

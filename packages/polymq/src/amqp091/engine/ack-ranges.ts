@@ -3,6 +3,7 @@ import { TagRing } from "./tag-ring.ts";
 
 /** Writes the acknowledgements of {@link AckRanges.flush}. */
 export interface AckSink {
+  /** One `basic.ack`. */
   ack(channel: number, tag: number, multiple: boolean): void;
 }
 

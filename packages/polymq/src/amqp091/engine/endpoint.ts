@@ -208,6 +208,7 @@ export abstract class Endpoint<T extends EngineTypes, C extends Channel<T>> {
     this.#clockwork = { is: "none" };
   }
 
+  /** Writes a method without content. */
   protected write(channel: number, method: Method): void {
     encodeMethod(this.outbox, channel, method, this.#frameBytesMax);
     this.outbox.commit();

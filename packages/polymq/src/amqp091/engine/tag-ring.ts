@@ -2,6 +2,7 @@
 
 /** Takes what {@link TagRing.takeThrough} finds. */
 export interface TagSink<Item> {
+  /** Called for each in the order of tags. */
   onTaken(tag: number, item: Item): void;
 }
 

@@ -123,6 +123,7 @@ export class AmqpMap {
     return at === -1 ? undefined : this.#items[at + 1];
   }
 
+  /** Whether there is such a key. */
   has(key: AmqpValue): boolean {
     return this.get(key) !== undefined;
   }
@@ -132,12 +133,14 @@ export class AmqpMap {
     return this.#items;
   }
 
+  /** Keys and values in their order. */
   *entries(): IterableIterator<[AmqpValue, AmqpValue]> {
     for (let i = 0; i < this.#items.length; i += 2) {
       yield [this.#items[i] as AmqpValue, this.#items[i + 1] as AmqpValue];
     }
   }
 
+  /** As `entries()`. */
   [Symbol.iterator](): IterableIterator<[AmqpValue, AmqpValue]> {
     return this.entries();
   }

@@ -169,6 +169,7 @@ export class Engine<O extends Owners> extends Handshake<O> implements SessionPor
     this.outbox.commit();
   }
 
+  /** Writes the open, once. */
   protected override sendOpen(): void {
     if (this.#openSent) return;
     this.#openSent = true;

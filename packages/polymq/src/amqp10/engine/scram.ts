@@ -5,7 +5,9 @@ export type ScramHash = "SHA-1" | "SHA-256" | "SHA-512";
 
 /** What SCRAM needs of a platform's cryptography; handed in, for an engine has none. */
 export interface ScramCrypto {
+  /** The hash of the data. */
   digest(hash: ScramHash, data: Uint8Array): Promise<Uint8Array>;
+  /** HMAC (RFC 2104). */
   hmac(hash: ScramHash, key: Uint8Array, data: Uint8Array): Promise<Uint8Array>;
   /** As many bytes as the hash has. */
   pbkdf2(hash: ScramHash, password: Uint8Array, salt: Uint8Array, iterations: number): Promise<Uint8Array>;

@@ -169,7 +169,7 @@ export class Session<O extends Owners> {
     this.handler.onBegin(this, begin);
   }
 
-  /** For the connection: a frame of this session, the reader at its performative. Throws a {@link Fault}, or what the decoder throws. */
+  /** For the connection: a frame of this session, the reader at its performative. Throws a `Fault`, or what the decoder throws. */
   onFrame(code: number, reader: ValueReader): void {
     if (this.#state !== "mapped") return;
     if (code === TRANSFER) return this.#onTransfer(reader);

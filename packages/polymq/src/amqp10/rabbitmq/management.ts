@@ -94,6 +94,7 @@ export class RabbitmqManagement {
     return queueInfo(await this.request("PUT", queuePath(name), body));
   }
 
+  /** What the server knows of a queue. @throws {MessagingError} ERR_QUEUE_NOT_FOUND */
   async queueInfo(name: string): Promise<RabbitmqQueueInfo> {
     return queueInfo(await this.request("GET", queuePath(name), null));
   }
@@ -108,16 +109,19 @@ export class RabbitmqManagement {
     return count(await this.request("DELETE", `${queuePath(name)}/messages`, null));
   }
 
+  /** Declares an exchange; resolves when it is there. */
   async declareExchange(name: string, options: RabbitmqExchangeOptions = {}): Promise<void> {
     const { type = "direct", durable = true, autoDelete = false, internal = false } = options;
     const body = { type, durable, auto_delete: autoDelete, internal, arguments: options.arguments ?? {} };
     await this.request("PUT", `/exchanges/${segment(name)}`, body);
   }
 
+  /** Resolves when the exchange is gone. */
   async deleteExchange(name: string): Promise<void> {
     await this.request("DELETE", `/exchanges/${segment(name)}`, null);
   }
 
+  /** Binds a queue or an exchange to an exchange; resolves when that is so. */
   async bind(binding: RabbitmqBinding): Promise<void> {
     const destination =
       "queue" in binding ? { destination_queue: binding.queue } : { destination_exchange: binding.exchange };

@@ -123,6 +123,7 @@ export class MqttSubscription<M extends Sized = MqttMessage> implements AsyncIte
     return this.#owner.unsubscribe(this);
   }
 
+  /** As `unsubscribe()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.unsubscribe();
   }

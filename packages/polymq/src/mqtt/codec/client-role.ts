@@ -32,7 +32,9 @@ export interface ClientRules extends LevelRules {
   decodeAck(r: ByteReader): PublishAck;
   /** One that `writeAck` cannot write. */
   encodeAck(w: ByteWriter, packet: PublishAck): void;
+  /** See `disconnect.ts`; at level 4 refused. */
   decodeDisconnect(r: ByteReader): Disconnect;
+  /** See `disconnect.ts`; at level 4 without reason and properties. */
   encodeDisconnect(w: ByteWriter, packet: Disconnect): void;
 }
 

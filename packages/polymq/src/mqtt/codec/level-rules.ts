@@ -21,5 +21,6 @@ export interface LevelRules {
   readonly reasonCodes: Readonly<Record<ReasonCodePacket, readonly number[]>>;
   /** See `auth.ts`; at level 4 refused. */
   decodeAuth(r: ByteReader): Auth;
+  /** See `auth.ts`; at level 4 refused. */
   encodeAuth(w: ByteWriter, packet: Auth): void;
 }

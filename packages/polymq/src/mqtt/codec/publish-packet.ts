@@ -10,7 +10,7 @@ import { scanPublishProperties } from "./publish-property-scan.ts";
 import { validateTopicName } from "./topic.ts";
 
 /**
- * As {@link readPublish}, with all properties checked and none built: `readPublishProperties` does when somebody wants them. Errors of properties as
+ * As `readPublish`, with all properties checked and none built: `readPublishProperties` does when somebody wants them. Errors of properties as
  * `decodeProperties`.
  */
 export function readPublishHead(r: ByteReader, level: ProtocolLevel, out: PublishHead): void {

@@ -9,8 +9,11 @@ import { encodeUnsubscribe } from "./unsubscribe.ts";
 
 /** A client's half of SUBSCRIBE, UNSUBSCRIBE and their answers. It is handed in, so that a client that only publishes does not need it. */
 export interface RequestCodec {
+  /** SUBSCRIBE or UNSUBSCRIBE as the level has it. */
   encode(w: ByteWriter, packet: Subscribe | Unsubscribe, rules: LevelRules): void;
+  /** SUBACK as the level has it. */
   decodeSuback(r: ByteReader, rules: LevelRules): Suback;
+  /** UNSUBACK as the level has it. */
   decodeUnsuback(r: ByteReader, rules: LevelRules): Unsuback;
 }
 

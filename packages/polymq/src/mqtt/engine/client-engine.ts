@@ -42,8 +42,11 @@ export interface ClientHandler<Item> extends EndpointHandler<Item> {
    * A message came, and nobody can receive it yet: the owner stops reading, and calls `receive` when somebody can. At most once.
    */
   onHeld(): void;
+  /** The answer to the request that `item` was handed over with. */
   onSuback(item: Item, packet: Suback): void;
+  /** The answer to the request that `item` was handed over with. */
   onUnsuback(item: Item, packet: Unsuback): void;
+  /** The server is there. */
   onPingresp(): void;
   /** The server goes on with, or asks for, enhanced authentication. */
   onAuth(packet: Auth): void;

@@ -13,6 +13,7 @@ export interface ClientLevel extends ClientRules {
    * @throws {MessagingError} ERR_AUTH_METHOD_MISMATCH, ERR_PACKET_TOO_LARGE for a server that takes no packets large enough for acknowledgements
    */
   checkConnack(connect: Connect, connack: Connack): void;
+  /** Topic aliases within what both sides allow; null where there are none. */
   aliases<Entry>(inboundMaximum: number, outboundMaximum: number): TopicAliases<Entry> | null;
   /** The packet with less in it, for a server that it is too large for; null when nothing may be left out. */
   lighten(packet: Packet): Packet | null;

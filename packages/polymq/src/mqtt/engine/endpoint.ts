@@ -148,6 +148,7 @@ export abstract class Endpoint<Item> implements ReceivingEndpoint {
     return bytes;
   }
 
+  /** Writes PUBREL. */
   sendPubrel(packetId: number, reasonCode: number): void {
     this.#sendAck(PacketType.PUBREL, "pubrel", packetId, reasonCode);
   }
@@ -228,6 +229,7 @@ export abstract class Endpoint<Item> implements ReceivingEndpoint {
   protected abstract lighten(packet: Packet): Packet | null;
   /** Whether PUBACK and PUBREC may carry this reason code at level 5. */
   protected abstract mayAnswer(reasonCode: number): boolean;
+  /** Bytes have come: the peer is there. */
   protected abstract heard(nowMs: number): void;
 
   #onFrame(buffer: Uint8Array, start: number, end: number): boolean {

@@ -82,10 +82,12 @@ export class OutboundFlow<Item> {
     return id;
   }
 
+  /** How far the exchange of a packet id is. */
   phase(id: number): Phase {
     return (id < this.#phases.length ? this.#phases[id] : Phase.Free) as Phase;
   }
 
+  /** What the owner hung onto a packet id; undefined when it is free. */
   item(id: number): Item | undefined {
     return this.#items[id];
   }

@@ -44,6 +44,7 @@ export interface ServerHandler<Item, Route> extends EndpointHandler<Item>, Recei
   onSubscribe(packet: Subscribe): void;
   /** The owner answers with `sendUnsuback`. */
   onUnsubscribe(packet: Unsubscribe): void;
+  /** The client goes on with enhanced authentication. */
   onAuth(packet: Auth): void;
   /** The client said goodbye; the engine is over. */
   onDisconnect(packet: Disconnect): void;
@@ -175,10 +176,12 @@ export class ServerEngine<Item, Route> extends Endpoint<Item> {
     }
   }
 
+  /** Writes SUBACK, without explanations where the client wants none. */
   sendSuback(packet: Suback): void {
     this.#sendExplained(packet);
   }
 
+  /** Writes UNSUBACK, without explanations where the client wants none. */
   sendUnsuback(packet: Unsuback): void {
     this.#sendExplained(packet);
   }

@@ -69,6 +69,7 @@ export class AmqpSubscription<M extends AmqpDelivery> implements AsyncIterable<M
     return this.#over;
   }
 
+  /** As `unsubscribe()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.unsubscribe();
   }
