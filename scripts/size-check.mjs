@@ -11,19 +11,18 @@ import { failureInBrowser, gzipBytes, nodeNames } from "./ci/bundle-check.mjs";
 import { clientChunks, staticClosure } from "./ci/client-chunks.mjs";
 
 /**
- * Each client: what a page may load with its entry point, what that is to become, which the output says as long as it is not reached, what each part may
+ * Each client: what a page may load with its entry point; where that is too much, what it is to become, which the output says; what each part may
  * be, by its module's name, and what all may be together. A limit shrinks unless the client learns something new.
  */
 const ENTRIES = [
   {
     name: "polymq/mqtt",
-    atOnceMax: 26_150,
-    goal: 25 * 1024,
-    totalMax: 52_050,
+    atOnceMax: 25 * 1024,
+    totalMax: 51_500,
     parts: {
-      intake: 10_250,
-      mqtt5: 5_350,
-      recovery: 1_800,
+      intake: 10_300,
+      mqtt5: 5_400,
+      recovery: 1_750,
       "queue-client": 5_000,
       requester: 1_150,
       "stored-session": 1_600,
@@ -50,7 +49,7 @@ async function checkEntry({ name, atOnceMax, goal, totalMax, parts }) {
       if (!atOnce.has(chunk)) checkPart(chunk, parts, problems);
       if (process.argv.includes("--modules")) list(chunk);
     }
-    if (bytes > goal) process.stdout.write(`  the goal of ${goal} bytes is not reached yet\n`);
+    if (goal !== undefined && bytes > goal) process.stdout.write(`  the goal of ${goal} bytes is not reached yet\n`);
     for (const problem of problems) process.stderr.write(`size check: ${name}: ${problem}\n`);
     if (problems.length > 0) process.exitCode = 1;
   } catch (error) {

@@ -4,7 +4,7 @@ import type { Suback, Subscribe, SubscribeFilter, SubscribeProperties, Unsuback 
 import { parseSharedFilter } from "../codec/topic-filter.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
 import type { Link } from "./link.ts";
-import type { RequestSource } from "./pending.ts";
+import type { RequestSource } from "./pending-request.ts";
 import { missingAtServer, missingInVersion4, refusedByServer } from "./refusals.ts";
 import { type CheckedSubscribe, hasV5Options } from "./subscribe-options.ts";
 

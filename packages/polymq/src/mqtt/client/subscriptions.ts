@@ -6,7 +6,8 @@ import { topicMatches } from "../codec/topic.ts";
 import type { TopicEntry } from "../codec/topic-decoder.ts";
 import type { OutboundFlow } from "../engine/outbound-flow.ts";
 import type { Link } from "./link.ts";
-import { type ClientItem, PendingRequest, type RequestSettler, type RequestSource } from "./pending.ts";
+import type { ClientItem } from "./pending.ts";
+import { PendingRequest, type RequestSettler, type RequestSource } from "./pending-request.ts";
 import { refusedByServer } from "./refusals.ts";
 import {
   checkAgainst,
