@@ -120,6 +120,32 @@ describe("outcomes of a queue's deliveries", () => {
     expect(delivery.settled).toBe(true);
   });
 
+  test("a receiver that settles second is told when its outcome comes too late (§2.6.12)", async () => {
+    const clock = new VirtualClock();
+    const queues = [{ name: "q", visibilityTimeoutMs: 1_000, deliveryLimit: 1 }];
+    const scene = await Amqp10Scene.open({ queues }, { platform: { ...nodePlatform(), clock } });
+    const during = async <T>(work: Promise<T>): Promise<T> => {
+      work.catch(() => undefined);
+      for (let i = 0; i < 3; i++) await clock.settle();
+      return work;
+    };
+    const client = await during(scene.connection({ idleTimeoutMs: 0, connectTimeoutMs: 0 }));
+    const session = await during(client.createSession());
+    await during((await during(session.createSender("$queue/q"))).send(bytes("x")));
+    const receiver = await during(session.createReceiver("$queue/q", { settlementMode: "second" }));
+    const delivery = await during(receiver.receive());
+    await clock.advance(1_000);
+    expect(scene.broker.inspect().queues.find((one) => one.settings.name === "$dlq/q")?.depth).toBe(1);
+    await expect(during(delivery.accept())).rejects.toMatchObject({
+      code: "ERR_STALE_DELIVERY",
+      peer: { code: "amqp:not-found" },
+    });
+    client.destroy();
+    const closing = scene.broker.close();
+    await clock.advance(10_000);
+    await closing;
+  });
+
   test("a sender whose receiver settles second gets its outcome (§2.6.12)", async () => {
     await using scene = await Amqp10Scene.open();
     const session = await scene.session();

@@ -1,5 +1,5 @@
 // Hot path: `credit`, `deliver` and `settle` run per message. No closure, promise, spread, iterator or regex on their usual way.
-import { Condition, type DeliveryState, SenderSettleMode } from "polymq/amqp10/codec";
+import { Condition, type DeliveryState, type DeliveryStateInput, SenderSettleMode } from "polymq/amqp10/codec";
 import type { End } from "polymq/amqp10/engine";
 import { isMessagingError } from "polymq/internal";
 import type { CancelReason, QueueConsumer, QueueDelivery, SettleOutcome } from "../../core/queues/queue-port.ts";
@@ -114,22 +114,25 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
     }
     const terminal = terminalState(state);
     if (terminal === null && !settled) return;
-    this.apply(item, terminal);
-    if (!settled) this.#settleAfterCommit(delivery, terminal);
+    const isHeld = this.apply(item, terminal);
+    if (!settled) this.#settleAfterCommit(delivery, isHeld ? terminal : NOT_HELD);
   }
 
-  /** Settles a delivery in its queue. */
-  apply(item: QueuedDelivery, state: DeliveryState | null): void {
+  /** Settles a delivery in its queue; false when that was too late, for its time ran out and its group has done something else with it. */
+  apply(item: QueuedDelivery, state: DeliveryState | null): boolean {
     const outcome = settleOutcome(state ?? this.#terms.defaultOutcome, this.#connection.context.text, item.note);
-    this.settle(item, outcome);
+    return this.settle(item, outcome);
   }
 
-  settle(item: QueuedDelivery, outcome: SettleOutcome): void {
-    if (item.isDone) return;
+  settle(item: QueuedDelivery, outcome: SettleOutcome): boolean {
+    if (item.isDone) return true;
     item.isDone = true;
     this.#unsettled--;
-    this.#subscription?.settle(item.offset, outcome);
+    const subscription = this.#subscription;
+    const result = subscription?.settle(item.offset, outcome) ?? "settled";
     this.#rouse();
+    // A stream that has gone on needs no settlement.
+    return result === "settled" || subscription?.mode === "stream";
   }
 
   // For transactions
@@ -198,7 +201,7 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
   }
 
   /** A client that said its outcome without settling (§2.6.12) is told when that is stored. */
-  #settleAfterCommit(delivery: Sent, state: DeliveryState | null): void {
+  #settleAfterCommit(delivery: Sent, state: DeliveryStateInput | null): void {
     const link = this.#link;
     this.#connection.context.hub.committer.whenDurable(
       {
@@ -225,4 +228,9 @@ export function sendsSettled(link: EngineSender): boolean {
 
 const SETTLED: { readonly settled: boolean } = Object.freeze({ settled: true });
 const UNSETTLED: { readonly settled: boolean } = Object.freeze({ settled: false });
+/** What a client is told whose outcome came too late. */
+const NOT_HELD: DeliveryStateInput = Object.freeze({
+  type: "rejected",
+  error: said(Condition.notFound, "the delivery is not with this receiver any more"),
+});
 const TOO_LARGE: SettleOutcome = Object.freeze({ is: "reject", detail: "larger than its receiver takes" });

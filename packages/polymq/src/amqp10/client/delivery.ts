@@ -68,7 +68,8 @@ export class AmqpDelivery {
 
   /**
    * The message is dealt with. Resolves at once, with mode `second` when the server has settled.
-   * @throws {MessagingError} ERR_ALREADY_SETTLED, ERR_STALE_DELIVERY when its link is over: the server may deliver it again;
+   * @throws {MessagingError} ERR_ALREADY_SETTLED, ERR_STALE_DELIVERY when its link is over (the server may deliver it again), and with mode `second` when the
+   *   server settles with another outcome, for ours came too late (its reason in `peer`);
    *   ERR_TRANSACTION_ENDED and ERR_TRANSACTION_ROLLED_BACK for a transaction that is over
    */
   accept(options: SettleOptions = NO_OPTIONS): Promise<void> {

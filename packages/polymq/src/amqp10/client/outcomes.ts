@@ -23,6 +23,27 @@ export function withoutTransaction(state: Outcome | null): Outcome | null {
   return state !== null && "type" in state && state.type === "transactionalState" ? state.outcome : state;
 }
 
+/**
+ * What a receiver that settles second is told when the sender settles with another outcome than it said (§2.6.12); null when its own holds. A peer that
+ * says nothing more takes it.
+ */
+export function refusedOutcome(said: Outcome | null, held: Outcome | null): MessagingError | null {
+  const [ours, theirs] = [withoutTransaction(said), withoutTransaction(held)];
+  if (ours === null || theirs === null || !("type" in ours) || !("type" in theirs)) return null;
+  if (!isTerminal(theirs) || !isOtherOutcome(ours, theirs)) return null;
+  const peer = theirs.type === "rejected" ? peerReason(theirs.error) : undefined;
+  const why = peer === undefined ? theirs.type : `${peer.code} ${peer.text}`.trim();
+  return new MessagingError("ERR_STALE_DELIVERY", `the server did not take the outcome: ${why}`, peer ? { peer } : {});
+}
+
+/** Between released and modified there is no difference that matters; a rejection of ours comes back with our reason or none. */
+function isOtherOutcome(ours: DeliveryState, theirs: DeliveryState): boolean {
+  if (theirs.type !== "rejected")
+    return theirs.type !== ours.type && (ours.type === "accepted" || ours.type === "rejected");
+  if (ours.type !== "rejected") return true;
+  return theirs.error !== null && theirs.error.condition !== ours.error?.condition;
+}
+
 /** What the peer said with an error, as data. */
 export function peerReason(error: AmqpError | null): PeerReason | undefined {
   if (error === null) return undefined;

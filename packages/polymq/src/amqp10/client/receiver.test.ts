@@ -231,6 +231,32 @@ describe("settling", () => {
     await connection.close();
   });
 
+  test.each([
+    ["accept", { type: "rejected", error: { type: "error", condition: "amqp:not-found" } }, "amqp:not-found"],
+    ["accept", { type: "released" }, undefined],
+    ["release", { type: "rejected", error: { type: "error", condition: "amqp:not-found" } }, "amqp:not-found"],
+    ["reject", { type: "rejected", error: { type: "error", condition: "amqp:not-found" } }, "amqp:not-found"],
+    ["reject", { type: "accepted" }, undefined],
+  ] as const)(
+    "in mode second %s rejects when the server settles with another outcome: %o (§2.6.12)",
+    async (say, state, code) => {
+      const { receiver, server, connection } = await receiverLab({ settlementMode: "second" });
+      server.settlesSeconds = false;
+      server.deliver(["a"]);
+      const delivery = await receiver.receive();
+      const refused = expect(delivery[say]()).rejects.toMatchObject({
+        code: "ERR_STALE_DELIVERY",
+        peer: code === undefined ? null : { code },
+      });
+      await until(() => server.outcomes.length === 1);
+      const link = server.link() as SenderLink<Names>;
+      for (const sent of link.session.outgoing.all()) link.settle(sent, state);
+      server.push();
+      await refused;
+      await connection.close();
+    },
+  );
+
   test("what the server says of a message that we hold reaches the listener", async () => {
     const seen: unknown[] = [];
     const { receiver, server, connection } = await receiverLab({

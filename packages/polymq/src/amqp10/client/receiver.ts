@@ -12,7 +12,7 @@ import type { Session } from "../engine/session.ts";
 import { addressText, ClientLink, type LinkQuirks, modeRefused } from "./client-link.ts";
 import { AmqpDelivery, type ModifyOptions, type SettleOptions } from "./delivery.ts";
 import type { ReceiverOptions } from "./options.ts";
-import type { ErrorDetails, Outcome } from "./outcomes.ts";
+import { type ErrorDetails, type Outcome, refusedOutcome } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
 import { overrunsCredit } from "./peer.ts";
 import { BatchWaiter, OneWaiter, type ReceiveWaiter } from "./receive-waiter.ts";
@@ -237,7 +237,8 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
     const settling = this.#settling.get(inner);
     if (settling !== undefined && settled) {
       this.#settling.delete(inner);
-      return settling.resolve();
+      const refusal = refusedOutcome(inner.said, state);
+      return refusal === null ? settling.resolve() : settling.reject(refusal);
     }
     const { onDeliveryState } = this.#options;
     if (onDeliveryState === undefined) return;
