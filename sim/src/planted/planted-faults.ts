@@ -1,4 +1,5 @@
 import type { PlantedFault } from "../world/planted-fault.ts";
+import { givenBackAsAccepted, rangeCutShort } from "./amqp10-dispositions.ts";
 import { earlyAck } from "./early-ack.ts";
 import { nackAsAck } from "./nack-as-ack.ts";
 import { pubrelTwice } from "./pubrel-twice.ts";
@@ -7,5 +8,15 @@ import { tornBatch } from "./torn-batch.ts";
 
 /** Every mistake that the seeds of the unit tier must find. */
 export function plantedFaults(): readonly PlantedFault[] {
-  return [earlyAck, lostCursor, pubrelTwice(), reusedOffset, droppedDeadLetter, tornBatch, nackAsAck];
+  return [
+    earlyAck,
+    lostCursor,
+    pubrelTwice(),
+    reusedOffset,
+    droppedDeadLetter,
+    tornBatch,
+    nackAsAck,
+    givenBackAsAccepted,
+    rangeCutShort,
+  ];
 }

@@ -14,6 +14,10 @@ export class Amqp091Actor implements QueueActor {
     this.#client = client(name, stage);
   }
 
+  row(): string {
+    return "all";
+  }
+
   connect(): Promise<void> {
     return this.#client.connect();
   }

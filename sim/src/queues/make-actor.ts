@@ -1,5 +1,6 @@
 import type { Stage } from "../run/workload.ts";
 import type { Wire } from "../world/wire-tap.ts";
+import { Amqp10Actor } from "./amqp10-actor.ts";
 import { Amqp091Actor } from "./amqp091-actor.ts";
 import { MqttActor } from "./mqtt-actor.ts";
 import type { QueueActor } from "./queue-actor.ts";
@@ -10,5 +11,12 @@ export function makeActor(name: string, stage: Stage, role: "producer" | "consum
   const [only, ...others] = profile.queueWires;
   // A run of one protocol draws nothing, so that adding protocols changes no run without them.
   const wire: Wire = others.length === 0 ? only : world.chance.pick(profile.queueWires);
-  return wire === "mqtt" ? new MqttActor(name, stage, role) : new Amqp091Actor(name, stage);
+  switch (wire) {
+    case "mqtt":
+      return new MqttActor(name, stage, role);
+    case "amqp091":
+      return new Amqp091Actor(name, stage);
+    case "amqp10":
+      return new Amqp10Actor(name, stage, role);
+  }
 }

@@ -16,6 +16,11 @@ export class MqttActor implements QueueActor {
     this.#client = lastingClient(name, stage, role === "producer" ? {} : { protocolVersion: 5 });
   }
 
+  /** MQTT keeps the order of each QoS alone. */
+  row(_to: Destination, guarantee: Guarantee): string {
+    return guarantee;
+  }
+
   connect(): Promise<void> {
     return this.#client.connect();
   }

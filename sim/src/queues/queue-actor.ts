@@ -35,6 +35,8 @@ export interface QueueActor {
   readonly name: string;
   /** What its publishes can promise. */
   readonly guarantees: readonly Guarantee[];
+  /** Names the row of messages in which this one keeps its place. */
+  row(to: Destination, guarantee: Guarantee): string;
   connect(): Promise<void>;
   /** Resolves when the broker has confirmed it. */
   publish(to: Destination, payload: string, guarantee: Guarantee): Promise<void>;

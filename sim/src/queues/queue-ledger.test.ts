@@ -86,16 +86,26 @@ describe("the ledger of a queue", () => {
       "after its acknowledgement was durable",
       ({ group }) => {
         group.delivered(0, "m0", count(0));
+        group.said(0, "ack");
         group.durable(0, "ack");
         group.delivered(0, "m0", count(1));
       },
     ],
     ["a count of deliveries that were not", "with delivery count 3", ({ group }) => group.delivered(0, "m0", count(3))],
     [
+      "an acknowledgement that nobody said",
+      "q/g has a durable ack of m0 that nobody said",
+      ({ group }) => {
+        group.delivered(0, "m0", count(0));
+        group.durable(0, "ack");
+      },
+    ],
+    [
       "a rejection without a dead letter",
       "there is no dead letter",
       ({ group }) => {
         group.delivered(0, "m0", count(0));
+        group.said(0, "reject");
         group.durable(0, "reject");
       },
     ],
@@ -112,6 +122,7 @@ describe("the ledger of a queue", () => {
       "which was acknowledged",
       ({ group, ledger }) => {
         group.delivered(0, "m0", count(0));
+        group.said(0, "ack");
         group.durable(0, "ack");
         ledger.setDeadLetters([LETTER]);
       },
@@ -121,6 +132,7 @@ describe("the ledger of a queue", () => {
       "has 2 dead letters of offset 0",
       ({ group, ledger }) => {
         group.delivered(0, "m0", count(0));
+        group.said(0, "reject");
         group.durable(0, "reject");
         ledger.setDeadLetters([LETTER, LETTER]);
       },

@@ -110,7 +110,9 @@ export class GroupLedger {
 
   durable(offset: number, what: "ack" | "reject"): void {
     const entry = this.entries.get(offset);
-    if (entry !== undefined) entry[what] = "durable";
+    if (entry === undefined) return;
+    if (entry[what] === "none") this.#wrong.push(`${this.name} has a durable ${what} of ${entry.id} that nobody said`);
+    entry[what] = "durable";
   }
 
   /** True when the group sees messages of this key. */

@@ -4,7 +4,7 @@ import type { Stage } from "../run/workload.ts";
 import { scaled } from "../world/profile.ts";
 import { passed } from "../world/world.ts";
 import { makeActor } from "./make-actor.ts";
-import type { QueueActor } from "./queue-actor.ts";
+import type { Destination, QueueActor } from "./queue-actor.ts";
 import type { QueueLedger } from "./queue-ledger.ts";
 import { capturedTopic, type QueuePlan } from "./queue-plan.ts";
 
@@ -42,16 +42,14 @@ export class QueueProducer {
     const guarantee = chance.pick(this.client.guarantees);
     const number = this.#count++;
     const id = `${this.client.name}-${number}`;
-    // MQTT keeps the order of each QoS alone.
-    const from = `${this.client.name} ${guarantee}`;
+    const to: Destination = isCaptured
+      ? { is: "topic", topic: capturedTopic(plan.name) }
+      : { is: "queue", queue: plan.name, key };
+    const from = `${this.client.name} ${this.client.row(to, guarantee)}`;
     const queued = this.#ledger.publish({ id, queue: plan.name, key, guarantee, from, number });
     world.trace.note(this.client.name, `queues ${id} in ${plan.name} under "${key}", ${guarantee} once`);
     const payload = `${id}|${"x".repeat(chance.pick([0, 10, 400]))}`;
-    const done = this.client.publish(
-      isCaptured ? { is: "topic", topic: capturedTopic(plan.name) } : { is: "queue", queue: plan.name, key },
-      payload,
-      guarantee,
-    );
+    const done = this.client.publish(to, payload, guarantee);
     world.promises.track(`publish of ${id}`, done).then(
       () => {
         queued.state = "confirmed";

@@ -58,6 +58,8 @@ const CHOICES: readonly WorkloadChoice[] = [
   { ...NONE, retained: true, stream: true },
 ];
 
+const QUEUE_WIRES = [["mqtt"], ["amqp091"], ["amqp10"], ["mqtt", "amqp091"], ["mqtt", "amqp091", "amqp10"]] as const;
+
 /** Draws a profile. */
 export function drawProfile(chance: Chance): Profile {
   const has = (weight: number): number => (chance.happens(0.6) ? weight : 0);
@@ -91,7 +93,7 @@ export function drawProfile(chance: Chance): Profile {
         connectTimeoutMs: 10_000,
       },
     },
-    queueWires: chance.pick([["mqtt"], ["amqp091"], ["mqtt", "amqp091"]] as const),
+    queueWires: chance.pick(QUEUE_WIRES),
     protocolVersions: chance.pick([[4], [5], [4, 5]] as const),
     maxInflight: chance.pick([1, 4, 50]),
     keepAliveSeconds: chance.pick([2, 10, 60]),

@@ -1,10 +1,11 @@
 import { ByteReader, decodeMethod, FrameType, type Method, measureFrame } from "polymq/amqp091/codec";
 import { type FrameMeasure, type FrameSink, Splitter, webText } from "polymq/internal";
 import { measurePacket } from "polymq/mqtt/codec";
+import { describeFrame10, measureFrame10 } from "./amqp10-frames.ts";
 import { describePacket, PacketTap } from "./packet-tap.ts";
 
 /** What is spoken on a link. */
-export type Wire = "mqtt" | "amqp091";
+export type Wire = "mqtt" | "amqp091" | "amqp10";
 
 /** Reads along on one link, in both directions. */
 export interface WireTap {
@@ -17,16 +18,24 @@ const PACKET_BYTES_MAX = 1_048_576;
 
 /** How a link's bytes are cut into packets or frames. */
 export function measureOf(wire: Wire): FrameMeasure {
-  return wire === "mqtt" ? measurePacket(PACKET_BYTES_MAX) : measureFrame({ frameBytesMax: PACKET_BYTES_MAX });
+  switch (wire) {
+    case "mqtt":
+      return measurePacket(PACKET_BYTES_MAX);
+    case "amqp091":
+      return measureFrame({ frameBytesMax: PACKET_BYTES_MAX });
+    case "amqp10":
+      return measureFrame10(PACKET_BYTES_MAX);
+  }
 }
 
 /** Tells of each packet or frame in a few words. */
 export function wireTap(wire: Wire, say: (what: string, towards: "broker" | "client") => void): WireTap {
   if (wire === "mqtt") return new PacketTap((packet, towards) => say(describePacket(packet), towards));
+  const describe = wire === "amqp091" ? describeFrame : describeFrame10;
   const sink =
     (towards: "broker" | "client"): FrameSink =>
     (buffer, start, end) => {
-      say(describeFrame(buffer.slice(start, end)), towards);
+      say(describe(buffer.slice(start, end)), towards);
       return true;
     };
   const splitters = {

@@ -10,7 +10,7 @@ export {
   type PeerReason,
 } from "../base/errors.ts";
 export type { DialHook, TlsMaterial, TlsOptions, WebSocketDialOptions, WebSocketLike } from "../transport/platform.ts";
-export type { ConnectTarget } from "./client/connect.ts";
+export { type ConnectTarget, connectOver } from "./client/connect.ts";
 export { AmqpConnection } from "./client/connection.ts";
 export { AmqpDelivery, type ModifyOptions, type SettleOptions } from "./client/delivery.ts";
 export { isConnectionError, isLinkError, isSessionError } from "./client/error-scope.ts";

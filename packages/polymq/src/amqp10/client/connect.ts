@@ -11,7 +11,7 @@ export type ConnectTarget =
   | ({ readonly url: string | readonly string[] } & ConnectOptions);
 
 /**
- * Connects over `platform`: dials, authenticates, opens. See `connect`.
+ * Connects as `connect` does, over a platform of one's own: its sockets, clock and randomness.
  * @throws {MessagingError} as `connect`
  */
 export async function connectOver(

@@ -1,0 +1,167 @@
+import type { AmqpConnection, AmqpDelivery, AmqpQueueMessage, AmqpReceiver, AmqpRelay } from "polymq/amqp10";
+import { isMessagingError, type MessagingError } from "polymq/internal";
+import type { Stage } from "../run/workload.ts";
+import { connectAmqp10 } from "../world/sim-amqp10-client.ts";
+import type { ActorMessage, ConsumeTerms, Destination, Guarantee, QueueActor, Said } from "./queue-actor.ts";
+
+/**
+ * Works with queues over AMQP 1.0: publishes until the broker accepts, and consumes in one of two ways: as a subscription, which is not told what became of
+ * its settlements, or over a receiver that settles second and is told.
+ */
+export class Amqp10Actor implements QueueActor {
+  readonly name: string;
+  readonly guarantees: readonly Guarantee[] = ["at least"];
+  readonly #stage: Stage;
+  readonly #role: "producer" | "consumer";
+  #connection: AmqpConnection | null = null;
+  /** For topics. */
+  #relay: AmqpRelay | null = null;
+
+  constructor(name: string, stage: Stage, role: "producer" | "consumer") {
+    this.name = name;
+    this.#stage = stage;
+    this.#role = role;
+  }
+
+  /** A link keeps its order; what goes to topics has one of its own. */
+  row(to: Destination): string {
+    return to.is;
+  }
+
+  async connect(): Promise<void> {
+    this.#connection ??= await connection(this.name, this.#stage);
+    if (this.#role === "producer") this.#relay ??= await relay(this.#connection);
+  }
+
+  async publish(to: Destination, payload: string): Promise<void> {
+    if (to.is === "topic") await this.#relay?.send(to.topic, new TextEncoder().encode(payload));
+    else {
+      const routingKey = to.key === "" ? {} : { routingKey: to.key };
+      await this.#open.publishToQueue(to.queue, payload, { ackTimeoutMs: 0, ...routingKey });
+    }
+  }
+
+  async consume(terms: ConsumeTerms): Promise<void> {
+    const { queue, group, handler, ...rest } = terms;
+    if (this.#stage.world.chance.happens(0.5)) return await this.#receive(terms);
+    const take = (message: AmqpQueueMessage): Promise<void> => handler(subscribed(message));
+    await this.#open.subscribeToQueue(queue, group, { ...rest, ack: "manual", handler: take });
+  }
+
+  destroy(): Promise<void> {
+    this.#connection?.destroy();
+    return Promise.resolve();
+  }
+
+  async close(): Promise<void> {
+    await this.#connection?.close();
+  }
+
+  get #open(): AmqpConnection {
+    if (this.#connection === null) throw new Error(`${this.name} is not connected yet`);
+    return this.#connection;
+  }
+
+  async #receive({ queue, group, filter, prefetch, concurrency, handler }: ConsumeTerms): Promise<void> {
+    const session = await this.#open.createSession();
+    try {
+      const receiver = await session.createReceiver(`$queue/${queue}${filter === "" ? "" : `/${filter}`}`, {
+        credit: prefetch,
+        settlementMode: "second",
+        properties: { "consumer-group": group },
+      });
+      for (let i = 0; i < concurrency; i++) void this.#each(receiver, handler);
+    } catch (error) {
+      void session.close();
+      throw error;
+    }
+  }
+
+  async #each(receiver: AmqpReceiver, handler: (message: ActorMessage) => Promise<void>): Promise<void> {
+    try {
+      for await (const delivery of receiver) await handler(received(delivery));
+    } catch (error) {
+      const isEnd = isMessagingError(error) && error.code === "ERR_CLIENT_CLOSED";
+      if (!isEnd) this.#stage.world.violations.push(`${this.name}: receiving ended: ${String(error)}`);
+    }
+  }
+}
+
+async function connection(name: string, stage: Stage): Promise<AmqpConnection> {
+  const { world, network, profile } = stage;
+  const made = await connectAmqp10(
+    name,
+    {
+      idleTimeoutMs: 1_000 * profile.keepAliveSeconds,
+      connectTimeoutMs: 5_000,
+      reconnect: { retryFirstConnect: true, initialDelayMs: 50, maxDelayMs: 2_000 },
+    },
+    { world, network },
+  );
+  world.trace.note(name, "open");
+  // What breaks with the connection while it is being opened is told by the call.
+  const wrong = (what: string, error: MessagingError | null): void => {
+    if (error !== null && error.code !== "ERR_CLIENT_CLOSED" && error.scope !== "connection")
+      world.violations.push(`${name}: ${what}: ${error.message}`);
+  };
+  made.on("close", ({ error }) => {
+    if (error !== null && error.code !== "ERR_CLIENT_CLOSED")
+      world.violations.push(`${name}: gave up: ${error.message}`);
+  });
+  made.on("sessionClose", ({ error }) => wrong("a session was ended", error));
+  made.on("linkClose", ({ error }) => wrong("a link was detached", error));
+  made.on("handlerError", ({ error }) => void world.violations.push(`${name}: a handler failed: ${String(error)}`));
+  made.on("connectionLost", () => world.trace.note(name, "reconnecting"));
+  made.on("reconnected", () => world.trace.note(name, "open"));
+  return made;
+}
+
+async function relay(connection: AmqpConnection): Promise<AmqpRelay> {
+  const session = await connection.createSession();
+  try {
+    return await session.createRelay();
+  } catch (error) {
+    void session.close();
+    throw error;
+  }
+}
+
+function subscribed(message: AmqpQueueMessage): ActorMessage {
+  const { offset, groupId } = message;
+  return {
+    offset,
+    groupId,
+    settle: async (said) => {
+      if (said === "ack") await message.ack();
+      else if (said === "reject") await message.reject("no");
+      else await message.nack(said === "nack later" ? { delayMs: 200 } : {});
+      return "sent";
+    },
+  };
+}
+
+function received(delivery: AmqpDelivery): ActorMessage {
+  const properties = delivery.message.applicationProperties;
+  return {
+    offset: Number(properties?.get("offset")),
+    groupId: String(properties?.get("group-id")),
+    settle: async (said) => {
+      await settled(delivery, said);
+      return "durable";
+    },
+  };
+}
+
+/** A message is given back in both ways that there are: `released` does not count as a delivery, `modified` may. */
+function settled(delivery: AmqpDelivery, said: Said): Promise<void> {
+  switch (said) {
+    case "ack":
+      return delivery.accept();
+    case "nack":
+      return delivery.release();
+    case "nack later":
+      return delivery.modify({ deliveryFailed: true });
+    case "reject":
+      return delivery.reject({ condition: "amqp:precondition-failed", description: "no" });
+  }
+}
