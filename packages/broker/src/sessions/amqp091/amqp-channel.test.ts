@@ -1,4 +1,4 @@
-import { UnroutableError } from "polymq/amqp091";
+import { type AmqpChannel, UnroutableError } from "polymq/amqp091";
 import { encodeProperties } from "polymq/amqp091/codec";
 import { VirtualClock } from "polymq/testing";
 import { nodePlatform } from "polymq/transport";
@@ -206,6 +206,109 @@ describe("transactions", () => {
     expect(await told()).toBe("1 channel.close 406 PRECONDITION_FAILED - unknown delivery tag 1");
     expect((await other.get("q", { noAck: true }))?.text()).toBe("3");
     expect(await other.get("q")).toBeNull();
+  });
+
+  test("keep what was settled in them over basic.recover, which brings the rest again", async () => {
+    await using scene = await AmqpScene.open();
+    const client = await scene.client();
+    const channel = await client.channel({ confirms: false });
+    const other = await client.channel();
+    await channel.declareQueue("q");
+    for (const body of ["1", "2", "3", "4"]) await other.publish("", "q", body);
+    await channel.txSelect();
+    (await channel.get("q"))?.ack();
+    await channel.get("q");
+    const seen: string[] = [];
+    const consumer = await channel.consume("q", { handler: (message) => seen.push(message.text()), autoAck: false });
+    await expect.poll(() => seen).toEqual(["3", "4"]);
+    await channel.recover();
+    await expect.poll(() => seen).toEqual(["3", "4", "2", "3", "4"]);
+    await channel.txRollback();
+    await channel.recover();
+    await expect.poll(() => seen.slice(5).sort()).toEqual(["1", "2", "3", "4"]);
+    await consumer.cancel();
+    await channel.close();
+    expect((await other.checkQueue("q")).messageCount).toBe(4);
+  });
+
+  test("whose acknowledgements are committed after basic.recover leave nothing of these behind", async () => {
+    await using scene = await AmqpScene.open();
+    const client = await scene.client();
+    const channel = await client.channel({ confirms: false });
+    const other = await client.channel();
+    await channel.declareQueue("q");
+    for (const body of ["1", "2"]) await other.publish("", "q", body);
+    await channel.txSelect();
+    (await channel.get("q"))?.ack();
+    await channel.get("q");
+    await channel.recover();
+    await channel.txCommit();
+    expect((await other.get("q", { noAck: true }))?.text()).toBe("2");
+    expect(await other.get("q")).toBeNull();
+  });
+
+  test.each([
+    ["an exchange that is not there", (channel: AmqpChannel) => channel.publish("missing", "k", "x"), 404],
+    [
+      "an expiration that is none",
+      (channel: AmqpChannel) => channel.publish("", "q", "x", { expiration: "soon" }),
+      406,
+    ],
+    ["copies that are no list", (channel: AmqpChannel) => channel.publish("", "q", "x", { headers: { CC: "a" } }), 406],
+  ] as const)(
+    "refuse a message with %s when it is published, not when they are committed",
+    async (_, publish, code) => {
+      await using scene = await AmqpScene.open();
+      const channel = await (await scene.client()).channel({ confirms: false });
+      await channel.txSelect();
+      void publish(channel).catch(() => undefined);
+      await expect(channel.txRollback()).rejects.toMatchObject({ peer: { code } });
+    },
+  );
+
+  test("do nothing where a queue has no room for all of their messages: none is lost without a word", async () => {
+    await using scene = await AmqpScene.open();
+    const client = await scene.client();
+    const channel = await client.channel({ confirms: false });
+    const other = await client.channel();
+    await channel.declareQueue("work");
+    await channel.declareQueue("full", { arguments: { "x-max-length": 1, "x-overflow": "reject-publish" } });
+    await other.publish("", "work", "w");
+    await channel.txSelect();
+    (await channel.get("work"))?.ack();
+    for (const body of ["1", "2"]) await channel.publish("", "full", body);
+    await expect(channel.txCommit()).rejects.toMatchObject({ peer: { code: 406 } });
+    expect((await other.checkQueue("full")).messageCount).toBe(0);
+    expect((await other.checkQueue("work")).messageCount).toBe(1);
+  });
+
+  test("say when a queue refused a message although there was no telling before", async () => {
+    await using scene = await AmqpScene.open();
+    const channel = await (await scene.client()).channel({ confirms: false });
+    await channel.declareQueue("full", { arguments: { "x-max-length": 0, "x-overflow": "reject-publish" } });
+    await channel.declareQueue("q");
+    await channel.txSelect();
+    await channel.publish("", "q", "x", { headers: { CC: ["full"] } });
+    await expect(channel.txCommit()).rejects.toMatchObject({
+      peer: { code: 406, text: "PRECONDITION_FAILED - partial tx completion" },
+    });
+  });
+
+  test("send the messages to an exchange back that is gone when they are committed, and do all the rest", async () => {
+    await using scene = await AmqpScene.open();
+    const client = await scene.client();
+    const channel = await client.channel({ confirms: false });
+    const other = await client.channel();
+    await channel.declareQueue("q");
+    await channel.declareExchange("x", "direct");
+    await channel.txSelect();
+    const lost = channel.publish("x", "k", "1", { mandatory: true }).catch((error: unknown) => error);
+    await channel.publish("", "q", "2");
+    await channel.checkQueue("q");
+    await other.deleteExchange("x");
+    await channel.txCommit();
+    expect((await other.checkQueue("q")).messageCount).toBe(1);
+    await lost;
   });
 
   test("and confirms exclude each other", async () => {

@@ -28,6 +28,8 @@ export class AmqpChannel implements MethodScene, PublishScene, CommitListener {
   #engine: EngineChannel | null = null;
   #consumers: ChannelConsumers | null = null;
   #transaction: Transaction | null = null;
+  /** Of a commit: true once a queue has refused a message of it. */
+  #isPartial = false;
   /** Answers that wait for a commit; the oldest is due with the next one. */
   readonly #answers = new Deque<() => void>();
   readonly #answerer: CommitListener;
@@ -175,6 +177,7 @@ export class AmqpChannel implements MethodScene, PublishScene, CommitListener {
   }
 
   refuse(publishTag: number): void {
+    this.#isPartial = true;
     if (publishTag !== 0 && this.#engine !== null) this.connection.engine.refuse(this.#engine, publishTag);
   }
 
@@ -243,8 +246,7 @@ export class AmqpChannel implements MethodScene, PublishScene, CommitListener {
       case "tx.select":
         return this.#selectTransactions();
       case "tx.commit":
-        this.#transactionOf().commit();
-        this.wake();
+        this.#commit(this.#transactionOf());
         return this.answer({ method: "tx.commit-ok" });
       case "tx.rollback":
         this.#transactionOf().rollback((tags, messages) => this.#engine?.restoreUnsettled(tags, messages));
@@ -273,6 +275,16 @@ export class AmqpChannel implements MethodScene, PublishScene, CommitListener {
     this.answer({ method: "tx.select-ok" });
   }
 
+  /** Does all of it or, where a queue is known to have no room, nothing. @throws {ReplyError} 406 when not all of it could be done */
+  #commit(transaction: Transaction): void {
+    const obstacle = this.connection.intake.obstacle(transaction.published);
+    if (obstacle !== null) throw new ReplyError(ReplyCode.PreconditionFailed, `tx not committed: ${obstacle}`);
+    this.#isPartial = false;
+    transaction.commit();
+    this.wake();
+    if (this.#isPartial) throw new ReplyError(ReplyCode.PreconditionFailed, "partial tx completion");
+  }
+
   #transactionOf(): Transaction {
     if (this.#transaction === null) throw new ReplyError(ReplyCode.PreconditionFailed, "channel is not transactional");
     return this.#transaction;
@@ -295,8 +307,9 @@ export class AmqpChannel implements MethodScene, PublishScene, CommitListener {
     try {
       if (this.#transaction === null) this.connection.intake.take(publication, this);
       else {
-        const kept = keptCopy(publication);
-        this.#transaction.publish(kept, () => this.connection.intake.take(kept, this));
+        const { intake } = this.connection;
+        const kept = keptCopy({ ...publication, properties: intake.check(publication, this) });
+        this.#transaction.publish(kept, () => intake.take(kept, this, "unroutable"));
       }
     } catch (error) {
       this.fail(error, null);

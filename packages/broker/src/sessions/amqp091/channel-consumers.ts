@@ -114,6 +114,10 @@ export class ChannelConsumers implements ConsumerLink, TopicLink, ReplyConsumer 
     engine.deliver(this.#engine, reply.tagBytes, false, route, properties, body, null);
   }
 
+  onLeft(consumer: ChannelConsumer): void {
+    this.#leaving.delete(consumer);
+  }
+
   onCancelled(consumer: ChannelConsumer): void {
     this.#forget(consumer);
     const { engine } = this.#channel.connection;
@@ -172,8 +176,7 @@ export class ChannelConsumers implements ConsumerLink, TopicLink, ReplyConsumer 
     const consumer = this.#byTag.get(consumerTag);
     if (consumer !== undefined) {
       this.#forget(consumer);
-      if (consumer.unsettledCount > 0) this.#leaving.add(consumer);
-      consumer.cancel();
+      if (consumer.cancel() === "leaving") this.#leaving.add(consumer);
     } else if (this.#reply?.tag === consumerTag) this.#endReplies();
     if (!noWait) this.#channel.answer({ method: "basic.cancel-ok", consumerTag });
   }
@@ -198,12 +201,15 @@ export class ChannelConsumers implements ConsumerLink, TopicLink, ReplyConsumer 
     });
   }
 
-  /** `basic.recover` with `requeue`: all that is unsettled is delivered again, in its old places. */
+  /** `basic.recover` with `requeue`: all that is unsettled is delivered again, in its old places; what was settled in an open transaction is not (§1.9.2.3). */
   recover(): void {
-    while (this.#engine.takeUnsettled() !== undefined);
-    this.#getters.recover();
-    for (const consumer of [...this.#byTag.values(), ...this.#leaving]) consumer.recover();
-    this.#leaving.clear();
+    const unsettled: Unsettled[] = [];
+    // All of it first, for what is delivered again is unsettled, too.
+    for (let next = this.#engine.takeUnsettled(); next !== undefined; next = this.#engine.takeUnsettled()) {
+      unsettled.push(next);
+    }
+    for (const each of unsettled) each.requeue();
+    this.wake();
   }
 
   /** The channel is over: everything goes back. */

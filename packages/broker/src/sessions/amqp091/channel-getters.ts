@@ -48,14 +48,9 @@ export class ChannelGetters {
     return got;
   }
 
-  /** Gives back all that is unsettled, to be delivered again. */
-  recover(): void {
-    for (const open of [...this.#open]) open.release();
-  }
-
-  /** The channel is over. */
+  /** The channel is over: gives back all that is unsettled. */
   end(): void {
-    this.recover();
+    for (const open of [...this.#open]) open.release();
   }
 
   #getter(queue: string): QueueGetter {

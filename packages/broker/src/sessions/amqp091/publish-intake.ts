@@ -9,12 +9,19 @@ import {
 import { ByteReader } from "polymq/internal";
 import type { TransientMessage } from "../../core/message.ts";
 import type { EnqueueOptions } from "../../core/queues/queue-port.ts";
-import type { ArgumentValue, HeaderLookup, PublishOptions, PublishResult } from "../../core/topology/topology-port.ts";
+import type {
+  ArgumentValue,
+  ForeseenMessage,
+  HeaderLookup,
+  PublishOptions,
+  PublishResult,
+} from "../../core/topology/topology-port.ts";
 import { Encoding } from "../translate/encodings.ts";
 import type { AmqpConnection } from "./amqp-connection.ts";
 import { argumentValue } from "./arguments.ts";
 import { BlockFields, Flag, Place } from "./block-fields.ts";
 import { exchangeName } from "./exchange-methods.ts";
+import { headersIn } from "./header-lookup.ts";
 import type { PublishRoute } from "./publish-route.ts";
 import { REPLY_QUEUE } from "./queue-methods.ts";
 import { named, notFound } from "./refusals.ts";
@@ -85,10 +92,41 @@ export class PublishIntake {
   }
 
   /**
+   * Looks at a message that waits for its transaction as {@link take} would; returns its properties as they go on.
+   * @throws {ReplyError} as {@link take}
+   */
+  check(publication: Publication, scene: PublishScene): Uint8Array {
+    if (publication.immediate) throw new ReplyError(ReplyCode.NotImplemented, "immediate=true");
+    const properties = this.#prepare(publication, scene);
+    this.#optionsFor(publication);
+    this.#view.end();
+    this.#headers = null;
+    const { exchange, route } = publication;
+    if (route.isReply || route.commits !== null) return properties;
+    const found = this.#connection.host.exchange(exchangeName(exchange));
+    if (found === null) throw notFound("exchange", exchange, this.#connection.host.name);
+    if (found.internal) throw internalExchange(exchange, this.#connection.host.name);
+    return properties;
+  }
+
+  /** Why not all of these messages would be taken, or null. */
+  obstacle(publications: readonly Publication[]): string | null {
+    const { host, context } = this.#connection;
+    const all: ForeseenMessage[] = [];
+    for (const { exchange, key, route, properties, body } of publications) {
+      const name = exchangeName(exchange);
+      if (route.isReply || route.commits !== null || host.exchange(name) === null) continue;
+      all.push({ exchange: name, key, headers: headersIn(context.text, properties), payloadBytes: body.length });
+    }
+    return host.foresee(all)?.message ?? null;
+  }
+
+  /**
    * Publishes a message and sees to its return and confirm.
+   * @param whenNoExchange a message whose exchange is gone since its {@link check} is `unroutable`; else that ends the channel
    * @throws {ReplyError} 403, 404, 406, 540, as a publish ends its channel
    */
-  take(publication: Publication, scene: PublishScene): void {
+  take(publication: Publication, scene: PublishScene, whenNoExchange: "refuse" | "unroutable" = "refuse"): void {
     if (publication.immediate) throw new ReplyError(ReplyCode.NotImplemented, "immediate=true");
     const properties = this.#prepare(publication, scene);
     if (publication.route.isReply) return this.#answer(publication, properties, scene);
@@ -104,7 +142,9 @@ export class PublishIntake {
     this.#view.end();
     this.#headers = null;
     if (result === "routed") scene.confirm(publication.publishTag);
-    else this.#notRouted(publication, result, scene, client.virtualHost);
+    else if (result === "no-exchange" && whenNoExchange === "unroutable") {
+      this.#notRouted(publication, "unroutable", scene, client.virtualHost);
+    } else this.#notRouted(publication, result, scene, client.virtualHost);
   }
 
   #notRouted(publication: Publication, result: PublishResult, scene: PublishScene, virtualHost: string): void {
@@ -119,10 +159,7 @@ export class PublishIntake {
       case "no-exchange":
         throw notFound("exchange", exchange, virtualHost);
       case "internal":
-        throw new ReplyError(
-          ReplyCode.AccessRefused,
-          `cannot publish to internal ${named("exchange", exchange, virtualHost)}`,
-        );
+        throw internalExchange(exchange, virtualHost);
       default:
     }
   }
@@ -251,6 +288,13 @@ export class PublishIntake {
     if (isRight && hub.queues.commit(queue, group, offset) === "committed") scene.confirm(publication.publishTag);
     else scene.refuse(publication.publishTag);
   }
+}
+
+function internalExchange(exchange: string, virtualHost: string): ReplyError {
+  return new ReplyError(
+    ReplyCode.AccessRefused,
+    `cannot publish to internal ${named("exchange", exchange, virtualHost)}`,
+  );
 }
 
 const NO_HEADERS: NonNullable<BasicProperties["headers"]> = Object.freeze({});

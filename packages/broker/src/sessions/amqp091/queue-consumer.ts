@@ -16,6 +16,8 @@ export interface ConsumerLink {
   deliver(consumer: QueueConsumerTerms, delivery: QueueDelivery, unsettled: Unsettled | null): boolean;
   /** The queue or group is gone, and the consumer with it. */
   onCancelled(consumer: ChannelConsumer): void;
+  /** A consumer that was leaving is over. */
+  onLeft(consumer: ChannelConsumer): void;
 }
 
 /** What a client asked for. */
@@ -83,10 +85,6 @@ export class AmqpQueueConsumer implements QueueConsumer, ChannelConsumer {
     return this.terms.tag;
   }
 
-  get unsettledCount(): number {
-    return this.#unsettled;
-  }
-
   /** Set once, when the group is joined. */
   start(subscription: HostedSubscription): void {
     this.#subscription = subscription;
@@ -119,15 +117,15 @@ export class AmqpQueueConsumer implements QueueConsumer, ChannelConsumer {
 
   /** The client settled a delivery. */
   settle(offset: number, outcome: SettleOutcome): void {
-    // What was settled in a transaction may have been given back by `basic.recover` since.
-    if (this.#unsettled > 0) this.#unsettled--;
+    this.#unsettled--;
     const subscription = this.#subscription;
     if (subscription === null) return;
     // What a stream has delivered stays there: to settle it only gives its place back.
     if (!this.#isStream) subscription.settle(offset, outcome);
-    if (this.#isCancelled) {
-      if (this.#unsettled === 0) this.end();
-    } else this.wake();
+    if (!this.#isCancelled) return this.wake();
+    if (this.#unsettled > 0) return;
+    this.end();
+    this.#link.onLeft(this);
   }
 
   wake(): void {
@@ -136,19 +134,11 @@ export class AmqpQueueConsumer implements QueueConsumer, ChannelConsumer {
     this.#subscription?.wake();
   }
 
-  /** Gives back all that is unsettled, to be delivered again. */
-  recover(): void {
-    this.#unsettled = 0;
-    const subscription = this.#subscription;
-    if (subscription === null) return;
-    if (this.#isCancelled) return this.end();
-    if (!this.#isStream) subscription.recover();
-    this.wake();
-  }
-
-  cancel(): void {
+  cancel(): "over" | "leaving" {
     this.#isCancelled = true;
-    if (this.#unsettled === 0 || this.#isStream) this.end();
+    if (this.#unsettled > 0 && !this.#isStream) return "leaving";
+    this.end();
+    return "over";
   }
 
   end(): void {
@@ -159,7 +149,7 @@ export class AmqpQueueConsumer implements QueueConsumer, ChannelConsumer {
 
   onCancelled(_reason: CancelReason): void {
     this.#subscription = null;
-    if (this.#isCancelled) return;
+    if (this.#isCancelled) return this.#link.onLeft(this);
     this.#isCancelled = true;
     this.#link.onCancelled(this);
   }

@@ -54,10 +54,6 @@ export class TopicConsumer implements Subscriber, ChannelConsumer, Unsettled {
     return this.terms.tag;
   }
 
-  get unsettledCount(): number {
-    return this.#unsettled;
-  }
-
   get availability(): Availability {
     return this.#room > 0 ? "ready" : "busy";
   }
@@ -113,13 +109,9 @@ export class TopicConsumer implements Subscriber, ChannelConsumer, Unsettled {
     this.ack();
   }
 
-  recover(): void {
-    this.#unsettled = 0;
-    this.wake();
-  }
-
-  cancel(): void {
+  cancel(): "over" {
     this.end();
+    return "over";
   }
 
   end(): void {

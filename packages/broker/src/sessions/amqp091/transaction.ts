@@ -14,6 +14,7 @@ export class Transaction {
   readonly #limits: TransactionLimits;
   /** What to do at the commit. */
   #steps: (() => void)[] = [];
+  #published: Publication[] = [];
   /** Delivery tags of what was settled, and the deliveries. */
   #tags: number[] = [];
   #settled: Unsettled[] = [];
@@ -23,9 +24,15 @@ export class Transaction {
     this.#limits = limits;
   }
 
+  /** Messages that wait for the commit. */
+  get published(): readonly Publication[] {
+    return this.#published;
+  }
+
   /** @throws {ReplyError} 406 when the transaction is as large as it may be */
   publish(publication: Publication, commit: () => void): void {
     this.#bytes += publication.body.length + publication.properties.length;
+    this.#published.push(publication);
     this.#add(commit);
   }
 
@@ -60,6 +67,7 @@ export class Transaction {
 
   #clear(): void {
     this.#steps = [];
+    this.#published = [];
     this.#tags = [];
     this.#settled = [];
     this.#bytes = 0;
