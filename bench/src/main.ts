@@ -7,6 +7,7 @@ import type { Suite } from "./harness/suite.ts";
 import { brokerSuite } from "./mqtt/broker/suite.ts";
 import { clientSuite } from "./mqtt/client/suite.ts";
 import { queueSuite } from "./queues/suite.ts";
+import { unifiedSuite } from "./unified/suite.ts";
 
 /** The suites of each protocol, in the order they run. */
 const SUITES: Readonly<Record<string, readonly Suite[]>> = {
@@ -14,6 +15,7 @@ const SUITES: Readonly<Record<string, readonly Suite[]>> = {
   amqp091: [amqp091ClientSuite],
   amqp10: [amqp10ClientSuite],
   queues: [queueSuite],
+  unified: [unifiedSuite],
 };
 
 // An orderly exit, so that what was started is ended too.

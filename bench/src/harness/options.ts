@@ -33,6 +33,7 @@ export const USAGE: string = `Usage: npm run bench -w bench -- <protocol> [suite
   amqp091       our client, amqplib, amqp-client.js, rabbitmq-client and a raw socket against a stub server
   amqp10        our client, rhea, rhea-promise and a raw socket against a stub server
   queues        our durable queues over MQTT and RabbitMQ's over AMQP 0-9-1, confirms and acknowledgements
+  unified       our unified client beside the protocols' clients beneath it, against our broker
 
   --repeat N             rounds, A B C A B C ... (default 5)
   --seconds S            about how long a measurement takes (default 1.5)
