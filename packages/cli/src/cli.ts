@@ -29,6 +29,8 @@ function program(env: Environment, onEnd: (code: ExitCode) => void): Command {
   const output = { writeOut: (text: string) => env.out(text), writeErr: (text: string) => env.err(text) };
   const root = new Command("polymq")
     .description("Messaging over MQTT, AMQP 0-9-1 and AMQP 1.0: clients for a shell, and the embedded broker")
+    // What stands behind a command is the command's: -V is its protocol version there.
+    .enablePositionalOptions()
     .version(env.version, "-V, --version", "print the version")
     .exitOverride()
     .configureOutput(output)

@@ -71,6 +71,8 @@ export interface Running {
 /** A {@link FakeEnvironment} whose clients reach a broker. */
 export class ConnectedEnvironment extends FakeEnvironment {
   readonly #broker: MemoryBroker;
+  /** The version of MQTT on each of its connections. */
+  readonly levels: (4 | 5 | null)[] = [];
   /** Subscriptions that the broker has confirmed. */
   subscriptions = 0;
 
@@ -81,6 +83,7 @@ export class ConnectedEnvironment extends FakeEnvironment {
 
   override async connect(url: string, options: ClientOptions): Promise<Client> {
     const client = (await connect(url, { ...options, dial: this.#broker.dial })) as Client;
+    if (client.is("mqtt")) this.levels.push(client.native.protocolVersion);
     return told(client, () => {
       this.subscriptions++;
       this.changed();
@@ -93,6 +96,8 @@ export class ConnectedEnvironment extends FakeEnvironment {
   }
 }
 
+const SUBSCRIBING: ReadonlySet<string | symbol> = new Set(["subscribe", "consume", "read", "respond"]);
+
 type Call = (...args: unknown[]) => unknown;
 
 /** The same object, which tells when what it is asked to subscribe to, consume or read is confirmed. */
@@ -103,7 +108,7 @@ function told<T extends object>(target: T, tell: () => void): T {
       if (typeof value !== "function") return value;
       const call = value.bind(target) as Call;
       if (key === "queue" || key === "stream") return (...args: unknown[]) => told(call(...args) as object, tell);
-      if (key !== "subscribe" && key !== "consume" && key !== "read") return call;
+      if (!SUBSCRIBING.has(key)) return call;
       return async (...args: unknown[]) => {
         const result = await call(...args);
         tell();

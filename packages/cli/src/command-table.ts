@@ -7,6 +7,8 @@ import { PROBE_COMMAND } from "./commands/probe.ts";
 import { PROXY_COMMAND } from "./commands/proxy.ts";
 import { PUB_COMMAND } from "./commands/pub.ts";
 import { QUEUE_COMMANDS } from "./commands/queue-commands.ts";
+import { REP_COMMAND } from "./commands/rep.ts";
+import { REQ_COMMAND } from "./commands/req.ts";
 import { STREAM_COMMANDS } from "./commands/stream-commands.ts";
 import { SUB_COMMAND } from "./commands/sub.ts";
 
@@ -14,6 +16,8 @@ const TABLE: readonly CommandEntry[] = [
   BROKER_COMMAND,
   PUB_COMMAND,
   SUB_COMMAND,
+  REQ_COMMAND,
+  REP_COMMAND,
   QUEUE_COMMANDS,
   STREAM_COMMANDS,
   PING_COMMAND,

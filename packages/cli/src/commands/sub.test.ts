@@ -125,6 +125,19 @@ describe("kept messages", () => {
   });
 });
 
+test("-V chooses the version of MQTT", async () => {
+  for (const [version, level] of [
+    ["3.1.1", 4],
+    ["mqttv5", 5],
+  ] as const) {
+    const { env, code } = site.start("sub", ...MQTT, "-t", "t", "-V", version);
+    await env.subscribed();
+    env.stop();
+    expect(await code).toBe(0);
+    expect(env.levels).toEqual([level]);
+  }
+});
+
 describe("sessions", () => {
   test("-E leaves a subscription behind for which the server keeps messages", async () => {
     const session = [...MQTT, "-t", "t", "-q", "1", "-i", "me", "-c"];

@@ -5,13 +5,28 @@ import { option, parseCount, parseSeconds } from "../options/parse.ts";
 import type { PublishRules } from "../session/publish-all.ts";
 import { allOf, linesOf } from "./lines.ts";
 
-/** Flags that say what is published, and how often. */
-export interface PayloadFlags {
+/** Flags that say what is sent. */
+export interface SourceFlags {
   readonly message?: string;
   readonly file?: string;
   readonly stdinLines?: boolean;
   readonly stdin?: boolean;
   readonly nullMessage?: boolean;
+}
+
+/** The options behind {@link SourceFlags}. */
+export function sourceOptions(): readonly Option[] {
+  return [
+    option("-m, --message <text>", "the payload"),
+    option("-f, --file <path>", "the payload is this file"),
+    option("-l, --stdin-lines", "each line of standard input is a payload"),
+    option("-s, --stdin", "all of standard input is one payload"),
+    option("-n, --null-message", "an empty payload"),
+  ];
+}
+
+/** Flags that say what is published, and how often. */
+export interface PayloadFlags extends SourceFlags {
   readonly repeat?: number;
   readonly delay?: number;
   readonly repeatDelay?: number;
@@ -21,11 +36,7 @@ export interface PayloadFlags {
 /** The options behind {@link PayloadFlags}. */
 export function payloadOptions(): readonly Option[] {
   return [
-    option("-m, --message <text>", "the payload"),
-    option("-f, --file <path>", "the payload is this file"),
-    option("-l, --stdin-lines", "each line of standard input is a payload"),
-    option("-s, --stdin", "all of standard input is one payload"),
-    option("-n, --null-message", "an empty payload"),
+    ...sourceOptions(),
     option("--repeat <count>", "publish each payload so many times (default: 1)", parseCount),
     option("--delay <seconds>", "pause between messages (default: 0)", parseSeconds),
     option("--repeat-delay <seconds>", "as --delay", parseSeconds).hideHelp(),
@@ -34,7 +45,7 @@ export function payloadOptions(): readonly Option[] {
 }
 
 /** Checks that there is exactly one source of payloads. @throws {UsageError} */
-export function payloadsOf(flags: PayloadFlags, env: Environment): AsyncIterable<Uint8Array> {
+export function payloadsOf(flags: SourceFlags, env: Environment): AsyncIterable<Uint8Array> {
   const { message, file, stdinLines, stdin, nullMessage } = flags;
   const sources: (() => AsyncIterable<Uint8Array>)[] = [];
   if (message !== undefined) sources.push(() => once(() => Buffer.from(message)));
