@@ -1,4 +1,12 @@
-import { type AmqpConnection, type AmqpDelivery, type ConnectOptions, connect, symbol, typed } from "polymq/amqp10";
+import {
+  type AmqpConnection,
+  type AmqpDelivery,
+  type AmqpReceiver,
+  type ConnectOptions,
+  connect,
+  symbol,
+  typed,
+} from "polymq/amqp10";
 import { faultProxy } from "polymq/testing";
 import { expect, test, vi } from "vitest";
 
@@ -8,6 +16,12 @@ export interface Amqp10Target {
   /** The address of a queue, from its bare name. */
   address(name: string): string;
   readonly options?: ConnectOptions;
+}
+
+/** What a broker is not asked to do. */
+export interface Amqp10Limits {
+  /** False for one that makes a node of whatever is addressed. Default true. */
+  readonly refuses?: boolean;
 }
 
 /** How long a message may take. */
@@ -21,7 +35,7 @@ export async function next(receiver: {
 }
 
 /** What our client does with every broker of AMQP 1.0. */
-export function brokerScenarios(target: () => Amqp10Target): void {
+export function brokerScenarios(target: () => Amqp10Target, { refuses = true }: Amqp10Limits = {}): void {
   async function using(
     name: string,
     act: (connection: AmqpConnection, address: string) => Promise<void>,
@@ -92,19 +106,22 @@ export function brokerScenarios(target: () => Amqp10Target): void {
     });
   });
 
-  test("a refused address is a typed error with the broker's condition, and the connection goes on", async () => {
-    await using("after-refusal", async (connection, address) => {
-      const session = await connection.createSession();
-      const error = await session.createSender("refused/nowhere").catch((caught: unknown) => caught);
-      expect(error).toMatchObject({
-        name: "MessagingError",
-        peer: { protocol: "amqp10", code: expect.stringMatching(/^amqp:/) },
+  test.skipIf(!refuses)(
+    "a refused address is a typed error with the broker's condition, and the connection goes on",
+    async () => {
+      await using("after-refusal", async (connection, address) => {
+        const session = await connection.createSession();
+        const error = await session.createSender("refused/nowhere").catch((caught: unknown) => caught);
+        expect(error).toMatchObject({
+          name: "MessagingError",
+          peer: { protocol: "amqp10", code: expect.stringMatching(/^amqp:/) },
+        });
+        const other = await connection.createSession();
+        await (await other.createSender(address)).send("x");
+        await (await next(await other.createReceiver(address))).accept();
       });
-      const other = await connection.createSession();
-      await (await other.createSender(address)).send("x");
-      await (await next(await other.createReceiver(address))).accept();
-    });
-  });
+    },
+  );
 
   test("manual credit brings so many messages and no more", async () => {
     await using("credit", async (connection, address) => {
@@ -154,4 +171,81 @@ export function brokerScenarios(target: () => Amqp10Target): void {
     await reading;
     await proxy.close();
   });
+}
+
+/** A transaction on a queue, with every broker that has transactions. */
+export function transactionScenario(target: () => Amqp10Target): void {
+  test("a transaction sends and settles when it is committed, and neither when it is rolled back", async () => {
+    const { url, options, address } = target();
+    const connection = await connect(url, options);
+    const session = await connection.createSession();
+    const coordinator = await session.createCoordinator();
+    const [into, out] = [await session.createSender(address("tx-in")), await session.createReceiver(address("tx-in"))];
+    await into.send("first");
+    const results = await session.createReceiver(address("tx-out"));
+    const sender = await session.createSender(address("tx-out"));
+    const rolledBack = await coordinator.begin();
+    const taken = await next(out);
+    expect(await sender.send("lost", { transaction: rolledBack })).toEqual({ type: "accepted" });
+    await taken.accept({ transaction: rolledBack });
+    await rolledBack.rollback();
+    const again = await next(out);
+    expect(again.message.body).toEqual({ type: "value", value: "first" });
+    await coordinator.run(async (transaction) => {
+      await sender.send("kept", { transaction });
+      await again.accept({ transaction });
+    });
+    expect((await next(results)).message.body).toEqual({ type: "value", value: "kept" });
+    expect(await out.receive({ max: 1, timeoutMs: 300 })).toEqual([]);
+    await connection.close();
+  });
+}
+
+/** Where a broker has topics. */
+export interface TopicTarget {
+  readonly url: string;
+  readonly address: string;
+  readonly capabilities: readonly string[];
+  readonly options?: ConnectOptions;
+  /** Kills the broker and starts it on its data. */
+  restart(): Promise<void>;
+}
+
+/** A durable subscription, named by container and link: it is there while nobody is, over a kill of its broker too, until its link is closed. */
+export function durableSubscriptionScenario(target: () => TopicTarget): void {
+  test("a durable subscription keeps what comes while its link is away and its broker is killed, until it is closed", async () => {
+    const { url, address, capabilities, options, restart } = target();
+    const subscribe = async (): Promise<[AmqpConnection, AmqpReceiver]> => {
+      const connection = await connect(url, { ...options, containerId: "durable" });
+      const session = await connection.createSession();
+      const source = { capabilities, durability: "unsettledState", expiryPolicy: "never" } as const;
+      return [connection, await session.createReceiver(address, { name: "subscription", source })];
+    };
+    const publish = async (...bodies: readonly string[]): Promise<void> => {
+      const connection = await connect(url, options);
+      const sender = await (await connection.createSession()).createSender(address, { target: { capabilities } });
+      for (const value of bodies) await sender.send({ header: { durable: true }, body: { type: "value", value } });
+      await connection.close();
+    };
+    const [first, away] = await subscribe();
+    await away.detach();
+    await first.close();
+    await publish("1", "2", "3");
+    await restart();
+    const [second, back] = await subscribe();
+    const values: unknown[] = [];
+    while (values.length < 3) {
+      const delivery = await next(back);
+      values.push(delivery.message.body);
+      await delivery.accept();
+    }
+    expect(values).toEqual(["1", "2", "3"].map((value) => ({ type: "value", value })));
+    await back.close();
+    await second.close();
+    await publish("nobody's");
+    const [third, anew] = await subscribe();
+    expect(await anew.receive({ max: 1, timeoutMs: 300 })).toEqual([]);
+    await anew.close();
+    await third.close();
+  }, 300_000);
 }

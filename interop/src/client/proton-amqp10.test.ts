@@ -2,7 +2,7 @@ import { connect, saslAnonymous } from "polymq/amqp10";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { requireOrSkip } from "../harness/require-or-skip.ts";
 import { type ProtonBroker, startProtonBroker } from "../harness/start-proton-broker.ts";
-import { brokerScenarios, next } from "./amqp10-broker.test-support.ts";
+import { brokerScenarios, next, transactionScenario } from "./amqp10-broker.test-support.ts";
 
 const tools = requireOrSkip("python:proton");
 
@@ -68,27 +68,5 @@ describe.skipIf(tools.skip)(tools.title("the AMQP 1.0 client and Qpid Proton as 
     await connection.close();
   });
 
-  test("a transaction sends and settles when it is committed, and neither when it is rolled back", async () => {
-    const connection = await connect(broker.url);
-    const session = await connection.createSession();
-    const coordinator = await session.createCoordinator();
-    const [into, out] = [await session.createSender("tx-in"), await session.createReceiver("tx-in")];
-    await into.send("first");
-    const results = await session.createReceiver("tx-out");
-    const sender = await session.createSender("tx-out");
-    const rolledBack = await coordinator.begin();
-    const taken = await next(out);
-    expect(await sender.send("lost", { transaction: rolledBack })).toEqual({ type: "accepted" });
-    await taken.accept({ transaction: rolledBack });
-    await rolledBack.rollback();
-    const again = await next(out);
-    expect(again.message.body).toEqual({ type: "value", value: "first" });
-    await coordinator.run(async (transaction) => {
-      await sender.send("kept", { transaction });
-      await again.accept({ transaction });
-    });
-    expect((await next(results)).message.body).toEqual({ type: "value", value: "kept" });
-    expect(await out.receive({ max: 1, timeoutMs: 300 })).toEqual([]);
-    await connection.close();
-  });
+  transactionScenario(() => ({ url: broker.url, address: (name) => name }));
 });

@@ -49,17 +49,23 @@ describe("an open connection ends with the right condition", () => {
     expect(side.performatives().at(-1)).toMatchObject({ error: { condition: "amqp:resource-limit-exceeded" } });
   });
 
-  test("a frame before the open, and a largest frame below 512", () => {
+  test("a frame before the open", () => {
     const early = new Scripted({ role: "server" });
     early.engine.start();
     early.header(0);
     early.feed({ type: "end" });
     expect(early.performatives().map((each) => each?.type)).toEqual(["open", "close"]);
+  });
+
+  test("a largest frame below 512 is taken for 512, and the reason of a close behind it is told", () => {
     const small = new Scripted({ role: "client" });
     small.engine.start();
     small.header(0);
-    small.feed({ type: "open", containerId: "x", maxFrameSize: 511 });
-    expect(small.performatives().at(-1)).toMatchObject({ error: { condition: "amqp:invalid-field" } });
+    small.feed({ type: "open", containerId: "x", maxFrameSize: 0 });
+    expect(small.engine.peerFrameBytesMax).toBe(512);
+    small.feed({ type: "close", error: { type: "error", condition: "amqp:not-found" } });
+    expect(small.performatives().at(-1)).toMatchObject({ type: "close", error: null });
+    expect(small.ends[0]).toMatchObject({ by: "peer", error: { condition: "amqp:not-found" } });
   });
 });
 

@@ -248,11 +248,9 @@ export class Engine<O extends Owners> extends Handshake<O> implements SessionPor
 
   #onOpen(open: Composite<"open">): void {
     if (this.now.is !== "opening") throw new Fault("connection", Condition.illegalState, "a second open");
-    if (open.maxFrameSize < FRAME_SIZE_LEAST) {
-      throw new Fault("connection", Condition.invalidField, `max-frame-size ${open.maxFrameSize}`);
-    }
     this.sendOpen();
-    this.writer.peerFrameBytesMax = open.maxFrameSize;
+    // Whatever a peer says, it has to take 512 bytes (§2.7.1). Broker-J says 0 when a close with its reasons follows.
+    this.writer.peerFrameBytesMax = Math.max(FRAME_SIZE_LEAST, open.maxFrameSize);
     this.idle.agree(open.idleTimeOut ?? 0, this.nowMs);
     this.now = { is: "open", peer: open };
     this.handler.onOpen(open);
