@@ -104,3 +104,19 @@ describe.each(["mqtt", "amqp", "amqp10"])("payloads over %s", (scheme) => {
     }
   });
 });
+
+test("a delay before a message comes again is ERR_UNSUPPORTED over MQTT where the server does not keep it, and the message stays in hand", async () => {
+  const broker = await memoryBroker();
+  opened.push(() => broker.close());
+  // FluxMQ says nothing of itself over MQTT, so that what it is taken for is what the application says.
+  const client = await connect("mqtt://memory", { dial: broker.dial, dialect: "fluxmq" });
+  opened.push(() => client.close());
+  const queue = client.queue("q");
+  const subscription = await queue.consume({ group: "workers", ack: "manual" });
+  await queue.publish("once");
+  for await (const message of subscription) {
+    await expect(message.nack({ delayMs: 5 })).rejects.toMatchObject({ code: "ERR_UNSUPPORTED" });
+    await message.ack();
+    break;
+  }
+});

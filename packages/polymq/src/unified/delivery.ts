@@ -16,11 +16,24 @@ export abstract class Delivery implements Message<unknown> {
   abstract readonly payload: Uint8Array;
   abstract readonly contentType: string | null;
   abstract readonly timestamp: Date | null;
-  abstract readonly queue: string | null;
-  abstract readonly routingKey: string;
-  abstract readonly group: string;
-  abstract readonly offset: number | null;
   abstract readonly deliveryCount: number;
+
+  /** Null of topics, as is what follows. */
+  get queue(): string | null {
+    return null;
+  }
+
+  get routingKey(): string {
+    return "";
+  }
+
+  get group(): string {
+    return "";
+  }
+
+  get offset(): number | null {
+    return null;
+  }
 
   get value(): unknown {
     return this.decoded === NOT_DECODED ? this.payload : this.decoded;

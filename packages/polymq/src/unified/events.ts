@@ -4,6 +4,13 @@ import type { Message } from "./message.ts";
 /** Where a client stands; `disconnected`: it has given up coming back. */
 export type ClientState = "connected" | "reconnecting" | "disconnected" | "closing" | "closed";
 
+/** Where a client of MQTT or AMQP 0-9-1 stands, in our words. */
+export function clientState(native: Exclude<ClientState, "closing"> | "connecting" | "disconnecting"): ClientState {
+  // A first connect is over before there is a client of ours.
+  if (native === "connecting") return "reconnecting";
+  return native === "disconnecting" ? "closing" : native;
+}
+
 /** What each event carries besides its `type`; every protocol tells these. The protocol client beneath tells more. */
 export interface ClientEvents {
   /** The connection is back, with all that was on it. */

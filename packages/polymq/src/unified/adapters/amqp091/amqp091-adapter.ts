@@ -21,7 +21,7 @@ import type {
   Tell,
 } from "../../adapter.ts";
 import { type Delivery, unsupported } from "../../delivery.ts";
-import type { ClientState } from "../../events.ts";
+import { type ClientState, clientState } from "../../events.ts";
 import type { ClientRequestOptions } from "../../options.ts";
 import type { Dialect } from "../../protocol.ts";
 import type { Target } from "../../target.ts";
@@ -72,9 +72,7 @@ class Amqp091Adapter implements Adapter {
   }
 
   get state(): ClientState {
-    const { state } = this.native;
-    if (state === "connecting") return "reconnecting";
-    return state === "disconnecting" ? "closing" : state;
+    return clientState(this.native.state);
   }
 
   get closed(): Promise<MessagingError | null> {

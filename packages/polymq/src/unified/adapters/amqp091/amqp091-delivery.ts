@@ -29,22 +29,6 @@ abstract class Amqp091Delivery<M extends AmqpDelivery | AmqpMessage> extends Del
     return dateOf(this.native.properties);
   }
 
-  get queue(): string | null {
-    return null;
-  }
-
-  get routingKey(): string {
-    return "";
-  }
-
-  get group(): string {
-    return "";
-  }
-
-  get offset(): number | null {
-    return null;
-  }
-
   get deliveryCount(): number {
     return this.native.redelivered ? 1 : 0;
   }

@@ -32,22 +32,6 @@ abstract class Amqp10Delivery extends Delivery {
     return at === null ? null : new Date(Number(at));
   }
 
-  get queue(): string | null {
-    return null;
-  }
-
-  get routingKey(): string {
-    return "";
-  }
-
-  get group(): string {
-    return "";
-  }
-
-  get offset(): number | null {
-    return null;
-  }
-
   get deliveryCount(): number {
     return this.message.header?.deliveryCount ?? 0;
   }

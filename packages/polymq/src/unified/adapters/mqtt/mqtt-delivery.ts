@@ -50,22 +50,6 @@ export class MqttTopicDelivery extends Delivery {
     return null;
   }
 
-  get queue(): string | null {
-    return null;
-  }
-
-  get routingKey(): string {
-    return "";
-  }
-
-  get group(): string {
-    return "";
-  }
-
-  get offset(): number | null {
-    return null;
-  }
-
   get deliveryCount(): number {
     return this.native.dup ? 1 : 0;
   }
@@ -167,19 +151,19 @@ export class MqttQueueDelivery extends Delivery {
     return ms === null ? null : new Date(ms);
   }
 
-  get queue(): string {
+  override get queue(): string {
     return this.native.queue;
   }
 
-  get routingKey(): string {
+  override get routingKey(): string {
     return this.native.routingKey;
   }
 
-  get group(): string {
+  override get group(): string {
     return this.native.groupId;
   }
 
-  get offset(): number | null {
+  override get offset(): number | null {
     const { offset } = this.native;
     return offset < 0 ? null : offset;
   }
@@ -218,6 +202,14 @@ export class MqttQueueDelivery extends Delivery {
 
   protected override readProperties(): Record<string, string> {
     return mqttProperties(this.native.message);
+  }
+}
+
+/** A message of a queue of FluxMQ, which decides by itself when it comes again. */
+export class FluxQueueDelivery extends MqttQueueDelivery {
+  override nack(options?: DelayedNack): Promise<void> {
+    if ((options?.delayMs ?? 0) !== 0) return Promise.reject(unsupported("delay before a message comes again"));
+    return super.nack();
   }
 }
 

@@ -8,7 +8,7 @@ import type { ConsumeCall, QueueAdapter, ReadCall, Source, StreamAdapter } from 
 import { type Delivery, unsupported } from "../../delivery.ts";
 import type { QueuePublishOptions } from "../../options.ts";
 import type { Dialect } from "../../protocol.ts";
-import { MqttQueueDelivery, MqttSharedDelivery } from "./mqtt-delivery.ts";
+import { FluxQueueDelivery, MqttQueueDelivery, MqttSharedDelivery } from "./mqtt-delivery.ts";
 import { queuePublishOptions, sharedPublishOptions } from "./mqtt-options.ts";
 import { MqttSource } from "./mqtt-source.ts";
 
@@ -26,11 +26,13 @@ export class MqttQueue implements QueueAdapter, StreamAdapter {
   readonly #native: MqttNative;
   readonly #name: string;
   readonly #dialect: Dialect;
+  readonly #wrap: (message: MqttQueueMessage) => Delivery;
 
   constructor(native: MqttNative, name: string, dialect: Dialect) {
     this.#native = native;
     this.#name = name;
     this.#dialect = dialect;
+    this.#wrap = dialect === "fluxmq" ? wrapFlux : wrapQueue;
   }
 
   publish(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
@@ -40,17 +42,18 @@ export class MqttQueue implements QueueAdapter, StreamAdapter {
 
   async consume(call: ConsumeCall): Promise<Source> {
     const group = call.group === "" ? DEFAULT_GROUP : call.group;
-    return new MqttSource(await this.#native.subscribeToQueue(this.#name, group, consumeOptions(call)), wrapQueue);
+    const options = consumeOptions(call, this.#wrap);
+    return new MqttSource(await this.#native.subscribeToQueue(this.#name, group, options), this.#wrap);
   }
 
   async read(call: ReadCall): Promise<Source> {
     if (call.commit === "manual") throw unsupported("commits of offsets");
     const options: StreamSubscribeOptions = {
-      ...consumeOptions(call),
+      ...consumeOptions(call, this.#wrap),
       ...(call.group === "" ? {} : { group: call.group }),
       ...(call.from === "resume" ? {} : { from: call.from }),
     };
-    return new MqttSource(await this.#native.subscribeToStream(this.#name, options), wrapQueue);
+    return new MqttSource(await this.#native.subscribeToStream(this.#name, options), this.#wrap);
   }
 
   commit(): Promise<void> {
@@ -97,12 +100,12 @@ export function topicOptions(call: ConsumeCall, wrap: (message: MqttMessage) => 
   };
 }
 
-function consumeOptions(call: ConsumeCall): QueueConsumeOptions {
+function consumeOptions(call: ConsumeCall, wrap: (message: MqttQueueMessage) => Delivery): QueueConsumeOptions {
   const { deliver, filter, prefetch, concurrency, ack, whenHandlerFails, signal } = call;
   return {
     ack,
     whenHandlerFails,
-    ...(deliver === null ? {} : { handler: handlerOf(deliver, wrapQueue) }),
+    ...(deliver === null ? {} : { handler: handlerOf(deliver, wrap) }),
     ...(filter === "" ? {} : { filter }),
     ...(prefetch === undefined ? {} : { prefetch }),
     ...(concurrency === undefined ? {} : { concurrency }),
@@ -112,6 +115,10 @@ function consumeOptions(call: ConsumeCall): QueueConsumeOptions {
 
 function wrapQueue(message: MqttQueueMessage): Delivery {
   return new MqttQueueDelivery(message);
+}
+
+function wrapFlux(message: MqttQueueMessage): Delivery {
+  return new FluxQueueDelivery(message);
 }
 
 /** What the handler returns decides when the message is done; it may be a promise. */
