@@ -142,6 +142,10 @@ export class AmqpChannel implements MethodScene, PublishScene, CommitListener {
     });
   }
 
+  awaitsReplies(key: string): boolean {
+    return this.connection.context.replies.get(key) !== null;
+  }
+
   answer(method: Method): void {
     this.#whenDurable(() => this.#send(method));
   }

@@ -30,7 +30,9 @@ export class ArgumentReader {
     const value = this.value(name);
     if (value === undefined) return undefined;
     const number = typeof value === "bigint" ? Number(value) : value;
-    if (typeof number !== "number" || !Number.isInteger(number)) throw this.invalid(name, unacceptable(value));
+    if (typeof number !== "number" || !Number.isInteger(number)) {
+      throw this.invalid(name, `"expected integer, got ${erlangType(value)}"`);
+    }
     if (number < 0) throw this.invalid(name, `{value_negative,${number}}`);
     if (number < least) throw this.invalid(name, `{value_zero,${number}}`);
     if (number > most) throw this.invalid(name, `{max_value_exceeded,${number}}`);
@@ -60,7 +62,7 @@ function unacceptable(value: unknown): string {
 }
 
 /** RabbitMQ's name for the type of a field. */
-function erlangType(value: unknown): string {
+export function erlangType(value: unknown): string {
   switch (typeof value) {
     case "string":
       return "longstr";

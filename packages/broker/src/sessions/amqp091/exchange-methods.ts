@@ -9,10 +9,19 @@ import {
   TOPICS_EXCHANGE,
   type UnbindResult,
 } from "../../core/topology/topology-port.ts";
-import { ArgumentReader, argumentValue } from "./arguments.ts";
+import { ArgumentReader, argumentValue, erlangType } from "./arguments.ts";
 import type { MethodScene } from "./method-scene.ts";
 import { filterOf } from "./publish-route.ts";
-import { defaultExchange, inequivalent, locked, named, notFound, refusedSetting, reserved } from "./refusals.ts";
+import {
+  defaultExchange,
+  inequivalent,
+  locked,
+  named,
+  notFound,
+  refusedSetting,
+  reserved,
+  systemExchange,
+} from "./refusals.ts";
 import { ReplyError } from "./reply-error.ts";
 
 const KINDS: readonly ExchangeKind[] = ["direct", "fanout", "topic", "headers"];
@@ -31,6 +40,7 @@ export function declareExchange(scene: MethodScene, method: MethodOf<"exchange.d
   const decision = scene.access.mayPublish(name, false, scene.nowMs);
   scene.whenAllowed(decision, `exchange '${name}'`, method, () => {
     if (method.passive) {
+      if (exchangeName(name) === "") throw defaultExchange();
       if (host.exchange(exchangeName(name)) === null) throw notFound("exchange", name, host.name);
     } else declare(scene, method);
     if (!method.noWait) scene.answer({ method: "exchange.declare-ok" });
@@ -67,7 +77,7 @@ export function deleteExchange(scene: MethodScene, method: MethodOf<"exchange.de
   scene.whenAllowed(scene.access.mayPublish(name, false, scene.nowMs), `exchange '${name}'`, method, () => {
     if (exchangeName(name) === "") throw defaultExchange();
     const result = host.deleteExchange(name, { ifUnused: method.ifUnused });
-    if (result === "reserved") throw reserved("exchange", name);
+    if (result === "reserved") throw systemExchange(name, host.name);
     if (result === "in-use") {
       throw new ReplyError(ReplyCode.PreconditionFailed, `${named("exchange", name, host.name)} in use`);
     }
@@ -94,15 +104,17 @@ export function bindExchange(
   });
 }
 
-/** Makes or removes a binding. @throws {ReplyError} 403, 404, 405, 406 */
+/** Makes or removes a binding; one that is not there counts as removed, as in RabbitMQ. @throws {ReplyError} 403, 404, 405, 406 */
 export function changeBinding({ host, owner }: MethodScene, is: "bind" | "unbind", binding: BindingDefinition): void {
   const { source, destination } = binding;
   const result: BindResult | { readonly is: UnbindResult } =
     is === "bind" ? host.bind(binding, owner) : { is: host.unbind(binding, owner) };
   switch (result.is) {
     case "no-source":
+      if (is === "unbind") return;
       throw notFound("exchange", source, host.name);
     case "no-destination":
+      if (is === "unbind") return;
       throw notFound(destination.is, destination.name, host.name);
     case "locked":
       throw locked(destination.name, host.name);
@@ -142,6 +154,18 @@ export function exchangeName(name: string): string {
   return name === "amq.default" ? "" : name;
 }
 
+function matchOf(table: FieldTable): HeaderMatch {
+  const asked = new ArgumentReader(table, "").value("x-match");
+  if (asked === undefined) return "all";
+  const match = MATCHES.find((each) => each === asked);
+  if (match !== undefined) return match;
+  const why =
+    typeof asked === "string"
+      ? `value <<"${asked}">>; expected all, any, all-with-x, or any-with-x`
+      : `type ${erlangType(asked)}; expected longstr`;
+  throw new ReplyError(ReplyCode.PreconditionFailed, `Invalid x-match field ${why}`);
+}
+
 const MATCHES: readonly HeaderMatch[] = ["all", "any", "all-with-x", "any-with-x"];
 
 function bindingArguments(table: FieldTable): BindingArguments | null {
@@ -149,7 +173,5 @@ function bindingArguments(table: FieldTable): BindingArguments | null {
   if (names.length === 0) return null;
   const values = Object.create(null) as Record<string, ReturnType<typeof argumentValue>>;
   for (const name of names) if (name !== "x-match") values[name] = argumentValue(table[name]);
-  const asked = table["x-match"];
-  const match = MATCHES.find((each) => each === asked) ?? "all";
-  return { match, values };
+  return { match: matchOf(table), values };
 }

@@ -18,6 +18,8 @@ export interface MethodScene {
    * @param what names it for people, such as `queue 'q'`
    */
   whenAllowed(decision: Decision, what: string, method: Method, action: () => void): void;
+  /** Whether somebody waits for answers over direct reply-to at this address. */
+  awaitsReplies(key: string): boolean;
   /** Sends an answer once everything changed so far is durable, behind all answers before it. */
   answer(method: Method): void;
 }

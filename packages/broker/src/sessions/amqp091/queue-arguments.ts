@@ -54,7 +54,7 @@ function typeOf(reader: ArgumentReader): QueueType {
   const name = (reader.text("x-queue-type") ?? "classic").toLowerCase();
   if (name === "" || name === "classic") return "classic";
   if (name === "quorum" || name === "stream") return name;
-  throw reader.invalid("x-queue-type", `unsupported queue type '${name}'`);
+  throw reader.invalid("x-queue-type", `"unsupported queue type '${name}'"`);
 }
 
 /** The core's words for an overflow, by RabbitMQ's. */

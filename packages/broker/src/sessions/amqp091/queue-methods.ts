@@ -28,6 +28,7 @@ export function declareQueue(scene: MethodScene, method: MethodOf<"queue.declare
       case "existing":
         return declared(scene, method, result.queue);
       case "inequivalent":
+        if (result.field === "exclusive") throw locked(name, host.name);
         throw inequivalent(inClientWords(result), QUEUE_FIELDS, what);
       case "locked":
         throw locked(name, host.name);
@@ -41,6 +42,8 @@ export function declareQueue(scene: MethodScene, method: MethodOf<"queue.declare
 
 /** Somebody looks whether a client still waits for its answers. */
 function declareReply(scene: MethodScene, method: MethodOf<"queue.declare">): void {
+  const { queue: name } = method;
+  if (name !== REPLY_QUEUE && !scene.awaitsReplies(name)) throw notFound("queue", name, scene.host.name);
   declared(scene, method, { name: method.queue, messages: 0, consumers: 1 });
 }
 

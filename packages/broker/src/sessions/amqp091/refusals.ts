@@ -42,7 +42,9 @@ export function inequivalent(
 ): ReplyError {
   const { field, received, current } = difference;
   const name = names[field] ?? field;
-  const said = name.startsWith("x-") || name === "alternate-exchange" ? argumentText : plainText;
+  const isArgument = name.startsWith("x-") || name === "alternate-exchange";
+  const areNumbers = typeof received === "number" && typeof current === "number";
+  const said = isArgument && !areNumbers ? argumentText : plainText;
   return new ReplyError(
     ReplyCode.PreconditionFailed,
     `inequivalent arg '${name}' for ${what}: received ${said(received)} but current is ${said(current)}`,
@@ -57,6 +59,11 @@ function argumentText(value: string | number | boolean | null): string {
   if (value === null) return "none";
   const type = typeof value === "string" ? "longstr" : typeof value === "number" ? "signedint" : "bool";
   return `the value '${value}' of type '${type}'`;
+}
+
+/** 403: an exchange that is there from the beginning stays. */
+export function systemExchange(name: string, host: string): ReplyError {
+  return new ReplyError(ReplyCode.AccessRefused, `deletion of system ${named("exchange", name, host)} not allowed`);
 }
 
 /** 406: a setting that cannot be. */
