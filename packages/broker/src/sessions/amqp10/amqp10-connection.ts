@@ -71,6 +71,8 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
   readonly transactions: Transactions;
   /** Links that the client has attached. */
   readonly links: Set<BrokerLink> = new Set();
+  /** The broker's side of links whose attach will be answered once that is durable. */
+  readonly opening: Map<AnyLink<Amqp10Types>, BrokerLink> = new Map();
   #entered: Omit<Amqp10ClientFacts, "container"> | null = null;
   #client: Amqp10ClientFacts | null = null;
   #host: VirtualHost | null = null;
@@ -291,9 +293,10 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
 
   onDetach(link: AnyLink<Amqp10Types>, end: End, closed: boolean): void {
     if (this.#client !== null) this.context.linkNames.leave(this.#client.container, this.#client.username, link);
-    const { owner } = link;
+    const owner = link.owner ?? this.opening.get(link);
     if (owner === undefined) return;
     this.links.delete(owner);
+    this.opening.delete(link);
     owner.end(end, closed);
   }
 
@@ -399,8 +402,9 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
   /** The client is gone or going: its links give back what they hold. */
   #leave(): void {
     this.gate.close();
-    for (const link of Array.from(this.links)) link.end(LOST, false);
+    for (const link of [...this.links, ...this.opening.values()]) link.end(LOST, false);
     this.links.clear();
+    this.opening.clear();
     this.transactions.end(null);
     if (this.#client !== null && this.context.connections.delete(this)) {
       this.context.metrics.clientDisconnected();

@@ -37,24 +37,22 @@ export interface Opened {
   start(): void;
 }
 
-/** Answers a client's attach (§2.6.3): with what it asked for, or with no and the reason. */
+/** Answers a client's attach (§2.6.3): with what it asked for, once that is durable (a group that it joins must not be gone after a crash), or with no and the reason. */
 export function attachLink(connection: Amqp10Connection, link: AnyLink<Amqp10Types>, attach: Attach): void {
-  const { context, client, gate } = connection;
+  const { context, gate } = connection;
   const finish = (opening: Opening): void => {
     if (link.state.is !== "offered") return;
     guarded(connection, link, () => {
       const opened = opening.open();
-      const { owner, start, ...fields } = opened;
-      connection.links.add(owner);
-      link.owner = owner;
-      // Before the answer: clients find the link that an answer is for by its name.
-      context.linkNames.take(client.container, client.username, link);
-      link.accept(fields);
-      start();
+      connection.opening.set(link, opened.owner);
+      context.hub.committer.whenDurable(
+        { onDurable: () => answer(connection, link, opened), onCommitFailed: () => undefined },
+        0,
+      );
     });
   };
   guarded(connection, link, () => {
-    if (connection.links.size >= context.settings.linksMax) {
+    if (connection.links.size + connection.opening.size >= context.settings.linksMax) {
       throw new Refused(Condition.resourceLimitExceeded, `a connection has at most ${context.settings.linksMax} links`);
     }
     const opening = link.isSender ? attachSource(connection, link, attach) : attachTarget(connection, link, attach);
@@ -68,6 +66,21 @@ export function attachLink(connection: Amqp10Connection, link: AnyLink<Amqp10Typ
         description: `${opening.what} is not allowed`,
       });
     });
+  });
+}
+
+function answer(connection: Amqp10Connection, link: AnyLink<Amqp10Types>, opened: Opened): void {
+  // Whoever left before has its answer; its owner is ended with the link.
+  if (link.state.is !== "offered" || !connection.opening.delete(link)) return;
+  const { context, client } = connection;
+  const { owner, start, ...fields } = opened;
+  guarded(connection, link, () => {
+    connection.links.add(owner);
+    link.owner = owner;
+    // Before the answer: clients find the link that an answer is for by its name.
+    context.linkNames.take(client.container, client.username, link);
+    link.accept(fields);
+    start();
   });
 }
 

@@ -167,8 +167,8 @@ function joined(connection: Amqp10Connection, link: EngineSender, joining: Joini
   const result = host.consume(name, { ...request, consumer: owner, acknowledge }, connection);
   if (result.is !== "consuming") throw consumeRefusal(result, name);
   context.metrics.subscriptionsAccepted++;
-  const { subscription } = result;
-  return { owner, source, start: () => owner.start(subscription) };
+  owner.join(result.subscription);
+  return { owner, source, start: () => owner.start() };
 }
 
 function requestOf(connection: Amqp10Connection, { address, filters, terms }: Asked): Joining["request"] {

@@ -54,6 +54,8 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
   /** Deliveries whose outcome is part of an open transaction. */
   readonly #enlisted = new Set<QueuedDelivery>();
   #isStarved = false;
+  /** Deliveries may leave: the client's attach is answered. */
+  #isOpen = false;
   #isOver = false;
 
   constructor(connection: Amqp10Connection, link: EngineSender, terms: QueueSourceTerms, isSettled: boolean) {
@@ -64,10 +66,15 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
     this.#isSettled = isSettled;
   }
 
-  /** The group is joined and the link open: delivers from now on. */
-  start(subscription: HostedSubscription): void {
+  /** The group is joined. */
+  join(subscription: HostedSubscription): void {
     this.#subscription = subscription;
-    subscription.wake();
+  }
+
+  /** The link is open: delivers from now on. */
+  start(): void {
+    this.#isOpen = true;
+    this.#subscription?.wake();
     this.#link.answerDrain();
   }
 
@@ -76,7 +83,7 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
     // What does not leave at once waits in the link: one message at a time, for the others wait better in their queue.
     // Nothing more is sent behind the connection's end: what another link of it gives back is not for this one.
     const isOver = this.#isOver || this.#connection.engine.over;
-    const isHeld = isOver || link.queued > 0 || this.#connection.wire.congested;
+    const isHeld = isOver || !this.#isOpen || link.queued > 0 || this.#connection.wire.congested;
     const room = isHeld ? 0 : Math.min(link.credit, this.#connection.context.settings.unsettledMax - this.#unsettled);
     if (room <= 0) this.#isStarved = true;
     return room;

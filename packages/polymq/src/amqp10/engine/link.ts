@@ -110,8 +110,10 @@ export abstract class Link<O extends Owners> {
    */
   detach(how: { readonly closed: boolean; readonly error?: AmqpErrorInput | null }): void {
     if (this.#state.is === "detaching" || this.#state.is === "detached") return;
-    this.session.flushLink();
     const { closed, error = null } = how;
+    // The peer hears of an end only where it has heard of the link.
+    if (this.#state.is === "offered") return this.refuse(error);
+    this.session.flushLink();
     this.#state = { is: "detaching" };
     this.linkCredit = 0;
     this.session.send({ type: "detach", handle: this.handle, closed, error });

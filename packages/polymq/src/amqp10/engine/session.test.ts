@@ -123,6 +123,27 @@ describe("attaching", () => {
     expect(pair.server.engine.sessions[0]?.links).toEqual([]);
   });
 
+  test.each([
+    ["its maker, who gets an attach and a detach", "client"],
+    ["whoever would have to answer, as a refusal", "server"],
+  ] as const)("may be ended before it is answered by %s", (_, who) => {
+    const pair = new Pair();
+    const session = pair.opened();
+    const offered: { detach(how: { closed: boolean }): void }[] = [];
+    pair.server.onOffer = (link) => void offered.push(link);
+    const link = session.attachReceiver({ name: "r", source: { type: "source", address: "q" } }, "r");
+    pair.run();
+    (who === "client" ? link : offered[0])?.detach({ closed: true });
+    pair.run();
+    expect(pair.client.told.at(-1)).toBe(`detach r closed by link ${who === "client" ? "us" : "peer"}`);
+    expect(pair.server.engine.sessions[0]?.links).toEqual([]);
+    expect(pair.client.engine.over).toBe(false);
+    const again = session.attachReceiver({ name: "r", source: { type: "source", address: "q" } }, "r");
+    pair.server.onOffer = (each) => each.accept();
+    pair.run();
+    expect(again.attached).toBe(true);
+  });
+
   test("5,000 links come and go, and their handles are used again (S24)", () => {
     const pair = new Pair({ session: { handleMax: 65_535 } }, { session: { handleMax: 65_535 } });
     const session = pair.opened({ handleMax: 65_535 });

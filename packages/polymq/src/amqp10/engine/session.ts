@@ -209,7 +209,9 @@ export class Session<O extends Owners> {
     const link = this.#links.remote(detach.handle);
     if (link === undefined) throw unattached(detach.handle);
     const byUs = link.state.is === "detaching";
-    if (!byUs) {
+    // Who leaves before the owner has answered its attach gets an answer and a detach.
+    if (link.state.is === "offered") link.refuse(null);
+    else if (!byUs) {
       this.flushLink();
       this.send({ type: "detach", handle: link.handle, closed: detach.closed });
     }
