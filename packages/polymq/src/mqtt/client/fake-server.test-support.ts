@@ -219,6 +219,18 @@ export class FakeConnection implements TransportHandler, ServerHandler<OutgoingM
     return type === undefined ? all : all.filter((packet) => packet.type === type);
   }
 
+  /** Takes the next packet, which must be of this type. */
+  next<T extends Packet["type"]>(type: T): PacketOf<T> {
+    const packet = this.#packets.shift();
+    if (packet?.type !== type) throw new Error(`wanted ${type}, got ${packet?.type ?? "nothing"}`);
+    return packet as PacketOf<T>;
+  }
+
+  /** Packets that came in and were not taken yet. */
+  get untaken(): readonly Packet[] {
+    return this.#packets;
+  }
+
   /** Types of the packets that came in since the last call. */
   types(): string[] {
     return this.take().map((packet) => packet.type);

@@ -9,7 +9,9 @@ describe("choosing a version and a server", () => {
     const lab = new Lab({ protocolVersion: "auto" });
     const connecting = lab.client.connect();
     await lab.clock.settle();
-    expect(lab.server.take("connect").level).toBe(5);
+    expect(lab.server.next("connect").level).toBe(5);
+    // It answers in its own form.
+    lab.server.level = 4;
     await lab.send({ type: "connack", sessionPresent: false, reasonCode: 1, properties: null });
     expect((await lab.accept()).level).toBe(4);
     await connecting;
@@ -20,7 +22,7 @@ describe("choosing a version and a server", () => {
     const lab = new Lab({ protocolVersion: 5 });
     const connecting = lab.client.connect();
     await lab.clock.settle();
-    lab.server.take("connect");
+    lab.server.next("connect");
     const properties = { serverReference: "other:1999" };
     await lab.send({ type: "connack", sessionPresent: false, reasonCode: 0x9d, properties });
     await lab.accept();
@@ -78,10 +80,10 @@ describe("reading with for await", () => {
     await lab.send(message("1", 1, 1), message("2", 1, 2));
     expect((await reader.next()).value?.topic).toBe("1");
     await lab.clock.settle();
-    expect(lab.server.types).toEqual([]);
+    expect(lab.types).toEqual([]);
     expect((await reader.next()).value?.topic).toBe("2");
     await lab.clock.settle();
-    expect(lab.server.take("puback").packetId).toBe(1);
+    expect(lab.server.next("puback").packetId).toBe(1);
   });
 
   test("leaving the loop unsubscribes and leaves the message in hand unacknowledged", async () => {
@@ -93,11 +95,11 @@ describe("reading with for await", () => {
     await reader.next();
     const leaving = reader.return?.() ?? Promise.reject(new Error("no return"));
     await lab.clock.settle();
-    const { packetId, filters } = lab.server.take("unsubscribe");
+    const { packetId, filters } = lab.server.next("unsubscribe");
     expect(filters).toEqual(["#"]);
     await lab.send({ type: "unsuback", packetId, reasonCodes: [], properties: null });
     expect(await lab.outcome(leaving)).toBe("resolved");
-    expect(lab.server.types).toEqual([]);
+    expect(lab.types).toEqual([]);
     expect(subscription).toMatchObject({ ended: true, received: 1, dropped: 0, buffered: 0 });
   });
 });
@@ -116,10 +118,10 @@ describe("settling by hand", () => {
     const { lab, all } = await received(4);
     all[1]?.ack();
     await lab.clock.settle();
-    expect(lab.server.types).toEqual([]);
+    expect(lab.types).toEqual([]);
     all[0]?.ack();
     await lab.clock.settle();
-    expect([lab.server.take("puback").packetId, lab.server.take("puback").packetId]).toEqual([1, 2]);
+    expect([lab.server.next("puback").packetId, lab.server.next("puback").packetId]).toEqual([1, 2]);
     expect(() => all[0]?.ack()).toThrow(expect.objectContaining({ code: "ERR_ALREADY_SETTLED" }));
   });
 
@@ -127,7 +129,7 @@ describe("settling by hand", () => {
     const { lab, all } = await received(5);
     all[0]?.reject(0x97);
     await lab.clock.settle();
-    expect(lab.server.take("puback")).toMatchObject({ packetId: 1, reasonCode: 0x97 });
+    expect(lab.server.next("puback")).toMatchObject({ packetId: 1, reasonCode: 0x97 });
     const old = await received(4);
     expect(() => old.all[0]?.reject()).toThrow(expect.objectContaining({ code: "ERR_UNSUPPORTED" }));
   });
@@ -137,8 +139,8 @@ describe("settling by hand", () => {
     all[0]?.withhold();
     all[1]?.ack();
     await lab.clock.settle();
-    expect(lab.server.take("puback").packetId).toBe(2);
-    expect(lab.server.types).toEqual([]);
+    expect(lab.server.next("puback").packetId).toBe(2);
+    expect(lab.types).toEqual([]);
   });
 
   test("json() gives what the payload holds, or ERR_INVALID_MESSAGE", async () => {
@@ -156,9 +158,9 @@ describe("request and response (MQTT 5.0 §4.10)", () => {
   /** Answers the client's SUBSCRIBE to its response topic and returns what it publishes next. */
   async function requested(lab: Lab): Promise<{ responseTopic: string; correlationData: Uint8Array }> {
     await lab.clock.settle();
-    const { packetId, filters } = lab.server.take("subscribe");
+    const { packetId, filters } = lab.server.next("subscribe");
     await lab.send({ type: "suback", packetId, reasonCodes: [1], properties: null });
-    const publish = lab.server.take("publish");
+    const publish = lab.server.next("publish");
     await lab.send(ack("puback", publish.packetId));
     const { responseTopic = "", correlationData = new Uint8Array(0) } = publish.properties ?? {};
     expect(filters).toMatchObject([{ filter: responseTopic }]);
@@ -191,12 +193,12 @@ describe("request and response (MQTT 5.0 §4.10)", () => {
     await lab.connect();
     const responding = lab.client.respond("a", (request) => `${request.text()}!`);
     await lab.clock.settle();
-    const { packetId } = lab.server.take("subscribe");
+    const { packetId } = lab.server.next("subscribe");
     await lab.send({ type: "suback", packetId, reasonCodes: [1], properties: null });
     await responding;
     const properties = { responseTopic: "back", correlationData: Uint8Array.of(7) };
     await lab.send(message("a", 0, 0, { properties }));
-    expect(lab.server.take("publish")).toMatchObject({
+    expect(lab.server.next("publish")).toMatchObject({
       topic: "back",
       payload: new TextEncoder().encode("x!"),
       properties: { correlationData: Uint8Array.of(7) },
@@ -248,22 +250,22 @@ describe("events and the like", () => {
     const answered = async (partial: "reject" | "allow"): Promise<string> => {
       const subscribing = lab.client.subscribe(["a", "b"], { partial });
       await lab.clock.settle();
-      const { packetId } = lab.server.take("subscribe");
+      const { packetId } = lab.server.next("subscribe");
       const outcome = lab.outcome(subscribing);
       await lab.send({ type: "suback", packetId, reasonCodes: [0, 0x87], properties: null });
       return outcome;
     };
     expect(await answered("allow")).toBe("resolved");
-    expect(lab.server.types).toEqual([]);
+    expect(lab.types).toEqual([]);
     const other = new Lab({ protocolVersion: 5 });
     await other.connect();
     const refused = other.client.subscribe(["a", "b"]);
     refused.catch(() => undefined);
     await other.clock.settle();
-    const { packetId } = other.server.take("subscribe");
+    const { packetId } = other.server.next("subscribe");
     await other.send({ type: "suback", packetId, reasonCodes: [0, 0x87], properties: null });
     expect(await other.outcome(refused)).toBe("ERR_SUBSCRIBE_FAILED");
-    expect(other.server.take("unsubscribe").filters).toEqual(["a"]);
+    expect(other.server.next("unsubscribe").filters).toEqual(["a"]);
   });
 
   test("userPropertyValues gives all values of a name in order", () => {

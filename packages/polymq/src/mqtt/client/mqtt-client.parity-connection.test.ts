@@ -100,7 +100,7 @@ describe("CONNECT", () => {
     const lab = new Lab({ servers: ["mqtt://one", "mqtt://two"] });
     const connecting = lab.client.connect();
     await lab.clock.settle();
-    lab.server.take("connect");
+    lab.server.next("connect");
     await lab.send({ type: "connack", sessionPresent: false, reasonCode: 3, properties: null });
     await lab.accept();
     await connecting;
@@ -164,11 +164,11 @@ describe("keep-alive and loss", () => {
     const lab = new Lab({ keepAliveSeconds: 60 });
     await lab.connect();
     await lab.clock.advance(46_000);
-    expect(lab.server.types).toEqual(["pingreq"]);
+    expect(lab.types).toEqual(["pingreq"]);
     const quiet = new Lab({ keepAliveSeconds: 0 });
     await quiet.connect();
     await quiet.clock.advance(600_000);
-    expect(quiet.server.types).toEqual([]);
+    expect(quiet.types).toEqual([]);
   });
 
   test("a PINGREQ without any answer within pingTimeoutMs is ERR_PING_TIMEOUT and the connection is lost", async () => {
@@ -181,7 +181,7 @@ describe("keep-alive and loss", () => {
   test("bytes that stay unsent for writeTimeoutMs are ERR_WRITE_TIMEOUT and the connection is lost", async () => {
     const lab = new Lab({ writeTimeoutMs: 5_000, keepAliveSeconds: 0 });
     await lab.connect();
-    lab.server.pair.server.pause();
+    lab.server.pause();
     void lab.client.publish("a", new Uint8Array(100_000));
     await lab.clock.advance(5_010);
     expect(lab.told("connectionLost")).toMatchObject([{ error: { code: "ERR_WRITE_TIMEOUT" } }]);
@@ -190,10 +190,10 @@ describe("keep-alive and loss", () => {
   test("an orderly end without DISCONNECT is noticed at once: ERR_CONNECTION_LOST", async () => {
     const lab = new Lab();
     await lab.connect();
-    lab.server.pair.server.close();
+    lab.server.close();
     await lab.clock.settle();
     expect(lab.told("connectionLost")).toMatchObject([{ error: { code: "ERR_CONNECTION_LOST" } }]);
-    expect(lab.links).toHaveLength(2);
+    expect(lab.dials).toHaveLength(2);
   });
 
   test("a DISCONNECT of the server is told with its code and reason (MQTT 5.0 §3.14)", async () => {
@@ -201,7 +201,7 @@ describe("keep-alive and loss", () => {
     await lab.connect();
     const properties = { reasonString: "moving house" };
     await lab.send({ type: "disconnect", reasonCode: 0x8b, properties });
-    lab.server.pair.server.close();
+    lab.server.close();
     await lab.clock.settle();
     expect(lab.told("serverDisconnect")).toMatchObject([{ reasonCode: 0x8b, reasonString: "moving house" }]);
     expect(lab.told("connectionLost")).toMatchObject([
@@ -279,14 +279,14 @@ describe("reconnecting", () => {
     await lab.subscribe("a/#", { qos: 1, handler: () => undefined });
     await lab.cut();
     await lab.accept({ sessionPresent: false });
-    const restored = lab.server.take("subscribe");
+    const restored = lab.server.next("subscribe");
     expect(restored.filters).toMatchObject([{ filter: "a/#", qos: 1 }]);
     const resuming = new Lab({ cleanStart: false });
     await resuming.connect();
     await resuming.subscribe("a/#", { qos: 1, handler: () => undefined });
     await resuming.cut();
     await resuming.accept({ sessionPresent: true });
-    expect(resuming.server.types).toEqual([]);
+    expect(resuming.types).toEqual([]);
   });
 
   test("sends what is in flight again in order, with DUP and its packet id when the session was kept", async () => {
@@ -294,10 +294,10 @@ describe("reconnecting", () => {
     await lab.connect();
     const publishing = [1, 2].map((n) => lab.client.publish("a", `${n}`, { qos: 1 }));
     await lab.clock.settle();
-    const ids = [lab.server.take("publish").packetId, lab.server.take("publish").packetId];
+    const ids = [lab.server.next("publish").packetId, lab.server.next("publish").packetId];
     await lab.cut();
     await lab.accept({ sessionPresent: true });
-    const again = [lab.server.take("publish"), lab.server.take("publish")];
+    const again = [lab.server.next("publish"), lab.server.next("publish")];
     expect(again).toMatchObject(ids.map((packetId) => ({ packetId, dup: true })));
     for (const id of ids) await lab.send(ack("puback", id));
     expect(await Promise.all(publishing)).toHaveLength(2);
@@ -413,11 +413,11 @@ describe("enhanced authentication (MQTT 5.0 §4.12)", () => {
     const lab = new Lab({ protocolVersion: 5, authentication: options });
     const connecting = lab.client.connect();
     await lab.clock.settle();
-    const connect = lab.server.take("connect");
+    const connect = lab.server.next("connect");
     expect(connect.properties).toEqual({ authenticationMethod: "SCRAM", authenticationData: bytes(1) });
     const properties = { authenticationMethod: "SCRAM", authenticationData: bytes(5) };
     await lab.send({ type: "auth", reasonCode: 0x18, properties });
-    expect(lab.server.take("auth").properties).toMatchObject({ authenticationData: bytes(5, 9) });
+    expect(lab.server.next("auth").properties).toMatchObject({ authenticationData: bytes(5, 9) });
     const last = { authenticationMethod: "SCRAM", authenticationData: bytes(7) };
     await lab.send({ type: "connack", sessionPresent: false, reasonCode: 0, properties: last });
     await connecting;
@@ -428,7 +428,7 @@ describe("enhanced authentication (MQTT 5.0 §4.12)", () => {
     await lab.connect({ properties: { authenticationMethod: "SCRAM" } });
     const again = lab.client.reauthenticate();
     await lab.clock.settle();
-    expect(lab.server.take("auth").reasonCode).toBe(0x19);
+    expect(lab.server.next("auth").reasonCode).toBe(0x19);
     await lab.send({ type: "auth", reasonCode: 0, properties: { authenticationMethod: "SCRAM" } });
     expect(await lab.outcome(again)).toBe("resolved");
     const wrong = lab.client.reauthenticate();

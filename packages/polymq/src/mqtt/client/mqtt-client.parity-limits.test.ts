@@ -6,7 +6,7 @@ import { ack, Lab, message } from "./parity-lab.test-support.ts";
 import type { Overflow } from "./subscription.ts";
 
 const payloads = (lab: Lab): string[] =>
-  lab.server.received.map((packet) =>
+  lab.server.untaken.map((packet) =>
     packet.type === "publish" ? new TextDecoder().decode(packet.payload) : packet.type,
   );
 
@@ -17,7 +17,7 @@ describe("the window of messages in flight", () => {
     const publishing = ["1", "2", "3"].map((payload) => lab.client.publish("a", payload, { qos: 1 }));
     await lab.clock.settle();
     expect(payloads(lab)).toEqual(["1", "2"]);
-    await lab.send(ack("puback", lab.server.take("publish").packetId));
+    await lab.send(ack("puback", lab.server.next("publish").packetId));
     expect(payloads(lab)).toEqual(["2", "3"]);
     expect(await lab.outcome(publishing[0] as Promise<unknown>)).toBe("resolved");
     expect(await lab.outcome(publishing[2] as Promise<unknown>)).toBe("open");
@@ -49,7 +49,7 @@ describe("the bytes of a waiting publish", () => {
     void lab.client.publish("a", payload, { qos: 1 });
     payload.fill(0x7a);
     await lab.clock.settle();
-    await lab.send(ack("puback", lab.server.take("publish").packetId));
+    await lab.send(ack("puback", lab.server.next("publish").packetId));
     expect(payloads(lab)).toEqual(["first"]);
   });
 });
@@ -120,7 +120,7 @@ describe("a server that reads too slowly", () => {
   async function blocked(options: ConstructorParameters<typeof Lab>[0]): Promise<Lab> {
     const lab = new Lab({ writeTimeoutMs: 0, keepAliveSeconds: 0, highWaterBytes: 100_000, ...options });
     await lab.connect();
-    lab.server.pair.server.pause();
+    lab.server.pause();
     for (const size of [70_000, 40_000]) {
       await lab.client.publish("a", new Uint8Array(size));
       await lab.clock.settle();
@@ -132,7 +132,7 @@ describe("a server that reads too slowly", () => {
     const lab = await blocked({});
     const waiting = lab.client.publish("a", "next");
     expect(await lab.outcome(waiting)).toBe("open");
-    lab.server.pair.server.resume();
+    lab.server.resume();
     expect(await lab.outcome(waiting)).toBe("resolved");
   });
 
@@ -212,10 +212,10 @@ describe("a message store", () => {
     const publishing = lab.client.publish("a", "b", { qos: 2 });
     await lab.clock.settle();
     expect(store.operations).toEqual(["putPublish"]);
-    const { packetId } = lab.server.take("publish");
+    const { packetId } = lab.server.next("publish");
     await lab.send(ack("pubrec", packetId));
     expect(store.operations).toEqual(["putPublish", "releasePublish"]);
-    expect(lab.server.types).toEqual(["pubrel"]);
+    expect(lab.types).toEqual(["pubrel"]);
     await lab.send(ack("pubcomp", packetId));
     expect(await lab.outcome(publishing)).toBe("resolved");
     expect(store.operations).toEqual(["putPublish", "releasePublish", "deletePublish"]);
@@ -228,10 +228,10 @@ describe("a message store", () => {
     await lab.subscribe("#", { qos: 2, handler: () => undefined });
     await lab.send(message("a", 2, 5));
     expect(store.operations).toEqual(["putReceived"]);
-    expect(lab.server.types).toEqual(["pubrec"]);
+    expect(lab.types).toEqual(["pubrec"]);
     await lab.send(ack("pubrel", 5));
     expect(store.operations).toEqual(["putReceived", "deleteReceived"]);
-    expect(lab.server.types).toEqual(["pubrec", "pubcomp"]);
+    expect(lab.types).toEqual(["pubrec", "pubcomp"]);
   });
 
   test("gives a later client object what an earlier one left, under its packet ids and in order", async () => {
@@ -240,12 +240,12 @@ describe("a message store", () => {
     await first.connect();
     for (const payload of ["1", "2"]) first.client.publish("a", payload, { qos: 1 }).catch(() => undefined);
     await first.clock.settle();
-    const ids = [first.server.take("publish").packetId, first.server.take("publish").packetId];
+    const ids = [first.server.next("publish").packetId, first.server.next("publish").packetId];
     await first.outcome(first.client.destroy());
     const second = new Lab({ store, cleanStart: false });
     await second.connect({ sessionPresent: true });
     expect(payloads(second)).toEqual(["1", "2"]);
-    expect(second.server.received).toMatchObject(ids.map((packetId) => ({ packetId, dup: true })));
+    expect(second.server.untaken).toMatchObject(ids.map((packetId) => ({ packetId, dup: true })));
   });
 
   test("that fails refuses the publish with ERR_STORE_FAILED, and nothing is sent", async () => {
@@ -255,7 +255,7 @@ describe("a message store", () => {
     const lab = new Lab({ store });
     await lab.connect();
     expect(await lab.outcome(lab.client.publish("a", "b", { qos: 1 }))).toBe("ERR_STORE_FAILED");
-    expect(lab.server.types).toEqual([]);
+    expect(lab.types).toEqual([]);
   });
 
   test("is closed with the client", async () => {

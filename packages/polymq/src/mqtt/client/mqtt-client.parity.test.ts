@@ -34,7 +34,7 @@ describe("before and after", () => {
       userProperties: { a: "b" },
     });
     expect(await lab.outcome(leaving)).toBe("resolved");
-    expect(lab.server.take("disconnect")).toMatchObject({
+    expect(lab.server.next("disconnect")).toMatchObject({
       reasonCode: 0x04,
       properties: { sessionExpirySeconds: 5, reasonString: "Going offline", userProperties: [["a", "b"]] },
     });
@@ -65,10 +65,10 @@ describe("before and after", () => {
     const publishing = lab.client.publish("a", "b", { qos: 1 });
     const closing = lab.client.close();
     expect(await lab.outcome(closing)).toBe("open");
-    await lab.send(ack("puback", lab.server.take("publish").packetId));
+    await lab.send(ack("puback", lab.server.next("publish").packetId));
     expect(await lab.outcome(publishing)).toBe("resolved");
     expect(await lab.outcome(closing)).toBe("resolved");
-    expect(lab.server.types).toEqual(["disconnect"]);
+    expect(lab.types).toEqual(["disconnect"]);
     expect(await lab.outcome(lab.client.publish("a", "b"))).toBe("ERR_CLIENT_CLOSED");
     expect(await lab.outcome(lab.client.connect())).toBe("ERR_CLIENT_CLOSED");
     expect(await lab.client.closed).toBeNull();
@@ -89,8 +89,8 @@ describe("before and after", () => {
     const lab = new Lab();
     await lab.connect();
     expect(await lab.outcome(lab.client.destroy())).toBe("resolved");
-    expect(lab.server.types).toEqual([]);
-    expect(lab.server.closed).toBe(true);
+    expect(lab.types).toEqual([]);
+    expect(lab.server.ended).not.toBe("open");
     expect(lab.client.state).toBe("closed");
   });
 });
@@ -100,19 +100,19 @@ describe("publish", () => {
     const lab = new Lab();
     await lab.connect();
     expect(await lab.outcome(lab.client.publish("a", "b"))).toBe("resolved");
-    lab.server.take("publish");
+    lab.server.next("publish");
     const once = lab.client.publish("a", "b", { qos: 1, retain: true });
     expect(await lab.outcome(once)).toBe("open");
-    const publish = lab.server.take("publish");
+    const publish = lab.server.next("publish");
     expect(publish).toMatchObject({ topic: "a", qos: 1, retain: true, dup: false });
     expect(text(publish.payload)).toBe("b");
     await lab.send(ack("puback", publish.packetId));
     expect(await lab.outcome(once)).toBe("resolved");
     const exactly = lab.client.publish("a", "b", { qos: 2 });
     await lab.clock.settle();
-    const { packetId } = lab.server.take("publish");
+    const { packetId } = lab.server.next("publish");
     await lab.send(ack("pubrec", packetId));
-    lab.server.take("pubrel");
+    lab.server.next("pubrel");
     expect(await lab.outcome(exactly)).toBe("open");
     await lab.send(ack("pubcomp", packetId));
     expect(await lab.outcome(exactly)).toBe("resolved");
@@ -136,7 +136,7 @@ describe("publish", () => {
     };
     await lab.client.publish(sent);
     await lab.clock.settle();
-    expect(lab.server.take("publish")).toMatchObject({
+    expect(lab.server.next("publish")).toMatchObject({
       topic: "sensors/temp",
       payload: new TextEncoder().encode("22.5"),
       properties: {
@@ -157,7 +157,7 @@ describe("publish", () => {
       const publishing = lab.client.publish("a", "b", { qos: 1 }).catch((error: MessagingError) => error);
       await lab.clock.settle();
       const properties = { reasonString: "because" };
-      await lab.send({ ...ack("puback", lab.server.take("publish").packetId, reasonCode), properties });
+      await lab.send({ ...ack("puback", lab.server.next("publish").packetId, reasonCode), properties });
       return publishing;
     };
     expect(await answered(0x10)).toMatchObject({ reasonCode: 0x10, reasonString: "because" });
@@ -211,7 +211,7 @@ describe("publish", () => {
     await lab.connect({ properties });
     const topics = async (): Promise<(string | number | undefined)[]> => {
       await lab.clock.settle();
-      const { topic, properties: sent } = lab.server.take("publish");
+      const { topic, properties: sent } = lab.server.next("publish");
       return [topic, sent?.topicAlias];
     };
     await lab.client.publish("a/topic/worth/an/alias", "b");
@@ -241,7 +241,7 @@ describe("subscribe", () => {
     const options = { qos: 1, noLocal: true, retainAsPublished: true, retainHandling: 1 } as const;
     void lab.client.subscribe("sensors/temp", { ...options, subscriptionIdentifier: 42, userProperties: { a: "b" } });
     await lab.clock.settle();
-    expect(lab.server.take("subscribe")).toMatchObject({
+    expect(lab.server.next("subscribe")).toMatchObject({
       filters: [{ filter: "sensors/temp", ...options }],
       properties: { subscriptionIdentifier: 42, userProperties: [["a", "b"]] },
     });
@@ -260,7 +260,7 @@ describe("subscribe", () => {
     await lab.connect();
     const subscribing = lab.client.subscribe("a").catch((error: unknown) => error);
     await lab.clock.settle();
-    const { packetId } = lab.server.take("subscribe");
+    const { packetId } = lab.server.next("subscribe");
     await lab.send({ type: "suback", packetId, reasonCodes: [0x87], properties: null });
     expect(await subscribing).toMatchObject({ code: "ERR_SUBSCRIBE_FAILED", peer: { code: 0x87 } });
   });
@@ -271,7 +271,7 @@ describe("subscribe", () => {
     const answered = async (reasonCode: number): Promise<unknown> => {
       const leaving = lab.client.unsubscribe("a").catch((error: MessagingError) => error.code);
       await lab.clock.settle();
-      const { packetId, filters } = lab.server.take("unsubscribe");
+      const { packetId, filters } = lab.server.next("unsubscribe");
       expect(filters).toEqual(["a"]);
       await lab.send({ type: "unsuback", packetId, reasonCodes: [reasonCode], properties: null });
       return leaving;
@@ -334,17 +334,17 @@ describe("messages", () => {
     const handler = (): Promise<void> => new Promise((resolve) => (finish = resolve));
     await lab.subscribe("#", { qos: 2, handler });
     await lab.send(message("a", 1, 1));
-    expect(lab.server.types).toEqual([]);
+    expect(lab.types).toEqual([]);
     finish();
     await lab.clock.settle();
-    expect(lab.server.types).toEqual(["puback"]);
+    expect(lab.types).toEqual(["puback"]);
     await lab.send(message("a", 2, 2));
-    expect(lab.server.types).toEqual(["puback"]);
+    expect(lab.types).toEqual(["puback"]);
     finish();
     await lab.clock.settle();
-    expect(lab.server.types).toEqual(["puback", "pubrec"]);
+    expect(lab.types).toEqual(["puback", "pubrec"]);
     await lab.send(ack("pubrel", 2));
-    expect(lab.server.types).toEqual(["puback", "pubrec", "pubcomp"]);
+    expect(lab.types).toEqual(["puback", "pubrec", "pubcomp"]);
   });
 
   test("that match no subscription of this client go to onMessage", async () => {
@@ -353,7 +353,7 @@ describe("messages", () => {
     await lab.connect({ sessionPresent: true });
     await lab.send(message("from/the/old/session", 1, 3));
     expect(topics).toEqual(["from/the/old/session"]);
-    expect(lab.server.take("puback").packetId).toBe(3);
+    expect(lab.server.next("puback").packetId).toBe(3);
   });
 
   test("with an alias that was never given end the connection with ERR_TOPIC_ALIAS_INVALID, they are not dropped in silence", async () => {
@@ -370,6 +370,6 @@ describe("messages", () => {
     await lab.subscribe("#", { qos: 1, handler });
     await lab.send(message("a", 1, 1));
     expect(lab.told("handlerError")).toMatchObject([{ message: { topic: "a" }, error: { message: "boom" } }]);
-    expect(lab.server.types).toEqual([]);
+    expect(lab.types).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { codeOf } from "./client-setup.test-support.ts";
 import type { MqttClientOptions } from "./options.ts";
-import { codeOf } from "./parity-lab.test-support.ts";
 import { settingsOf } from "./settings.ts";
 
 const GIVEN: MqttClientOptions = { servers: "localhost:1883", clientId: "c" };
