@@ -6,13 +6,14 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const COMMAND = fileURLToPath(new URL("../../packages/cli/bin/polymq.js", import.meta.url));
-const GOES_ON = [["broker"], ["proxy"], ["sub"], ["bench"], ["queue", "consume"], ["stream", "read"]];
+const GOES_ON = [["broker"], ["proxy"], ["sub"], ["bench"], ["queue", "consume"], ["stream", "read"], ["rep"]];
 /** Done, out of time, stopped before it was done. */
 const STOPPED = new Set([0, 124, 130]);
 
 const args = process.argv.slice(2);
 const goesOn =
   !args.includes("--help") &&
+  !(args[0] === "rep" && args.includes("-C")) &&
   (args.includes("--repeat") || GOES_ON.some((words) => words.every((word, i) => args[i] === word)));
 const env = goesOn ? { ...process.env, POLYMQ_DOCS_STOP_AFTER_MS: "1000" } : process.env;
 const child = spawn(process.execPath, [COMMAND, ...args], { stdio: "inherit", env });
