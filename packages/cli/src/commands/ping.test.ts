@@ -53,3 +53,12 @@ test("a message that does not come back is lost, and ends it with 1", async () =
   expect(await code).toBe(1);
   expect(env.stdout).toBe("1: lost\n1 sent, 0 came back\n");
 });
+
+test("ends with 3 when the connection is lost for good", async () => {
+  const { env, code } = site.start("ping", ...MQTT, "--no-reconnect", "--quiet");
+  await env.until(({ stdout }) => stdout !== "");
+  await site.broker.close();
+  await env.clock.advance(1_000);
+  expect(await code).toBe(3);
+  expect(env.stderr).toMatch(/^polymq: ERR_\w+: .*\n$/);
+});

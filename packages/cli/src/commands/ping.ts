@@ -45,6 +45,9 @@ async function ping(session: Session, flags: PingFlags): Promise<ExitCode> {
     echoes.arrived(message.text()),
   );
   const times = new Histogram();
+  const gone = session.lost.then((error) => Promise.reject(error));
+  // Whoever waits for it hears of it.
+  gone.catch(() => {});
   let sent = 0;
   while (sent < count && !stop.signal.aborted) {
     if (sent > 0) await pause(env.clock, interval, stop.signal);
@@ -54,8 +57,8 @@ async function ping(session: Session, flags: PingFlags): Promise<ExitCode> {
     const over = new AbortController();
     const echo = echoes.expect(name);
     const trip = client.publish(topic, name).then(() => echo.then(() => env.clock.nowMs() - startMs), lostOrThrown);
-    const late = Promise.race([pause(env.clock, timeout, over.signal), stop.first, session.lost]).then(() => null);
-    const ms = await Promise.race([trip, late]);
+    const late = Promise.race([pause(env.clock, timeout, over.signal), stop.first]).then(() => null);
+    const ms = await Promise.race([trip, late, gone]);
     over.abort();
     // A request to stop takes back the message that is under way.
     if (ms === null && stop.signal.aborted) sent--;
