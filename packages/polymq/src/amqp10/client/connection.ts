@@ -2,13 +2,13 @@ import type { EventOf, EventStream } from "../../base/emitter.ts";
 import { MessagingError } from "../../base/errors.ts";
 import type { ConnectionCore } from "./connection-core.ts";
 import type { AmqpConnectionEvent } from "./events.ts";
+import { EventualRelay } from "./eventual-relay.ts";
 import type { LifeState } from "./lifetime.ts";
 import type { SessionOptions } from "./options.ts";
 import { type ErrorDetails, errorInput } from "./outcomes.ts";
 import type { AmqpPeer } from "./peer.ts";
 import type { AmqpQueueMessage } from "./queues/queue-message.ts";
-import type { AmqpQueuePublishOptions, AmqpQueueSubscribeOptions } from "./queues/queue-options.ts";
-import { QueuePublisher } from "./queues/queue-publisher.ts";
+import { type AmqpQueuePublishOptions, type AmqpQueueSubscribeOptions, checkPublish } from "./queues/queue-options.ts";
 import type { AmqpQueueSubscription } from "./queues/queue-subscription.ts";
 import { Queues } from "./queues/queues.ts";
 import { type AmqpSession, sessionSettings } from "./session.ts";
@@ -20,13 +20,14 @@ import { type AmqpSession, sessionSettings } from "./session.ts";
 export class AmqpConnection {
   readonly #core: ConnectionCore;
   readonly #queues: Queues;
-  readonly #queuePublisher: QueuePublisher;
+  /** For publishes to addresses of all kinds. @internal */
+  readonly relay: EventualRelay;
 
   /** For `connect`. */
   constructor(core: ConnectionCore) {
     this.#core = core;
     this.#queues = new Queues(core);
-    this.#queuePublisher = new QueuePublisher(core);
+    this.relay = new EventualRelay(core);
   }
 
   /** `reconnecting` from the loss of the connection until it is back, its sessions and links included. */
@@ -73,12 +74,13 @@ export class AmqpConnection {
    * @throws {MessagingError} ERR_PUBLISH_REJECTED and the other errors of `AmqpSender.send`, ERR_TIMEOUT when no outcome comes within `ackTimeoutMs`
    *   after it has left, ERR_INVALID_TOPIC, ERR_INVALID_ARGUMENT
    */
-  async publishToQueue(
-    queue: string,
-    payload: string | Uint8Array,
-    options: AmqpQueuePublishOptions = {},
-  ): Promise<void> {
-    await this.#queuePublisher.publish(queue, payload, options);
+  publishToQueue(queue: string, payload: string | Uint8Array, options?: AmqpQueuePublishOptions): Promise<void> {
+    try {
+      const { address, message, how } = checkPublish(queue, payload, options);
+      return this.relay.send(address, message, how) as Promise<unknown> as Promise<void>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**

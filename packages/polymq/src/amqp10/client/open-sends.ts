@@ -11,6 +11,11 @@ export class OpenSends {
     return this.#size;
   }
 
+  /** The oldest one; `after` leads on. */
+  get first(): PendingSend | null {
+    return this.#first;
+  }
+
   has(pending: PendingSend): boolean {
     return pending.isOpen;
   }

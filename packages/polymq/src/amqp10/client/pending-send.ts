@@ -24,6 +24,9 @@ export class PendingSend {
   reusable = true;
   /** True when the promise is settled already, while the peer has not said what became of the message. */
   abandoned = false;
+  /** Longest wait for its outcome once it has left, or 0; and when that ends, in the clock's ms. */
+  timeoutMs = 0;
+  dueMs: number = Number.POSITIVE_INFINITY;
   /** Its place among the open ones, for `OpenSends`. */
   isOpen = false;
   before: PendingSend | null = null;

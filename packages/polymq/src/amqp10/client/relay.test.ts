@@ -29,6 +29,21 @@ function got({ server }: Lab): unknown[] {
 const bytes = (data: string): Uint8Array => new TextEncoder().encode(data);
 
 describe("a relay", () => {
+  test("sends the bytes as they were at the call, also when a link is still to be attached", async () => {
+    const made = await relayLab([]);
+    const data = bytes("mine");
+    const sections = { body: { type: "data", data: [data, data] } } as const;
+    const sending = [made.relay.send("a", data), made.relay.send("b", sections)];
+    data.fill(0);
+    await Promise.all(sending);
+    const bodies = made.server.deliveries.map((delivery) => new MessageView(text, delivery.payload).body);
+    expect(bodies).toEqual([
+      { type: "data", data: [bytes("mine")] },
+      { type: "data", data: [bytes("mine"), bytes("mine")] },
+    ]);
+    await made.connection.close();
+  });
+
   test("uses the anonymous terminus where the server offers it, and says the address in each message", async () => {
     const made = await relayLab(["ANONYMOUS-RELAY"]);
     const { relay, connection } = made;

@@ -1,4 +1,5 @@
 import { MessagingError } from "../../base/errors.ts";
+import { copyOf } from "../../bytes/copy.ts";
 import type { MessageInput } from "../codec/message.ts";
 import type { LinkQuirks } from "./client-link.ts";
 import type { SenderOptions } from "./options.ts";
@@ -47,9 +48,10 @@ export class AmqpRelay {
     return this.#anonymous !== null;
   }
 
-  /** For queues: resolves when the link to the anonymous terminus is over; with a link for each address never, for those are made anew. */
-  get lost(): Promise<unknown> {
-    return this.#anonymous?.closed ?? new Promise(() => {});
+  /** For queues: resolves when the session is over, or the link to the anonymous terminus; links for each address are made anew. */
+  get over(): Promise<unknown> {
+    const { closed } = this.#session;
+    return this.#anonymous === null ? closed : Promise.race([closed, this.#anonymous.closed]);
   }
 
   /** For the session: attaches to the anonymous terminus where there is one. */
@@ -69,9 +71,10 @@ export class AmqpRelay {
    * @throws {MessagingError} as `AmqpSender.send` and, with a link for each address, `AmqpSession.createSender`; ERR_INVALID_ARGUMENT for a message that
    *   is encoded already, ERR_OUTBOUND_BACKPRESSURE when every link is in use and there may be no more, ERR_CLIENT_CLOSED after `close`
    */
-  async send(address: string, message: SendableMessage, options: SendOptions = {}): Promise<Outcome | null> {
-    const sender = await this.#senderFor(address, options);
-    return await sender.send(addressedTo(address, message), options);
+  send(address: string, message: SendableMessage, options: SendOptions = {}): Promise<Outcome | null> {
+    const anonymous = this.#anonymous;
+    if (anonymous === null || this.#closed || options.encoded === true) return this.#send(address, message, options);
+    return anonymous.send(addressedTo(address, message), options);
   }
 
   /**
@@ -98,6 +101,13 @@ export class AmqpRelay {
   /** Closes the relay, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** The link may still have to be attached: what the caller does to its bytes then must not matter. */
+  async #send(address: string, message: SendableMessage, options: SendOptions): Promise<Outcome | null> {
+    const kept = addressedTo(address, withOwnBytes(message));
+    const sender = await this.#senderFor(address, options);
+    return await sender.send(kept, options);
   }
 
   async #senderFor(address: string, options: SendOptions): Promise<AmqpSender> {
@@ -160,8 +170,26 @@ export class AmqpRelay {
   }
 }
 
+/** The message with a copy of its data. */
+export function withOwnBytes(message: SendableMessage): SendableMessage {
+  if (message instanceof Uint8Array) return copyOf(message);
+  if (typeof message === "string" || message.body.type !== "data") return message;
+  const { data } = message.body;
+  return { ...message, body: { type: "data", data: data instanceof Uint8Array ? copyOf(data) : data.map(copyOf) } };
+}
+
+/** The same message with its address. Field by field, for spreading a message made an object of a kind of its own each time, at 3 us. */
 function addressedTo(address: string, message: SendableMessage): MessageInput {
   if (message instanceof Uint8Array) return { properties: { to: address }, body: { type: "data", data: message } };
   if (typeof message === "string") return { properties: { to: address }, body: { type: "value", value: message } };
-  return { ...message, properties: { ...message.properties, to: address } };
+  const { header, deliveryAnnotations, messageAnnotations, properties, applicationProperties, body, footer } = message;
+  return {
+    header,
+    deliveryAnnotations,
+    messageAnnotations,
+    properties: properties === undefined || properties === null ? { to: address } : { ...properties, to: address },
+    applicationProperties,
+    body,
+    footer,
+  };
 }

@@ -50,6 +50,26 @@ describe("send", () => {
     await connection.close();
   });
 
+  test("outcomes that do not come in time are ERR_TIMEOUT, each by its own time, which begins when its message has left", async () => {
+    const { sender, server, connection } = await senderLab({}, 2);
+    server.outcome = null;
+    const short = sender.send("short", { outcomeTimeoutMs: 1 });
+    const patient = sender.send("patient", { outcomeTimeoutMs: 60_000 });
+    // Without credit it waits, and no time runs.
+    const waiting = sender.send("waiting", { outcomeTimeoutMs: 1 });
+    await expect(short).rejects.toMatchObject({ code: "ERR_TIMEOUT", retry: "unknown" });
+    await until(() => server.deliveries.length === 2);
+    expect(sender.waitingMessages).toBe(1);
+    const [first, second] = server.deliveries;
+    for (const each of [first, second]) if (each !== undefined) each.link.settle(each, { type: "accepted" });
+    server.push();
+    expect(await patient).toEqual({ type: "accepted" });
+    (server.links.values().next().value as ReceiverLink<Names>).setCredit(1);
+    server.push();
+    await expect(waiting).rejects.toMatchObject({ code: "ERR_TIMEOUT" });
+    await connection.close();
+  });
+
   const refusals: [string, DeliveryStateInput, string][] = [
     [
       "rejected",

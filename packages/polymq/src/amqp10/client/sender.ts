@@ -1,5 +1,6 @@
 // Hot path: `send` and `onOutcome` run per message. No closure, spread, iterator or regex in them.
 import { abortedError, onAbort } from "../../base/abort.ts";
+import type { Timer } from "../../base/clock.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
 import { copyOf } from "../../bytes/copy.ts";
@@ -41,6 +42,8 @@ export interface SendOptions {
   readonly encoded?: boolean;
   /** Sends it in a transaction of this connection, unsettled; the outcome then holds once the transaction is committed (§4.4.1). */
   readonly transaction?: AmqpTransaction;
+  /** Longest wait for the outcome once the message has left, in ms: then it is ERR_TIMEOUT, and the server may have the message. 0 to 2,147,483,647; default 0, no limit. */
+  readonly outcomeTimeoutMs?: number;
   /** Whether rejected, released and modified are errors, or outcomes like accepted. Default `throw`. */
   readonly unaccepted?: "throw" | "return";
 }
@@ -68,6 +71,9 @@ export class AmqpSender extends ClientLink {
   readonly #textBody = { type: "value" as const, value: "" };
   readonly #textMessage: MessageInput = { body: this.#textBody };
   #nextReceiptTag = 0;
+  /** One timer serves all outcomes that are waited for with a limit. */
+  #timer: Timer | null = null;
+  #timerAtMs = Number.POSITIVE_INFINITY;
 
   /** For the session. @throws {MessagingError} ERR_INVALID_OPTIONS */
   constructor(session: AmqpSession, address: string | null, options: SenderOptions, quirks: LinkQuirks = {}) {
@@ -116,7 +122,7 @@ export class AmqpSender extends ClientLink {
    * returns. Nothing is thrown inside the call.
    * @throws {MessagingError} ERR_PUBLISH_REJECTED with the server's reason, ERR_MESSAGE_RELEASED, ERR_MESSAGE_MODIFIED (see `unaccepted`),
    *   ERR_OUTBOUND_BACKPRESSURE when too much waits, ERR_PACKET_TOO_LARGE above `maxMessageSize`, ERR_INVALID_ARGUMENT for what cannot be
-   *   encoded or the link's mode does not allow, ERR_ABORTED, and the error that ended link, session or connection
+   *   encoded or the link's mode does not allow, ERR_TIMEOUT (see `outcomeTimeoutMs`), ERR_ABORTED, and the error that ended link, session or connection
    */
   send(message: SendableMessage, options: SendOptions = NO_OPTIONS): Promise<Outcome | null> {
     const refusal = this.#refusal();
@@ -268,6 +274,8 @@ export class AmqpSender extends ClientLink {
 
   protected override over(reason: MessagingError): void {
     this.#backlog.clear();
+    this.#timer?.cancel();
+    this.#timer = null;
     for (let pending = this.#open.shift(); pending !== undefined; pending = this.#open.shift()) {
       pending.release();
       pending.reject(reason);
@@ -302,6 +310,8 @@ export class AmqpSender extends ClientLink {
     pending.transactional = options.transaction !== undefined;
     pending.abandoned = false;
     pending.onSent = null;
+    pending.timeoutMs = options.outcomeTimeoutMs ?? 0;
+    pending.dueMs = Number.POSITIVE_INFINITY;
     return pending;
   }
 
@@ -333,9 +343,50 @@ export class AmqpSender extends ClientLink {
       return this.#drop(pending, error as Error);
     }
     if (left) pending.onSent?.();
+    if (pending.timeoutMs > 0) this.#limit(pending, left);
     if (!pending.settled) return;
     if (left) this.#finish(pending, null);
     else pending.onSent = () => this.#finish(pending, null);
+  }
+
+  /** Begins the time in which its outcome must come, now or once it has left; a message that is sent again goes on with the time that it had. */
+  #limit(pending: PendingSend, left: boolean): void {
+    if (pending.settled || pending.dueMs !== Number.POSITIVE_INFINITY) return;
+    if (!left) {
+      const { onSent } = pending;
+      pending.onSent = () => {
+        onSent?.();
+        this.#limit(pending, true);
+      };
+      return;
+    }
+    pending.dueMs = this.session.core.clock.nowMs() + pending.timeoutMs;
+    this.#arm(pending.dueMs);
+  }
+
+  #arm(dueMs: number): void {
+    if (this.#timer !== null && this.#timerAtMs <= dueMs) return;
+    this.#timer?.cancel();
+    const { clock } = this.session.core;
+    this.#timerAtMs = dueMs;
+    this.#timer = clock.setTimer(Math.max(0, dueMs - clock.nowMs()), () => this.#onTime());
+  }
+
+  /** Gives up waiting for outcomes whose time is over. */
+  #onTime(): void {
+    this.#timer = null;
+    const nowMs = this.session.core.clock.nowMs();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (let pending = this.#open.first; pending !== null; pending = pending.after) {
+      if (pending.abandoned || pending.dueMs > nowMs) {
+        if (!pending.abandoned && pending.dueMs < nextMs) nextMs = pending.dueMs;
+        continue;
+      }
+      pending.abandoned = true;
+      const message = `no outcome within ${pending.timeoutMs} ms: the server may have the message`;
+      pending.reject(new MessagingError("ERR_TIMEOUT", message));
+    }
+    if (nextMs !== Number.POSITIVE_INFINITY) this.#arm(nextMs);
   }
 
   /** Keeps a message until the connection is back. */

@@ -3,6 +3,7 @@ import { numbersOf, type OptionSource, wordsOf } from "../../../base/option-rule
 import type { MessageInput } from "../../codec/message.ts";
 import { AmqpMap, typed } from "../../codec/values.ts";
 import type { AmqpPeer } from "../peer.ts";
+import type { SendOptions } from "../sender.ts";
 import { type QueueAddress, queueAddress } from "./queue-address.ts";
 import type { AmqpQueueMessage } from "./queue-message.ts";
 
@@ -113,9 +114,12 @@ export function attachProperties(call: CheckedQueue, server: QueueServer, when: 
 /** A checked call of `publishToQueue`. */
 export interface CheckedQueuePublish {
   readonly address: string;
-  readonly message: MessageInput;
-  readonly ackTimeoutMs: number;
+  readonly message: MessageInput & { readonly body: { readonly type: "data"; readonly data: Uint8Array } };
+  readonly how: SendOptions;
 }
+
+/** Of a call without options. */
+const STANDARD = { header: { durable: true }, how: { outcomeTimeoutMs: 30_000 } } as const;
 
 const TIMES = {
   messageExpiryMs: [0, 0xffff_ffff, 0],
@@ -123,19 +127,31 @@ const TIMES = {
   ackTimeoutMs: [0, 2_147_483_647, 30_000],
 } as const;
 
-/** Checks a call of `publishToQueue`. @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_ARGUMENT */
-export function checkPublish(queue: unknown, data: Uint8Array, options: AmqpQueuePublishOptions): CheckedQueuePublish {
+/** Checks a call of `publishToQueue`. @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_ARGUMENT, ERR_INVALID_MESSAGE */
+export function checkPublish(
+  queue: unknown,
+  payload: unknown,
+  options: AmqpQueuePublishOptions | undefined,
+): CheckedQueuePublish {
+  const data = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
+  if (!(data instanceof Uint8Array)) throw new MessagingError("ERR_INVALID_MESSAGE", "a payload is text or bytes");
+  if (options !== undefined) return checkOptions(queue, data, options);
+  const { address } = queueAddress(queue, undefined, "name");
+  return { address, message: { header: STANDARD.header, body: { type: "data", data } }, how: STANDARD.how };
+}
+
+function checkOptions(queue: unknown, data: Uint8Array, options: AmqpQueuePublishOptions): CheckedQueuePublish {
   const source: OptionSource = { code: "ERR_INVALID_ARGUMENT", options };
   const { messageExpiryMs, deliverAfterMs, ackTimeoutMs } = numbersOf(source, TIMES);
   const { priority } = numbersOf(source, { priority: [0, 255, 4] });
   const { address } = queueAddress(queue, options.routingKey, "name");
-  const { properties, contentType } = options;
+  const { properties, contentType, signal } = options;
   for (const [name, value] of Object.entries(properties ?? {})) {
     if (typeof value !== "string") throw new MessagingError("ERR_INVALID_ARGUMENT", `the property ${name} is no text`);
   }
   return {
     address,
-    ackTimeoutMs,
+    how: { outcomeTimeoutMs: ackTimeoutMs, ...(signal === undefined ? {} : { signal }) },
     message: {
       header: {
         durable: true,

@@ -1,6 +1,6 @@
 import type { AmqpConnection } from "../../../amqp10/client/connection.ts";
-import { AmqpRelay } from "../../../amqp10/client/relay.ts";
-import type { AmqpSender } from "../../../amqp10/client/sender.ts";
+import type { EventualRelay } from "../../../amqp10/client/eventual-relay.ts";
+import type { AmqpSender, SendOptions } from "../../../amqp10/client/sender.ts";
 import type { MessageInput } from "../../../amqp10/codec/message.ts";
 import { type Node, targetFor, type Ways } from "./amqp10-ways.ts";
 
@@ -10,41 +10,30 @@ export interface SendCall {
   readonly signal: AbortSignal | undefined;
 }
 
+const SETTLED: SendOptions = Object.freeze({ settled: true });
+const UNSETTLED: SendOptions = Object.freeze({ settled: false });
+
 /** Sends to any address: over one link where the server has an anonymous terminus, else over a link for each node, which says what kind it is. */
 export class Amqp10Publisher {
   readonly #native: AmqpConnection;
-  readonly #ways: Ways;
-  #relay: Promise<AmqpRelay | null> | null = null;
+  /** An anonymous terminus knows no kinds of nodes: only where addresses tell by themselves is it of use. */
+  readonly #relay: EventualRelay | null;
   readonly #senders = new Map<string, Promise<AmqpSender>>();
 
   constructor(native: AmqpConnection, ways: Ways) {
     this.#native = native;
-    this.#ways = ways;
+    this.#relay = ways.dialect === "polymq" || ways.dialect === "fluxmq" ? native.relay : null;
   }
 
-  async send(node: Node, message: MessageInput, { settled, signal }: SendCall): Promise<void> {
-    const options = { settled, ...(signal === undefined ? {} : { signal }) };
-    this.#relay ??= this.#open();
-    const relay = await this.#relay;
-    if (relay === null) await (await this.#sender(node)).send(message, options);
-    else await relay.send(node.address, message, options);
+  send(node: Node, message: MessageInput, { settled, signal }: SendCall): Promise<unknown> {
+    const how = settled ? SETTLED : UNSETTLED;
+    const options = signal === undefined ? how : { ...how, signal };
+    if (this.#relay !== null) return this.#relay.send(node.address, message, options);
+    return this.#sendTo(node, message, options);
   }
 
-  async #open(): Promise<AmqpRelay | null> {
-    const fluxmq = this.#ways.dialect === "fluxmq";
-    // An anonymous terminus knows no kinds of nodes: only where addresses tell by themselves is it of use.
-    if (!fluxmq && this.#ways.dialect !== "polymq") return null;
-    try {
-      const session = await this.#native.createSession();
-      void session.closed.then(() => {
-        this.#relay = null;
-      });
-      // FluxMQ has an anonymous terminus without saying so, gives 100 credits once, and takes more than those.
-      return await new AmqpRelay(session, fluxmq ? { mode: "anonymous" } : {}).open({ ownCredit: fluxmq });
-    } catch (error) {
-      this.#relay = null;
-      throw error;
-    }
+  async #sendTo(node: Node, message: MessageInput, options: SendOptions): Promise<unknown> {
+    return await (await this.#sender(node)).send(message, options);
   }
 
   #sender(node: Node): Promise<AmqpSender> {
