@@ -1,5 +1,6 @@
 import { MessagingError } from "../../base/errors.ts";
 import { type NumberRule, numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
+import { reconnectOptions } from "../../supervisor/reconnect-options.ts";
 import type { DialHook, TlsOptions, WebSocketDialOptions } from "../../transport/platform.ts";
 import type { FieldTable } from "../codec/field-value.ts";
 import type { AmqpDialect } from "./dialect.ts";
@@ -138,12 +139,6 @@ const NUMBERS = {
   maxWaitingBytes: [0, Number.MAX_SAFE_INTEGER, 67_108_864],
 } as const satisfies Readonly<Record<string, NumberRule>>;
 
-const RECONNECT = {
-  initialDelayMs: [0, TIMER_MAX_MS, 1_000],
-  maxDelayMs: [0, TIMER_MAX_MS, 120_000],
-  maxAttempts: [1, U32_MAX, 1],
-} as const satisfies Readonly<Record<string, NumberRule>>;
-
 /** Checks options once, at the door, and fills in defaults. @throws {MessagingError} ERR_NO_SERVERS, ERR_INVALID_OPTIONS */
 export function settingsOf(options: AmqpClientOptions): Settings {
   if (typeof options !== "object" || options === null) throw invalid("options must be an object");
@@ -166,7 +161,7 @@ export function settingsOf(options: AmqpClientOptions): Settings {
       dialect: ["auto", "polymq", "fluxmq", "rabbitmq"],
       whenConnectionLost: ["republish", "reject"],
     }),
-    reconnect: reconnect(options),
+    reconnect: reconnectOptions<AmqpReconnectOptions>(options.reconnect ?? true),
     dial: options.dial ?? null,
   });
 }
@@ -185,16 +180,6 @@ function texts(options: AmqpClientOptions): Pick<Settings, "username" | "passwor
   if (password !== null && typeof password !== "string") throw invalid("password must be a string");
   if (typeof vhost !== "string") throw invalid("vhost must be a string");
   return { username, password, vhost };
-}
-
-function reconnect(options: AmqpClientOptions): AmqpReconnectOptions | null {
-  const wanted = options.reconnect ?? true;
-  if (wanted === false) return null;
-  const chosen = wanted === true ? {} : wanted;
-  const source: OptionSource = { code: CODE, options: chosen, prefix: "reconnect." };
-  numbersOf(source, RECONNECT);
-  wordsOf(source, { jitter: ["full", "none"] });
-  return chosen;
 }
 
 function invalid(what: string): MessagingError {

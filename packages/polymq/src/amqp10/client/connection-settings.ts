@@ -1,5 +1,5 @@
 import { MessagingError } from "../../base/errors.ts";
-import { type NumberRule, numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
+import { reconnectOptions } from "../../supervisor/reconnect-options.ts";
 import { type Endpoint, parseEndpoint } from "../../transport/endpoint.ts";
 import { isLocalAddress, parseLocalEndpoint } from "../../transport/local-endpoint.ts";
 import type { DialKind, DialOptions, Platform } from "../../transport/platform.ts";
@@ -67,7 +67,7 @@ export function clientSettings(
     platform,
     containerId,
     servers: list.map((url) => connectionSettings(platform, url, containerId, options)),
-    reconnect: reconnectOptions(options.reconnect ?? true),
+    reconnect: reconnectOptions<ReconnectOptions>(options.reconnect ?? true),
   };
 }
 
@@ -105,21 +105,6 @@ function connectionSettings(
       dial: options.dial,
     },
   };
-}
-
-const RECONNECT = {
-  initialDelayMs: [0, TIME_MAX_MS, 1_000],
-  maxDelayMs: [0, TIME_MAX_MS, 120_000],
-  maxAttempts: [1, 0xffff_ffff, 1],
-} as const satisfies Readonly<Record<string, NumberRule>>;
-
-function reconnectOptions(wanted: boolean | ReconnectOptions): ReconnectOptions | null {
-  if (wanted === false) return null;
-  const options = wanted === true ? {} : wanted;
-  const source: OptionSource = { code: "ERR_INVALID_OPTIONS", options, prefix: "reconnect." };
-  numbersOf(source, RECONNECT);
-  wordsOf(source, { jitter: ["full", "none"] });
-  return options;
 }
 
 /** A name that nobody else has: 24 hexadecimal digits. */

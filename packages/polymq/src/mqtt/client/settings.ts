@@ -1,5 +1,6 @@
 import { MessagingError } from "../../base/errors.ts";
 import { type NumberRule, numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
+import { reconnectOptions } from "../../supervisor/reconnect-options.ts";
 import { checkQoS, checkTopic } from "../codec/arguments.ts";
 import { validateTopicName } from "../codec/topic.ts";
 import type { AuthenticationOptions, MqttClientOptions, ReconnectOptions, Settings, WillOptions } from "./options.ts";
@@ -37,12 +38,6 @@ const WILL = {
   delaySeconds: [0, U32_MAX, 0],
   messageExpirySeconds: [0, U32_MAX, 0],
   payloadFormat: [0, 1, 0],
-} as const satisfies Readonly<Record<string, NumberRule>>;
-
-const RECONNECT = {
-  initialDelayMs: [0, TIMER_MAX_MS, 1_000],
-  maxDelayMs: [0, TIMER_MAX_MS, 120_000],
-  maxAttempts: [1, U32_MAX, 1],
 } as const satisfies Readonly<Record<string, NumberRule>>;
 
 /**
@@ -87,7 +82,7 @@ export function settingsOf(options: MqttClientOptions): Settings {
     given: Object.freeze({ ...options }),
     userProperties: options.userProperties === undefined ? null : toUserProperties(options.userProperties),
     will: options.will === undefined ? null : checkedWill(options.will),
-    reconnect: reconnect(options),
+    reconnect: reconnectOptions<ReconnectOptions>(options.reconnect ?? true),
     store: options.store ?? null,
     onMessage: options.onMessage ?? null,
   });
@@ -155,16 +150,6 @@ function checkedWill(will: WillOptions): WillOptions {
   if (payload !== undefined && !isText(payload)) throw invalid("will.payload must be a string or a Uint8Array");
   numbersOf({ code: CODE, options: will, prefix: "will." }, WILL);
   return will;
-}
-
-function reconnect(options: MqttClientOptions): ReconnectOptions | null {
-  const wanted = options.reconnect ?? true;
-  if (wanted === false) return null;
-  const chosen = wanted === true ? {} : wanted;
-  const source: OptionSource = { code: CODE, options: chosen, prefix: "reconnect." };
-  numbersOf(source, RECONNECT);
-  wordsOf(source, { jitter: ["full", "none"] });
-  return chosen;
 }
 
 function isText(value: unknown): value is string | Uint8Array {
