@@ -1,12 +1,20 @@
-import type { AmqpConnection, AmqpDelivery, AmqpQueueMessage, AmqpReceiver, AmqpRelay } from "polymq/amqp10";
+import type {
+  AmqpConnection,
+  AmqpCoordinator,
+  AmqpDelivery,
+  AmqpQueueMessage,
+  AmqpReceiver,
+  AmqpRelay,
+  SettleOptions,
+} from "polymq/amqp10";
 import { isMessagingError, type MessagingError } from "polymq/internal";
 import type { Stage } from "../run/workload.ts";
 import { connectAmqp10 } from "../world/sim-amqp10-client.ts";
 import type { ActorMessage, ConsumeTerms, Destination, Guarantee, QueueActor, Said } from "./queue-actor.ts";
 
 /**
- * Works with queues over AMQP 1.0: publishes until the broker accepts, and consumes in one of two ways: as a subscription, which is not told what became of
- * its settlements, or over a receiver that settles second and is told.
+ * Works with queues over AMQP 1.0: publishes until the broker accepts, and consumes in one of three ways: as a subscription, which is not told what became of
+ * its settlements, or over a receiver that is told, for it settles second or in transactions.
  */
 export class Amqp10Actor implements QueueActor {
   readonly name: string;
@@ -43,7 +51,8 @@ export class Amqp10Actor implements QueueActor {
 
   async consume(terms: ConsumeTerms): Promise<void> {
     const { queue, group, handler, ...rest } = terms;
-    if (this.#stage.world.chance.happens(0.5)) return await this.#receive(terms);
+    const way = this.#stage.world.chance.pick(["subscription", "settling second", "in transactions"] as const);
+    if (way !== "subscription") return await this.#receive(terms, way);
     const take = (message: AmqpQueueMessage): Promise<void> => handler(subscribed(message));
     await this.#open.subscribeToQueue(queue, group, { ...rest, ack: "manual", handler: take });
   }
@@ -62,24 +71,27 @@ export class Amqp10Actor implements QueueActor {
     return this.#connection;
   }
 
-  async #receive({ queue, group, filter, prefetch, concurrency, handler }: ConsumeTerms): Promise<void> {
+  async #receive(terms: ConsumeTerms, way: "settling second" | "in transactions"): Promise<void> {
+    const { queue, group, filter, prefetch, concurrency, handler } = terms;
     const session = await this.#open.createSession();
     try {
       const receiver = await session.createReceiver(`$queue/${queue}${filter === "" ? "" : `/${filter}`}`, {
         credit: prefetch,
-        settlementMode: "second",
+        settlementMode: way === "settling second" ? "second" : "first",
         properties: { "consumer-group": group },
       });
-      for (let i = 0; i < concurrency; i++) void this.#each(receiver, handler);
+      const coordinator = way === "in transactions" ? await session.createCoordinator() : null;
+      const take = (delivery: AmqpDelivery): Promise<void> => handler(received(delivery, coordinator));
+      for (let i = 0; i < concurrency; i++) void this.#each(receiver, take);
     } catch (error) {
       void session.close();
       throw error;
     }
   }
 
-  async #each(receiver: AmqpReceiver, handler: (message: ActorMessage) => Promise<void>): Promise<void> {
+  async #each(receiver: AmqpReceiver, take: (delivery: AmqpDelivery) => Promise<void>): Promise<void> {
     try {
-      for await (const delivery of receiver) await handler(received(delivery));
+      for await (const delivery of receiver) await take(delivery);
     } catch (error) {
       const isEnd = isMessagingError(error) && error.code === "ERR_CLIENT_CLOSED";
       if (!isEnd) this.#stage.world.violations.push(`${this.name}: receiving ended: ${String(error)}`);
@@ -140,28 +152,29 @@ function subscribed(message: AmqpQueueMessage): ActorMessage {
   };
 }
 
-function received(delivery: AmqpDelivery): ActorMessage {
+function received(delivery: AmqpDelivery, coordinator: AmqpCoordinator | null): ActorMessage {
   const properties = delivery.message.applicationProperties;
   return {
     offset: Number(properties?.get("offset")),
     groupId: String(properties?.get("group-id")),
     settle: async (said) => {
-      await settled(delivery, said);
+      if (coordinator === null) await settled(delivery, said, {});
+      else await coordinator.run((transaction) => settled(delivery, said, { transaction }));
       return "durable";
     },
   };
 }
 
 /** A message is given back in both ways that there are: `released` does not count as a delivery, `modified` may. */
-function settled(delivery: AmqpDelivery, said: Said): Promise<void> {
+function settled(delivery: AmqpDelivery, said: Said, how: SettleOptions): Promise<void> {
   switch (said) {
     case "ack":
-      return delivery.accept();
+      return delivery.accept(how);
     case "nack":
-      return delivery.release();
+      return delivery.release(how);
     case "nack later":
-      return delivery.modify({ deliveryFailed: true });
+      return delivery.modify({ deliveryFailed: true, ...how });
     case "reject":
-      return delivery.reject({ condition: "amqp:precondition-failed", description: "no" });
+      return delivery.reject({ condition: "amqp:precondition-failed", description: "no" }, how);
   }
 }
