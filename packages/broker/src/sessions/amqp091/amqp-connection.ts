@@ -11,12 +11,12 @@ import type { MessagingError, Outbox } from "polymq/internal";
 import type { Entry } from "../../auth/access-control.ts";
 import type { ConnectionAccess } from "../../auth/connection-access.ts";
 import type { AlarmReason, QueueOwner, VirtualHost } from "../../core/topology/topology-port.ts";
+import type { ConnectionWire } from "../connection-wire.ts";
 import { Gate } from "../gate.ts";
 import { AmqpChannel } from "./amqp-channel.ts";
 import type { AmqpContext } from "./amqp-context.ts";
 import { identityOf, loginRefused, MECHANISMS, type SaslIdentity } from "./amqp-sasl.ts";
 import type { AmqpTypes, IncomingContent } from "./amqp-types.ts";
-import type { AmqpWire } from "./amqp-wire.ts";
 import { PublishIntake } from "./publish-intake.ts";
 import { ReplyError, replyFor } from "./reply-error.ts";
 import type { Unsettled } from "./unsettled.ts";
@@ -43,7 +43,7 @@ export interface AmqpClientFacts {
  */
 export class AmqpConnection implements ServerHandler<AmqpTypes>, QueueOwner {
   readonly context: AmqpContext;
-  readonly wire: AmqpWire;
+  readonly wire: ConnectionWire;
   readonly engine: ServerEngine<AmqpTypes>;
   readonly gate: Gate;
   readonly number: number;
@@ -60,7 +60,7 @@ export class AmqpConnection implements ServerHandler<AmqpTypes>, QueueOwner {
   #mechanism = "";
   readonly #channels = new Set<AmqpChannel>();
 
-  constructor(context: AmqpContext, wire: AmqpWire) {
+  constructor(context: AmqpContext, wire: ConnectionWire) {
     const { hub, settings } = context;
     this.context = context;
     this.wire = wire;
@@ -111,9 +111,9 @@ export class AmqpConnection implements ServerHandler<AmqpTypes>, QueueOwner {
     return this.#intake;
   }
 
-  /** True while the client publishes more than there is room for: nothing is read from it. */
-  get isHeldBack(): boolean {
-    return this.#isBlocked;
+  /** True while somebody is asked about the client, or it publishes more than there is room for. */
+  get holdsReading(): boolean {
+    return this.#isBlocked || !this.gate.isOpen;
   }
 
   /** The transport is gone, whoever ended it. */

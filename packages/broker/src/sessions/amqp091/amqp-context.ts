@@ -5,12 +5,12 @@ import type { Hub } from "../../core/hub.ts";
 import type { AutoCreate } from "../../core/queues/queue-directory.ts";
 import type { Topology } from "../../core/topology/topology-port.ts";
 import type { BrokerMetrics } from "../../metrics/broker-metrics.ts";
+import type { ConnectionWire } from "../connection-wire.ts";
 import type { SessionSettings } from "../mqtt/mqtt-settings.ts";
 import type { PropertyTranslator } from "../translate/property-translator.ts";
 import type { UnsentLimit } from "../unsent-limit.ts";
 import type { AmqpConnection } from "./amqp-connection.ts";
 import type { Amqp091Settings } from "./amqp-settings.ts";
-import type { AmqpWire } from "./amqp-wire.ts";
 import { DeliveryBlocks } from "./delivery-block.ts";
 import type { PublishRoute } from "./publish-route.ts";
 import { ReplyConsumers } from "./reply-consumers.ts";
@@ -38,7 +38,7 @@ export interface AmqpContext {
   /** The next connection's number, from 1. */
   nextConnection(): number;
   /** All open transports, and the connections whose clients were let in. */
-  readonly wires: Set<AmqpWire>;
+  readonly wires: Set<ConnectionWire>;
   readonly connections: Set<AmqpConnection>;
 }
 

@@ -15,6 +15,7 @@ import type { ConnectionAccess } from "../../auth/connection-access.ts";
 import type { Decision } from "../../auth/decision-cache.ts";
 import { hostedName } from "../../core/queues/hosted-name.ts";
 import type { QueueOwner, VirtualHost } from "../../core/topology/topology-port.ts";
+import type { ConnectionWire } from "../connection-wire.ts";
 import { Gate } from "../gate.ts";
 import { type NameFacts, type TargetAddress, targetAddress } from "./addresses.ts";
 import type { Amqp10Context } from "./amqp10-context.ts";
@@ -28,7 +29,6 @@ import type {
   PeerState,
   Sent,
 } from "./amqp10-types.ts";
-import type { Amqp10Wire } from "./amqp10-wire.ts";
 import { attachLink } from "./attach-link.ts";
 import { IncomingMessage } from "./incoming-message.ts";
 import { Publisher } from "./publisher.ts";
@@ -62,7 +62,7 @@ const NO_RESPONSE: Uint8Array = new Uint8Array(0);
  */
 export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner {
   readonly context: Amqp10Context;
-  readonly wire: Amqp10Wire;
+  readonly wire: ConnectionWire;
   readonly engine: Engine<Amqp10Types>;
   readonly gate: Gate;
   readonly number: number;
@@ -79,7 +79,7 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
   #publisher: Publisher | null = null;
   #scram: ScramLogin | null = null;
 
-  constructor(context: Amqp10Context, wire: Amqp10Wire) {
+  constructor(context: Amqp10Context, wire: ConnectionWire) {
     const { hub, settings } = context;
     this.context = context;
     this.wire = wire;
@@ -145,6 +145,11 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
     return this.context.topology.alarms.reasons.length > 0;
   }
 
+  /** True while somebody is asked about the client. */
+  get holdsReading(): boolean {
+    return !this.gate.isOpen;
+  }
+
   /** Whether the client may publish to what access control knows by this topic. */
   mayPublish(topic: string): Decision {
     const { access } = this.client;
@@ -188,9 +193,10 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
     this.#leave();
   }
 
-  /** The broker stops. */
-  shutDown(): void {
-    this.engine.close(said(Condition.connectionForced, "the broker is shutting down"));
+  /** The broker wants the client gone. @param reason `shutdown`, or in words why */
+  shutDown(reason: string): void {
+    const words = reason === "shutdown" ? "the broker is shutting down" : reason;
+    this.engine.close(said(Condition.connectionForced, words));
     this.#leave();
   }
 

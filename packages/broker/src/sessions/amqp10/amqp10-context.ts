@@ -4,13 +4,13 @@ import type { Hub } from "../../core/hub.ts";
 import type { AutoCreate } from "../../core/queues/queue-directory.ts";
 import type { Topology } from "../../core/topology/topology-port.ts";
 import type { BrokerMetrics } from "../../metrics/broker-metrics.ts";
+import type { ConnectionWire } from "../connection-wire.ts";
 import type { SessionSettings } from "../mqtt/mqtt-settings.ts";
 import type { PropertyTranslator } from "../translate/property-translator.ts";
 import { SelectorLookup } from "../translate/selector-lookup.ts";
 import type { UnsentLimit } from "../unsent-limit.ts";
 import type { Amqp10Connection } from "./amqp10-connection.ts";
 import type { Amqp10Settings } from "./amqp10-settings.ts";
-import type { Amqp10Wire } from "./amqp10-wire.ts";
 import { DeliveryMessages } from "./delivery-message.ts";
 import { LinkNames } from "./link-names.ts";
 
@@ -35,7 +35,7 @@ export interface Amqp10Context {
   /** The next connection's number, from 1. */
   nextConnection(): number;
   /** All open transports, and the connections whose clients were let in. */
-  readonly wires: Set<Amqp10Wire>;
+  readonly wires: Set<ConnectionWire>;
   readonly connections: Set<Amqp10Connection>;
 }
 
