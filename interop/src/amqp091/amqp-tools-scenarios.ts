@@ -210,7 +210,8 @@ async function noAck(stage: Stage): Promise<void> {
 async function failedProgram(stage: Stage): Promise<void> {
   await stage.declare();
   await stage.publish("a");
-  await stage.done("consume", ["-q", stage.queue, "-c", "1", "false"]);
+  // It reads the message, for a pipe that nobody reads would end amqp-consume by a signal.
+  await stage.done("consume", ["-q", stage.queue, "-c", "1", "--", "sh", "-c", "cat; exit 1"]);
   const again = await stage.withClient(async (client) => (await client.channel()).get(stage.queue, { noAck: true }));
   same([again?.text(), again?.redelivered], ["a", true]);
 }
