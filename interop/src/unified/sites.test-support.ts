@@ -3,7 +3,11 @@ import { startBroker } from "@polymq/broker";
 import { type Client, connect } from "polymq";
 import { AmqpClient } from "polymq/amqp091";
 import type { ContractSite } from "../../../packages/polymq/src/unified/contract.test-support.ts";
+import type { Amqp10Server } from "../harness/amqp10-server.ts";
 import { findBinary } from "../harness/find-binary.ts";
+import type { JavaBroker } from "../harness/java-broker.ts";
+import { activemq, startActivemq } from "../harness/start-activemq.ts";
+import { artemis, startArtemis } from "../harness/start-artemis.ts";
 import { startFluxmq } from "../harness/start-fluxmq.ts";
 import { startMosquitto } from "../harness/start-mosquitto.ts";
 import { startRabbitmq } from "../harness/start-rabbitmq.ts";
@@ -79,6 +83,8 @@ export const servers: readonly Server[] = [
       };
     },
   },
+  javaServer("Artemis", artemis(), startArtemis),
+  javaServer("ActiveMQ Classic", activemq(), startActivemq),
   {
     name: "FluxMQ",
     missing: flux.MQTT === "" ? "POLYMQ_FLUXMQ_MQTT_V5 names no FluxMQ" : null,
@@ -96,6 +102,20 @@ export const servers: readonly Server[] = [
     },
   },
 ];
+
+/** A server out of Maven Central, over AMQP 1.0 alone. It has no streams. */
+function javaServer(name: string, broker: JavaBroker, launch: () => Promise<Amqp10Server>): Server {
+  return {
+    name,
+    missing: broker.missing,
+    protocols: ["AMQP 1.0"],
+    start: async () => {
+      const { url, stop } = await launch();
+      const nothing = (): Promise<void> => Promise.resolve();
+      return { addresses: { "AMQP 1.0": url.replace("amqp:", "amqp10:") }, makeStream: nothing, stop };
+    },
+  };
+}
 
 async function declareStream(address: string, name: string): Promise<void> {
   await using client = new AmqpClient({ servers: address });

@@ -69,6 +69,6 @@ export type Nothing = Readonly<Record<never, never>>;
 
 /**
  * Whose ways of queues, groups and streams a server has: `polymq`, `fluxmq` (addresses below `$queue/`), `rabbitmq`, `mqtt` for an MQTT
- * server with shared subscriptions alone, `amqp10` for an AMQP 1.0 server of which nothing else is known.
+ * server with shared subscriptions alone, over AMQP 1.0 `artemis`, `activemq` (Classic), and `amqp10` for a server of which nothing else is known.
  */
-export type Dialect = "polymq" | "fluxmq" | "rabbitmq" | "mqtt" | "amqp10";
+export type Dialect = "polymq" | "fluxmq" | "rabbitmq" | "artemis" | "activemq" | "mqtt" | "amqp10";

@@ -3,6 +3,7 @@ import type { ConnectTarget } from "../../../amqp10/client/connect.ts";
 import type { AmqpConnection } from "../../../amqp10/client/connection.ts";
 import type { AmqpDelivery } from "../../../amqp10/client/delivery.ts";
 import type { ConnectOptions } from "../../../amqp10/client/options.ts";
+import type { AmqpReceiver } from "../../../amqp10/client/receiver.ts";
 import type { AmqpRequester } from "../../../amqp10/client/requests/requester.ts";
 import { deferred } from "../../../base/deferred.ts";
 import { MessagingError } from "../../../base/errors.ts";
@@ -24,10 +25,11 @@ import type { ClientState } from "../../events.ts";
 import type { ClientRequestOptions } from "../../options.ts";
 import type { Dialect } from "../../protocol.ts";
 import type { Target } from "../../target.ts";
+import { ActiveMqQueue } from "./activemq-queue.ts";
 import { Amqp10NodeDelivery, Amqp10RequestDelivery } from "./amqp10-delivery.ts";
 import { checkTopicOptions, messageOf } from "./amqp10-options.ts";
 import { Amqp10Publisher } from "./amqp10-publisher.ts";
-import { Amqp10NodeQueue, Amqp10Queue, type QueueHost } from "./amqp10-queues.ts";
+import { Amqp10NodeQueue, Amqp10Queue, type AttachCall, type QueueHost } from "./amqp10-queues.ts";
 import { type Node, sourceFor, type Ways, waysOf } from "./amqp10-ways.ts";
 import { NodeSource } from "./node-source.ts";
 
@@ -71,6 +73,8 @@ class Amqp10Adapter implements Adapter, QueueHost {
   /** Publishes without an outcome, and who waits for there to be none. */
   #pending = 0;
   #idle: () => void = noop;
+  /** Links made so far to sources that last. */
+  #links = 0;
   readonly #done = (): void => {
     if (--this.#pending === 0) this.#idle();
   };
@@ -111,9 +115,10 @@ class Amqp10Adapter implements Adapter, QueueHost {
   async subscribe(filter: string, call: ConsumeCall): Promise<Source> {
     if (call.qos === 2) throw unsupported("QoS 2");
     const node = this.ways.topicSource(filter);
+    const { ways } = this;
     const settled = call.qos === 0 ? "received" : "byHand";
     const wrap = (message: AmqpDelivery): Delivery =>
-      new Amqp10NodeDelivery(message, { topic: this.ways.topicOf(message.message, filter), queue: null, settled });
+      new Amqp10NodeDelivery(message, { topic: ways.topicOf(message.message, filter), queue: null, settled, ways });
     const source = await this.#receiveFrom(node, call, wrap);
     this.#sources.set(source, filter);
     return source;
@@ -126,6 +131,8 @@ class Amqp10Adapter implements Adapter, QueueHost {
   }
 
   queue(name: string, groups: readonly string[]): QueueAdapter {
+    const keeping = this.ways.groups;
+    if (keeping !== null) return this.#counting(new ActiveMqQueue(this, keeping, name, groups));
     if (groups.length > 0 && this.dialect !== "polymq") {
       throw unsupported("groups that are there before their first member");
     }
@@ -139,7 +146,7 @@ class Amqp10Adapter implements Adapter, QueueHost {
   }
 
   async receive(node: Node, call: ConsumeCall, queue: string): Promise<Source> {
-    const facts = { topic: `$queue/${queue}`, queue, settled: "byHand" } as const;
+    const facts = { topic: `$queue/${queue}`, queue, settled: "byHand", ways: this.ways } as const;
     const source = await this.#receiveFrom(node, call, (message) => new Amqp10NodeDelivery(message, facts));
     this.#sources.set(source, "");
     return source;
@@ -217,13 +224,19 @@ class Amqp10Adapter implements Adapter, QueueHost {
   }
 
   async #receiveFrom(node: Node, call: ConsumeCall, wrap: (message: AmqpDelivery) => Delivery): Promise<Source> {
-    const { signal, prefetch } = call;
+    const receiver = await this.attach(node, call);
+    const lasting = node.subscription !== undefined;
+    return new NodeSource({ receiver, lasting, call, wrap, tell: this.#tell, ways: this.ways });
+  }
+
+  async attach(node: Node, { prefetch, signal }: AttachCall): Promise<AmqpReceiver> {
     const within = signal === undefined ? {} : { signal };
     const session = await this.native.createSession(within);
     try {
-      const credit = prefetch === undefined ? {} : { credit: prefetch };
-      const receiver = await session.createReceiver(node.address, { source: sourceFor(node), ...credit, ...within });
-      return new NodeSource({ receiver, call, wrap, tell: this.#tell });
+      const credit = prefetch === undefined ? {} : ({ credit: prefetch === "none" ? "manual" : prefetch } as const);
+      // What stands behind the bar tells links of one subscription apart.
+      const name = node.subscription === undefined ? {} : { name: `${node.subscription}|${++this.#links}` };
+      return await session.createReceiver(node.address, { source: sourceFor(node), ...name, ...credit, ...within });
     } catch (error) {
       session.close().catch(noop);
       throw error;

@@ -7,6 +7,7 @@ import { type AmqpMap, type AmqpValue, plain } from "../../../amqp10/codec/value
 import { MessagingError } from "../../../base/errors.ts";
 import { Delivery, queueTopic, unsupported } from "../../delivery.ts";
 import type { DelayedNack } from "../../message.ts";
+import type { Ways } from "./amqp10-ways.ts";
 
 /** What all messages of AMQP 1.0 have. */
 abstract class Amqp10Delivery extends Delivery {
@@ -72,6 +73,7 @@ export interface NodeFacts {
   readonly queue: string | null;
   /** `received`: it was settled when it came, and settling it is nothing. */
   readonly settled: "received" | "byHand";
+  readonly ways: Ways;
 }
 
 /** A message of a topic, or of a queue that is a plain node. */
@@ -101,7 +103,7 @@ export class Amqp10NodeDelivery extends Amqp10Delivery {
 
   nack(options?: DelayedNack): Promise<void> {
     if ((options?.delayMs ?? 0) !== 0) return Promise.reject(unsupported("delay before a message comes again"));
-    return this.#isSettled ? DONE : this.native.release();
+    return this.#isSettled ? DONE : this.#facts.ways.giveBack(this.native);
   }
 
   reject(reason?: string): Promise<void> {

@@ -2,6 +2,7 @@ import type { AmqpConnection } from "../../../amqp10/client/connection.ts";
 import type { EventualRelay } from "../../../amqp10/client/eventual-relay.ts";
 import type { AmqpSender, SendOptions } from "../../../amqp10/client/sender.ts";
 import type { MessageInput } from "../../../amqp10/codec/message.ts";
+import type { Dialect } from "../../protocol.ts";
 import { type Node, targetFor, type Ways } from "./amqp10-ways.ts";
 
 /** How one message is sent. */
@@ -18,10 +19,12 @@ export class Amqp10Publisher {
   readonly #native: AmqpConnection;
   /** An anonymous terminus knows no kinds of nodes: only where addresses tell by themselves is it of use. */
   readonly #relay: EventualRelay | null;
+  readonly #dialect: Dialect;
   readonly #senders = new Map<string, Promise<AmqpSender>>();
 
   constructor(native: AmqpConnection, ways: Ways) {
     this.#native = native;
+    this.#dialect = ways.dialect;
     this.#relay = ways.dialect === "polymq" || ways.dialect === "fluxmq" ? native.relay : null;
   }
 
@@ -33,7 +36,13 @@ export class Amqp10Publisher {
   }
 
   async #sendTo(node: Node, message: MessageInput, options: SendOptions): Promise<unknown> {
-    return await (await this.#sender(node)).send(message, options);
+    return await (await this.#sender(node)).send(this.#addressed(node, message), options);
+  }
+
+  /** Receivers of many nodes know by `to` where a message was sent (§3.2.4); RabbitMQ tells it otherwise. */
+  #addressed(node: Node, message: MessageInput): MessageInput {
+    if (this.#dialect === "rabbitmq") return message;
+    return { ...message, properties: { ...message.properties, to: node.address } };
   }
 
   #sender(node: Node): Promise<AmqpSender> {

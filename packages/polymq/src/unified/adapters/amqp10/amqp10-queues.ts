@@ -1,6 +1,7 @@
 import type { AmqpConnection } from "../../../amqp10/client/connection.ts";
 import type { AmqpQueueMessage } from "../../../amqp10/client/queues/queue-message.ts";
 import type { AmqpQueueSubscription } from "../../../amqp10/client/queues/queue-subscription.ts";
+import type { AmqpReceiver } from "../../../amqp10/client/receiver.ts";
 import { MessagingError } from "../../../base/errors.ts";
 import type { ConsumeCall, QueueAdapter, ReadCall, Source, StreamAdapter } from "../../adapter.ts";
 import { type Delivery, unsupported } from "../../delivery.ts";
@@ -11,7 +12,14 @@ import type { Amqp10Publisher } from "./amqp10-publisher.ts";
 import type { Node, Ways } from "./amqp10-ways.ts";
 
 /** The group of whoever names none; the servers' own standards differ between protocols. */
-const DEFAULT_GROUP = "default";
+export const DEFAULT_GROUP = "default";
+
+/** How a receiver is attached. */
+export interface AttachCall {
+  /** Messages that may be on their way; `none` asks for none. */
+  readonly prefetch?: number | "none" | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** What queues need of their adapter. */
 export interface QueueHost {
@@ -20,6 +28,8 @@ export interface QueueHost {
   readonly ways: Ways;
   /** Receives from a node. */
   receive(node: Node, call: ConsumeCall, queue: string): Promise<Source>;
+  /** A receiver on a session of its own. */
+  attach(node: Node, call: AttachCall): Promise<AmqpReceiver>;
 }
 
 /** A queue or stream below `$queue/` (polymq, FluxMQ). */

@@ -5,13 +5,17 @@ import { asMessagingError } from "../../../base/errors.ts";
 import { noop } from "../../../base/noop.ts";
 import type { ConsumeCall, Source, Tell } from "../../adapter.ts";
 import type { Delivery } from "../../delivery.ts";
+import type { Ways } from "./amqp10-ways.ts";
 
 /** What a {@link NodeSource} is made of. */
 export interface NodeSourceParts {
   readonly receiver: AmqpReceiver;
+  /** True when the source is to stay when we leave. */
+  readonly lasting: boolean;
   readonly call: ConsumeCall;
   readonly wrap: (message: AmqpDelivery) => Delivery;
   readonly tell: Tell;
+  readonly ways: Ways;
 }
 
 /** A subscription to a node over a receiver: a topic, or a queue that is a plain node. */
@@ -50,6 +54,8 @@ export class NodeSource implements Source {
     const { receiver } = this.#parts;
     receiver.stop();
     for (let next = receiver.prefetched(); next !== null; next = receiver.prefetched()) next.release().catch(noop);
+    // A source that lasts goes when its link is closed, and stays when it is only detached.
+    if (this.#parts.lasting) await receiver.detach();
     await receiver.session.close();
     await Promise.all(this.#working);
   }
@@ -66,19 +72,20 @@ export class NodeSource implements Source {
   async #handle(delivery: AmqpDelivery, deliver: (message: Delivery) => unknown): Promise<void> {
     const { call, wrap, tell } = this.#parts;
     if (call.qos === 0) await this.#settle(delivery, "accept");
-    let outcome: "accept" | "release" | "reject" = "accept";
+    let outcome: "accept" | "giveBack" | "reject" = "accept";
     try {
       await deliver(wrap(delivery));
     } catch (error) {
-      outcome = call.whenHandlerFails === "nack" ? "release" : "reject";
+      outcome = call.whenHandlerFails === "nack" ? "giveBack" : "reject";
       tell({ type: "handlerError", error });
     }
     if (call.ack === "auto" && !delivery.settled) await this.#settle(delivery, outcome);
   }
 
-  async #settle(delivery: AmqpDelivery, outcome: "accept" | "release" | "reject"): Promise<void> {
+  async #settle(delivery: AmqpDelivery, outcome: "accept" | "giveBack" | "reject"): Promise<void> {
     try {
-      await delivery[outcome]();
+      if (outcome === "giveBack") await this.#parts.ways.giveBack(delivery);
+      else await delivery[outcome]();
     } catch (error) {
       // Its link is over: the server delivers it again.
       this.#parts.tell({ type: "backgroundError", error: asMessagingError(error, "ERR_STALE_DELIVERY") });
