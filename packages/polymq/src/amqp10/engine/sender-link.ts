@@ -116,20 +116,24 @@ export class SenderLink<O extends Owners> extends Link<O> {
    * ERR_INVALID_ARGUMENT for what the encoder or the link's settle mode refuses; nothing is sent then
    */
   send(message: MessageInput | Uint8Array, item: O["item"], options: SendOptions = NO_OPTIONS): boolean {
+    if (this.sendNow(message, item, options)) return true;
     const settled = this.#settledOf(options);
-    if (options.tag !== undefined) checkTag(options.tag);
-    if (this.sendable && options.rare === undefined) {
-      const bound = message instanceof Uint8Array ? message.length : messageBytesMax(message);
-      if (bound + TRANSFER_BYTES_MAX <= this.session.peerFrameBytesMax) {
-        this.#sendNow(message, bound, item, settled, options);
-        return true;
-      }
-    }
     if (this.state.is === "detaching" || this.state.is === "detached" || this.state.is === "refused") throw over();
     this.#enqueue(message, item, settled, options);
     const before = this.#queue.length;
     this.session.ready(this);
     return this.#queue.length < before;
+  }
+
+  /** As {@link send} for what leaves at once in one frame; for everything else false, and nothing is done. */
+  sendNow(message: MessageInput | Uint8Array, item: O["item"], options: SendOptions): boolean {
+    const settled = this.#settledOf(options);
+    if (options.tag !== undefined) checkTag(options.tag);
+    if (!this.sendable || options.rare !== undefined) return false;
+    const bound = message instanceof Uint8Array ? message.length : messageBytesMax(message);
+    if (bound + TRANSFER_BYTES_MAX > this.session.peerFrameBytesMax) return false;
+    this.#writeNow(message, bound, item, settled, options);
+    return true;
   }
 
   /**
@@ -271,7 +275,7 @@ export class SenderLink<O extends Owners> extends Link<O> {
     return settled;
   }
 
-  #sendNow(
+  #writeNow(
     message: MessageInput | Uint8Array,
     bound: number,
     item: O["item"],
