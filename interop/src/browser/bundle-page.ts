@@ -19,12 +19,12 @@ export interface PageBundle {
 }
 
 /**
- * Bundles the page for browsers, with nothing put in for what Node has: a Node module anywhere below it is an error. The
+ * Bundles a page of this folder for browsers, with nothing put in for what Node has: a Node module anywhere below it is an error. The
  * package's entry points are resolved as its manifest says for browsers, but to sources, so that no build is needed.
  */
-export async function bundlePage(): Promise<PageBundle> {
+export async function bundlePage(page: string): Promise<PageBundle> {
   const result = await build({
-    entryPoints: [join(import.meta.dirname, "page.ts")],
+    entryPoints: [{ in: join(import.meta.dirname, page), out: "page" }],
     bundle: true,
     write: false,
     platform: "browser",

@@ -1,11 +1,13 @@
 import { type Broker, startBroker } from "@polymq/broker";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { type FaultProxy, faultProxy, testCertificates } from "polymq/testing";
+import { faultProxy, testCertificates } from "polymq/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { binaryPath } from "../harness/find-binary.ts";
 import { requireOrSkip } from "../harness/require-or-skip.ts";
 import { BARE, bundlePage, type PageBundle } from "./bundle-page.ts";
-import type { PageTests } from "./page.ts";
+import { callInPage } from "./call-in-page.ts";
+import { cutInside, portOf } from "./link-faults.ts";
+import type { PageTests } from "./mqtt-page.ts";
 import { PageServer } from "./page-server.ts";
 
 const COUNT = 200;
@@ -25,7 +27,7 @@ describe.skipIf(browsers.skip)(browsers.title("the MQTT client in chromium"), ()
   let complaints: string[];
 
   beforeAll(async () => {
-    bundle = await bundlePage();
+    bundle = await bundlePage("mqtt-page.ts");
     server = await PageServer.start(bundle.scripts);
     const { serverCert: cert, serverKey: key } = testCertificates;
     broker = await startBroker({ listeners: [{ port: 0 }, { port: 0, tls: { cert, key } }] });
@@ -56,21 +58,8 @@ describe.skipIf(browsers.skip)(browsers.title("the MQTT client in chromium"), ()
   });
 
   /** Calls one of the page's functions there. */
-  async function inPage<K extends keyof PageTests>(
-    name: K,
-    ...args: Parameters<PageTests[K]>
-  ): Promise<Awaited<ReturnType<PageTests[K]>>> {
-    const result: unknown = await page.evaluate(
-      ([name, args]) => {
-        const { pageTests } = globalThis as unknown as {
-          pageTests: Record<string, (...args: readonly unknown[]) => unknown>;
-        };
-        return pageTests[name]?.(...args);
-      },
-      [name, args] as const,
-    );
-    return result as Awaited<ReturnType<PageTests[K]>>;
-  }
+  const inPage = <K extends keyof PageTests>(name: K, ...args: Parameters<PageTests[K]>) =>
+    callInPage<PageTests, K>(page, name, args);
 
   const plainUrl = (): string => `ws://127.0.0.1:${portOf(broker, 0)}/mqtt`;
   const secureUrl = (): string => `wss://localhost:${portOf(broker, 1)}/mqtt`;
@@ -186,24 +175,9 @@ describe.skipIf(browsers.skip)(browsers.title("the MQTT client in chromium"), ()
   });
 });
 
-/** Cuts the link in the middle of the next connection's work, and resolves when it is cut. */
-async function cutInside(proxy: FaultProxy, mode: "fin" | "rst"): Promise<void> {
-  const cuts = proxy.stats.cuts;
-  const passed = proxy.stats.bytesToServer;
-  while (proxy.stats.bytesToServer < passed + 1_500) await new Promise((resolve) => setImmediate(resolve));
-  proxy.cut(mode);
-  expect(proxy.stats.cuts).toBe(cuts + 1);
-}
-
 /** Parts among files, without their hash. */
 function parts(files: readonly string[]): string[] {
   return files.map((name) => name.replace(/-[^-]*$/, "")).filter((name) => name !== "chunk" && name !== "page.js");
-}
-
-function portOf(broker: Broker, listener: number): number {
-  const address = broker.addresses[listener];
-  if (address === undefined) throw new Error(`the broker has no listener ${listener}`);
-  return address.port;
 }
 
 function numbered(count: number): string[] {

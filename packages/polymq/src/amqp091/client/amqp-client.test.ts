@@ -105,6 +105,22 @@ describe("publishing", () => {
     await broker.now(Promise.all(sent));
   });
 
+  test("waits for the next connection once the server has said that this one ends", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    broker.link.engine.close(320, "CONNECTION_FORCED");
+    broker.link.flush();
+    const sent: Promise<void>[] = [];
+    const publishEachTurn = (): void => {
+      sent.push(channel.publish("", "q", "x"));
+      if (sent.length < 20) broker.clock.nextTurn(publishEachTurn);
+    };
+    publishEachTurn();
+    await broker.clock.settle();
+    await broker.clock.advance(10_000);
+    await broker.now(Promise.all(sent));
+  });
+
   test("waits while the server has blocked the connection", async () => {
     const { broker, client } = await connected();
     const channel = await broker.now(client.channel());

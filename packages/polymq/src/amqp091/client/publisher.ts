@@ -190,7 +190,8 @@ export class Publisher {
   }
 
   #hasRoom(connection: Connection, link: Link): boolean {
-    if (connection.blocked || !link.flowActive || connection.outbox.full) return false;
+    // A connection that the server ends is there until its socket is: the next one sends what comes meanwhile.
+    if (!connection.engine.open || connection.blocked || !link.flowActive || connection.outbox.full) return false;
     return link.unconfirmedCount < this.#options.settings.maxUnconfirmed;
   }
 
