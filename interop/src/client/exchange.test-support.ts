@@ -86,6 +86,8 @@ async function large(stage: Stage, link: Link): Promise<void> {
 async function retained(stage: Stage): Promise<void> {
   const sender = await stage.connect();
   const live = await stage.watcher();
+  // RabbitMQ looks for what is retained after it has confirmed the subscription.
+  await live.expectNothingBefore(stage.topic);
   await sender.publish(stage.topic, "kept", { qos: 1, retain: true });
   expect((await live.expect("kept")).retain).toBe(false);
   const late = await stage.watcher();

@@ -1,3 +1,5 @@
+import { connect } from "polymq/amqp10";
+import { pollUntil } from "./deadline.ts";
 import { freePorts, waitForPort } from "./ports.ts";
 import type { SpawnedTool } from "./spawn-tool.ts";
 import { makeTempDir } from "./temp-dir.ts";
@@ -30,13 +32,15 @@ export async function startAmqp10Server(
   const [port = 0] = await freePorts(1);
   try {
     const start = await prepare(port, directory.path);
-    let tool = await launched(name, port, start);
+    const url = `amqp://${login}127.0.0.1:${port}`;
+    const launch = (): Promise<SpawnedTool> => launched(name, start, () => takesConnections(port, url));
+    let tool = await launch();
     return {
-      url: `amqp://${login}127.0.0.1:${port}`,
+      url,
       log: () => tool.tail(),
       restart: async (how = "stop") => {
         await tool.stop({ signal: how === "kill" ? "SIGKILL" : "SIGTERM", graceMs: STOP_GRACE_MS });
-        tool = await launched(name, port, start);
+        tool = await launch();
       },
       stop: async () => {
         await tool.stop({ signal: "SIGKILL" });
@@ -49,14 +53,35 @@ export async function startAmqp10Server(
   }
 }
 
-async function launched(name: string, port: number, start: () => Promise<SpawnedTool>): Promise<SpawnedTool> {
+async function launched(
+  name: string,
+  start: () => Promise<SpawnedTool>,
+  isReady: () => Promise<void>,
+): Promise<SpawnedTool> {
   const tool = await start();
   try {
     const ended = tool.exited.then(() => Promise.reject(new Error(`${name} has ended`)));
-    await Promise.race([waitForPort(port, JAVA_READY_MS), ended]);
+    await Promise.race([isReady(), ended]);
     return tool;
   } catch (error) {
     await tool.stop({ signal: "SIGKILL" });
     throw new Error(`${name} did not start; its log:\n${tool.tail()}`, { cause: error });
   }
+}
+
+/** A port may be open before what is behind it: Broker-J's virtual host comes later. */
+async function takesConnections(port: number, url: string): Promise<void> {
+  await waitForPort(port, JAVA_READY_MS);
+  let refusal: unknown = null;
+  const opens = async (): Promise<boolean> => {
+    try {
+      const connection = await connect(url, { reconnect: false });
+      await connection.close();
+      return true;
+    } catch (error) {
+      refusal = error;
+      return false;
+    }
+  };
+  await pollUntil(opens, JAVA_READY_MS, () => `no connection is taken: ${String(refusal)}`, 200);
 }
