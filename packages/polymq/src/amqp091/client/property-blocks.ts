@@ -37,7 +37,8 @@ export class PropertyBlocks {
   encode(given: BasicProperties | undefined, wantsId: boolean): Uint8Array {
     const properties = given ?? EMPTY;
     const withId = wantsId && properties.messageId === undefined;
-    const base = this.#encoder.encode(properties);
+    // Most publishes give none: comparing thirteen absent fields would be a fifth of their cost.
+    const base = this.#encoder.encode(given ?? null);
     if (base !== this.#base || withId !== this.#withId) this.#make(properties, base, withId);
     if (withId) this.#number();
     return this.#block;
