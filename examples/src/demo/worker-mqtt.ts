@@ -47,7 +47,8 @@ export class MqttWorkerClient implements WorkerClient {
         return this.reconnects === connection;
       } catch (error) {
         // The link broke in between: it comes to somebody once more.
-        if (!isMessagingError(error) || error.peer?.code !== NOT_PENDING) throw error;
+        if (!isMessagingError(error)) throw error;
+        if (error.code !== "ERR_STALE_DELIVERY" && error.peer?.code !== NOT_PENDING) throw error;
         return false;
       }
     };

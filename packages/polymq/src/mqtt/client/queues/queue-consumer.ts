@@ -46,6 +46,8 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
   readonly #port: QueuePort;
   /** Deliveries that are not settled. */
   readonly #open = new Set<MqttQueueMessage>();
+  /** Those of a connection that is gone, whose server has given them back. */
+  readonly #stale = new WeakSet<MqttQueueMessage>();
   /** Deliveries that nobody will handle any more. */
   readonly #left: MqttQueueMessage[] = [];
   /** By message id: those of them that are from earlier connections, of a server that may deliver them again. */
@@ -104,6 +106,8 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
     signal: AbortSignal | undefined,
   ): Promise<void> {
     if (message.settlement !== "open") return Promise.reject(tooLate());
+    // The server has given it back already; to do so again would take it from whoever has it now.
+    if (verb === "nack" && this.#stale.has(message)) return this.#forget(message);
     const group = message.groupId;
     if (this.#port.server !== "v3" && group !== "") return this.#exchange(message, verb, extra, signal);
     if (verb === "ack") return this.#acknowledge(message) ? Promise.resolve() : Promise.reject(tooLate());
@@ -117,8 +121,8 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
 
   /**
    * The deliveries in hand are of a connection that is gone. Either the server has taken them back ("anew") and gives their packet ids to other
-   * messages, which must not look like repetitions: what no handler has begun is dropped, the others can still be settled by their ids, and will
-   * be refused. Or the server may deliver them again under other packet ids ("adopt"), or to nobody, and waits for their settlement.
+   * messages, which must not look like repetitions: what no handler has begun is dropped, the others can still be acknowledged and rejected by their
+   * ids, for what was done is done. Or the server may deliver them again under other packet ids ("adopt"), or to nobody, and waits for their settlement.
    */
   connectionOver(again: "adopt" | "anew"): void {
     if (again === "adopt") {
@@ -126,7 +130,10 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
       return;
     }
     this.#earlier.clear();
-    for (const message of this.#open) this.#port.withhold(message.message);
+    for (const message of this.#open) {
+      this.#port.withhold(message.message);
+      this.#stale.add(message);
+    }
     // What was acknowledged on receipt comes from nowhere again.
     if (!this.call.onReceive) for (const message of this.subscription.clear()) this.#open.delete(message);
   }
@@ -137,6 +144,7 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
 
   withhold(message: MqttQueueMessage): void {
     if (message.settlement !== "open") return;
+    if (this.#stale.has(message)) return this.#close(message);
     const server = this.#port.server;
     if (this.subscription.ended && server === "polymq") this.#left.push(message);
     else if (this.subscription.ended || server === "v3" || message.groupId === "") this.#keepBack(message);
@@ -213,6 +221,12 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
   #acknowledge(message: MqttQueueMessage): boolean {
     this.#close(message);
     return this.#port.acknowledge(message.message);
+  }
+
+  #forget(message: MqttQueueMessage): Promise<void> {
+    this.#close(message);
+    const text = "the connection that brought the message is gone, and the message was given back with it";
+    return Promise.reject(new MessagingError("ERR_STALE_DELIVERY", text));
   }
 
   #keepBack(message: MqttQueueMessage): void {

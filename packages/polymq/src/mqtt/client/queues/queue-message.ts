@@ -178,7 +178,8 @@ export class MqttQueueMessage {
    * The message was not handled and is to be delivered again, to any member of the group. Resolves when the server has confirmed it. A server
    * other than polymq's broker keeps it until its visibility timeout: the delivery stays without its PUBACK and takes a place of the receive
    * maximum until then.
-   * @throws {MessagingError} as `ack`; ERR_QUEUE_ACK_REQUIRES_V5 with MQTT 3.1.1, ERR_QUEUE_ACK_MISSING_GROUP when the server named no group
+   * @throws {MessagingError} as `ack`; ERR_STALE_DELIVERY from polymq's broker when its connection is gone, with which it was given back already;
+   *   ERR_QUEUE_ACK_REQUIRES_V5 with MQTT 3.1.1, ERR_QUEUE_ACK_MISSING_GROUP when the server named no group
    */
   async nack(options: QueueNackOptions = {}): Promise<void> {
     await this.settler.settle(this, "nack", nackProperties(options.delayMs), options.signal);

@@ -138,6 +138,23 @@ describe("a connection's end", () => {
     },
   );
 
+  test("towards polymq's broker what is given back after the loss is said to nobody: somebody else may have it; what was done is", async () => {
+    const stage = await lab("polymq", LASTING);
+    const got: MqttQueueMessage[] = [];
+    const handler = (message: MqttQueueMessage): void => void got.push(message);
+    await consumer(stage, { ack: "manual", handler });
+    for (let offset = 0; offset < 3; offset++) await deliver(stage, offset);
+    await relink(stage);
+    stage.link.take();
+    await stage.refused(at(got, 0).nack(), "ERR_STALE_DELIVERY");
+    await stage.refused(at(got, 0).ack(), "ERR_ALREADY_SETTLED");
+    await stage.now(at(got, 1).ack());
+    await stage.now(at(got, 2).reject("wrong"));
+    const settlements = said(stage).filter((each) => each.includes("qos1"));
+    expect(settlements.map((each) => each.split(" ")[0])).toEqual(["$queue/orders/$ack", "$queue/orders/$reject"]);
+    await stage.finish();
+  });
+
   test("what was acknowledged on receipt is handled all the same", async () => {
     const stage = await lab("polymq", LASTING);
     const begun: number[] = [];
