@@ -92,6 +92,7 @@ const pageTests: AmqpPageTests = {
   },
 
   async steady({ count, ...target }) {
+    tellProgress(0);
     const client = await connected(target);
     const lost: string[] = [];
     let reconnects = 0;
@@ -100,7 +101,6 @@ const pageTests: AmqpPageTests = {
     const channel = await client.channel();
     const queue = `browser-${crypto.randomUUID()}`;
     await channel.declareQueue(queue, { durable: true });
-    tellProgress(0);
     const texts: string[] = [];
     const all = settled();
     await channel.consume(queue, {

@@ -103,6 +103,7 @@ const pageTests: AmqpPageTests = {
   },
 
   async steady({ count, ...target }) {
+    tellProgress(0);
     const connection = await connected(target);
     const lost: string[] = [];
     let reconnects = 0;
@@ -112,7 +113,6 @@ const pageTests: AmqpPageTests = {
     const address = newAddress();
     const sender = await session.createSender(address);
     const receiver = await session.createReceiver(address);
-    tellProgress(0);
     const texts: string[] = [];
     const receiving = (async () => {
       for await (const delivery of receiver) {
