@@ -18,12 +18,12 @@ const ENTRIES = [
   {
     name: "polymq/mqtt",
     atOnceMax: 25 * 1024,
-    totalMax: 51_500,
+    totalMax: 51_600,
     parts: {
       intake: 10_300,
       mqtt5: 5_400,
       recovery: 1_750,
-      "queue-client": 5_000,
+      "queue-client": 5_100,
       requester: 1_150,
       "stored-session": 1_600,
       authenticator: 1_000,
