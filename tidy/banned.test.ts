@@ -4,6 +4,7 @@ import {
   focusedTestViolations,
   moduleStateViolations,
   noteViolations,
+  privateGetterViolations,
   sleepViolations,
   typeEscapeViolations,
 } from "./lib/banned-code.ts";
@@ -42,12 +43,25 @@ describe("the repository", () => {
     expect(moduleStateViolations(sources)).toEqual([]);
   });
 
+  test("has no private getters in shipped code", () => {
+    expect(privateGetterViolations(sources)).toEqual([]);
+  });
+
   test("never sleeps in a test", () => {
     expect(sleepViolations(typescript)).toEqual([]);
   });
 
   test("names no machine's paths and no registry's host", () => {
     expect(machineTraceViolations(repoFiles(() => true))).toEqual([]);
+  });
+});
+
+describe("private getters", () => {
+  test("are found; private methods and public getters are not", () => {
+    expect(privateGetterViolations(planted("class A { get #a() { return 1; } }"))).toHaveLength(1);
+    expect(
+      privateGetterViolations(planted("class A { #a() { return 1; } get b() { return 2; } set #c(v) {} }")),
+    ).toEqual([]);
   });
 });
 

@@ -91,12 +91,12 @@ class Amqp10LinkClient implements LinkClient {
   }
 
   publish(queue: string, payload: string): Promise<void> {
-    return this.#open.publishToQueue(queue, payload, { ackTimeoutMs: 0 });
+    return this.#open().publishToQueue(queue, payload, { ackTimeoutMs: 0 });
   }
 
   async consume(queue: string, onMessage: (text: string) => void): Promise<void> {
     const options = { prefetch: PREFETCH, handler: (message: { text(): string }) => onMessage(message.text()) };
-    await untilDone(() => this.#open.subscribeToQueue(queue, GROUP, options));
+    await untilDone(() => this.#open().subscribeToQueue(queue, GROUP, options));
   }
 
   async close(): Promise<void> {
@@ -107,7 +107,7 @@ class Amqp10LinkClient implements LinkClient {
     this.#connection?.destroy();
   }
 
-  get #open(): AmqpConnection {
+  #open(): AmqpConnection {
     if (this.#connection === null) throw new Error("not connected yet");
     return this.#connection;
   }

@@ -42,17 +42,17 @@ class Parser {
 
   whole(): Expression {
     const expression = this.#or();
-    if (this.#token.is !== "end") throw this.#unexpected("the end");
+    if (this.#token().is !== "end") throw this.#unexpected("the end");
     if (!isCondition(expression)) throw badSelector(0, "a value where a condition was expected");
     return expression;
   }
 
-  get #token(): Token {
+  #token(): Token {
     return this.#tokens[this.#next] as Token;
   }
 
   #takes(symbol: string): boolean {
-    const token = this.#token;
+    const token = this.#token();
     if (token.is !== "symbol" || token.text !== symbol) return false;
     this.#next++;
     return true;
@@ -63,14 +63,14 @@ class Parser {
   }
 
   #unexpected(instead: string): Error {
-    const token = this.#token;
+    const token = this.#token();
     const found = token.is === "end" ? "the end" : token.is === "number" ? "a number" : token.text;
     return badSelector(token.at, `${found} where ${instead} was expected`);
   }
 
   #nested<T>(read: () => T): T {
     if (++this.#depth > SELECTOR_DEPTH_MAX)
-      throw badSelector(this.#token.at, `nested deeper than ${SELECTOR_DEPTH_MAX}`);
+      throw badSelector(this.#token().at, `nested deeper than ${SELECTOR_DEPTH_MAX}`);
     const result = read();
     this.#depth--;
     return result;
@@ -90,7 +90,7 @@ class Parser {
   }
 
   #isSymbol(text: string): boolean {
-    const token = this.#token;
+    const token = this.#token();
     return token.is === "symbol" && token.text === text;
   }
 
@@ -100,13 +100,13 @@ class Parser {
   }
 
   #condition(expression: Expression): Expression {
-    if (!isCondition(expression)) throw badSelector(this.#token.at, "a value where a condition was expected");
+    if (!isCondition(expression)) throw badSelector(this.#token().at, "a value where a condition was expected");
     return expression;
   }
 
   #predicate(): Expression {
     const left = this.#sum();
-    const token = this.#token;
+    const token = this.#token();
     if (token.is !== "symbol") return left;
     if (COMPARISONS.has(token.text)) {
       this.#next++;
@@ -140,11 +140,11 @@ class Parser {
   }
 
   #like(of: Expression): Expression {
-    const { at } = this.#token;
+    const { at } = this.#token();
     const text = this.#text();
     if (text.length > PATTERN_LENGTH_MAX)
       throw badSelector(at, `a pattern longer than ${PATTERN_LENGTH_MAX} characters`);
-    const escapeAt = this.#token.at;
+    const escapeAt = this.#token().at;
     const escaping = this.#takes("ESCAPE") ? this.#text() : null;
     if (escaping !== null && Array.from(escaping).length !== 1)
       throw badSelector(escapeAt, "ESCAPE takes one character");
@@ -154,7 +154,7 @@ class Parser {
   }
 
   #text(): string {
-    const token = this.#token;
+    const token = this.#token();
     if (token.is !== "text") throw this.#unexpected("a text");
     this.#next++;
     return token.text;
@@ -181,7 +181,7 @@ class Parser {
       this.#expect(")");
       return inner;
     }
-    const token = this.#token;
+    const token = this.#token();
     switch (token.is) {
       case "name":
         this.#next++;

@@ -55,16 +55,16 @@ export class TopicConsumer implements Subscriber, ChannelConsumer, Unsettled {
   }
 
   get availability(): Availability {
-    return this.#room > 0 ? "ready" : "busy";
+    return this.#room() > 0 ? "ready" : "busy";
   }
 
-  get #room(): number {
+  #room(): number {
     return Math.min(this.#link.room, this.terms.prefetch - this.#unsettled);
   }
 
   deliver(message: MessageView, _subscription: Subscription, _guarantee: Guarantee): DeliverResult {
     if (this.#isOver) return "dropped";
-    if (this.#waiting.length === 0 && this.#room > 0) {
+    if (this.#waiting.length === 0 && this.#room() > 0) {
       this.#send(message);
       return "sent";
     }
@@ -89,7 +89,7 @@ export class TopicConsumer implements Subscriber, ChannelConsumer, Unsettled {
   }
 
   wake(): void {
-    while (this.#waiting.length > 0 && this.#room > 0) {
+    while (this.#waiting.length > 0 && this.#room() > 0) {
       const next = this.#take();
       if (next === undefined) return;
       this.#send(next);

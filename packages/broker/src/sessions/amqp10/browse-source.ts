@@ -66,7 +66,7 @@ export class BrowseSource implements OutgoingLink, SentItem {
     this.#look = null;
   }
 
-  get #room(): number {
+  #room(): number {
     if (this.#isOver || this.#link.queued > 0 || this.#connection.wire.congested) return 0;
     return this.#link.credit;
   }
@@ -74,11 +74,11 @@ export class BrowseSource implements OutgoingLink, SentItem {
   #read(): void {
     const { hub } = this.#connection.context;
     const name = hostedName(this.#connection.host.name, this.#terms.queue);
-    while (this.#room > 0) {
+    while (this.#room() > 0) {
       if (!hub.queues.has(name)) return;
-      const found = hub.queues.peek(name, this.#cursor, Math.min(STEP, this.#room));
+      const found = hub.queues.peek(name, this.#cursor, Math.min(STEP, this.#room()));
       if (found.length === 0) return this.#lookLater();
-      for (let i = 0; i < found.length && this.#room > 0; i++) this.#send(found[i] as QueueMessage);
+      for (let i = 0; i < found.length && this.#room() > 0; i++) this.#send(found[i] as QueueMessage);
     }
   }
 

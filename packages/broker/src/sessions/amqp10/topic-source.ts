@@ -48,10 +48,10 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
   }
 
   get availability(): Availability {
-    return this.#room > 0 ? "ready" : "busy";
+    return this.#room() > 0 ? "ready" : "busy";
   }
 
-  get #room(): number {
+  #room(): number {
     const link = this.#link;
     if (link.queued > 0 || this.#connection.wire.congested) return 0;
     return Math.min(link.credit, this.#connection.context.settings.unsettledMax - this.#unsettled);
@@ -60,7 +60,7 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
   deliver(message: MessageView, _subscription: Subscription, guarantee: Guarantee): DeliverResult {
     if (this.#isOver) return "dropped";
     if (this.#terms.selects !== null && !this.#terms.selects(message)) return "sent";
-    if (this.#waiting.length === 0 && this.#room > 0) {
+    if (this.#waiting.length === 0 && this.#room() > 0) {
       this.#send(message, guarantee);
       return "sent";
     }
@@ -88,7 +88,7 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
   }
 
   wake(): void {
-    while (this.#waiting.length > 0 && this.#room > 0) {
+    while (this.#waiting.length > 0 && this.#room() > 0) {
       const next = this.#take();
       if (next === undefined) return;
       this.#send(next, next.guarantee);

@@ -371,7 +371,7 @@ export class MqttConnection
   }
 
   /** Messages stop at `unsentBytesMax`; what is beyond that are answers, for which the client has to ask. */
-  get #wanted(): Reading {
+  #wanted(): Reading {
     if (this.#intake.holds || this.#subscribes.holds) return "asked";
     const { outbox } = this;
     return outbox.blocked && outbox.unsentBytes > 2 * this.#context.unsent.bytesMax ? "flooded" : "on";
@@ -379,7 +379,7 @@ export class MqttConnection
 
   #setReading(): void {
     const before = this.#reading;
-    const reading = this.#wanted;
+    const reading = this.#wanted();
     if (reading === before || this.engine.over) return;
     this.#reading = reading;
     if (before === "asked") {

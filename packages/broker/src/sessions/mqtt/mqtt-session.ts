@@ -118,7 +118,7 @@ export class MqttSession implements Session {
   get availability(): Availability {
     const port = this.#port;
     if (port === null) return "away";
-    const room = this.#ready && this.mailbox.length === 0 && this.#resend.length === 0 && this.#hasWindow;
+    const room = this.#ready && this.mailbox.length === 0 && this.#resend.length === 0 && this.#hasWindow();
     return room && !port.congested ? "ready" : "busy";
   }
 
@@ -129,7 +129,7 @@ export class MqttSession implements Session {
   }
 
   /** True when one more message may be in flight. */
-  get #hasWindow(): boolean {
+  #hasWindow(): boolean {
     const outbound = this.state.outbound;
     return outbound.quota > 0 && outbound.inflight < PACKET_IDS && this.#inflightBytes < this.#inflightBytesMax;
   }
@@ -172,7 +172,7 @@ export class MqttSession implements Session {
     const port = this.#port;
     if (port === null || !this.#ready) return;
     while (this.#resend.length > 0) if (!this.#resendNext(port)) return;
-    while (this.#hasWindow && !port.congested) {
+    while (this.#hasWindow() && !port.congested) {
       const delivery = this.mailbox.take(this.#hub.clock.epochMs());
       if (delivery === undefined) break;
       if (!this.#begin(port, delivery)) this.#hub.statistics.messagesDropped++;

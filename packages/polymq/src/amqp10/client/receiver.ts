@@ -50,17 +50,17 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
 
   /** Where messages come from: as asked for, or as the server named a dynamic node. */
   override get address(): string | null {
-    return addressText(this.#source?.address ?? null);
+    return addressText(this.#source()?.address ?? null);
   }
 
   /** The filters that the server confirmed, as it did. */
   get filters(): AmqpMap | null {
-    return this.#source?.filter ?? null;
+    return this.#source()?.filter ?? null;
   }
 
   /** Names of filters that were asked for and that the server did not confirm (§3.5.8). */
   get ignoredFilters(): readonly string[] {
-    return this.#ignored(this.#source?.filter ?? null);
+    return this.#ignored(this.#source()?.filter ?? null);
   }
 
   /** Messages that have come and that nobody has taken. */
@@ -308,7 +308,7 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
     this.#drained = null;
   }
 
-  get #source(): Source | null {
+  #source(): Source | null {
     return this.remote.source as Source | null;
   }
 

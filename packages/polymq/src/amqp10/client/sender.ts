@@ -177,7 +177,7 @@ export class AmqpSender extends ClientLink {
         rcvSettleMode: ReceiverSettleMode[options.receiverSettlementMode ?? "first"],
         source: sourceOf(null, options.source),
         target: this.target,
-        ...(before !== null && this.#resumes ? unsettledMap(this.#backlog.messages) : {}),
+        ...(before !== null && this.#resumes() ? unsettledMap(this.#backlog.messages) : {}),
       },
       this,
     );
@@ -230,7 +230,7 @@ export class AmqpSender extends ClientLink {
   }
 
   protected override opened(): void {
-    const unsettled = this.#resumes ? this.remote.unsettled : null;
+    const unsettled = this.#resumes() ? this.remote.unsettled : null;
     for (let entry = this.#backlog.shift(); entry !== undefined; entry = this.#backlog.shift()) {
       if (unsettled === null || !entry.pending.sent) this.#hand(entry.payload, entry.pending);
       else this.#resume(entry, unsettled);
@@ -238,7 +238,7 @@ export class AmqpSender extends ClientLink {
   }
 
   /** Whether both ends keep what is unsettled, so that deliveries can be resumed instead of being sent anew. */
-  get #resumes(): boolean {
+  #resumes(): boolean {
     return this.#options.target?.durability === "unsettledState";
   }
 

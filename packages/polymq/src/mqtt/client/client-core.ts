@@ -130,7 +130,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
   }
 
   /** Null without one, and until `connect` has loaded what it takes. */
-  get #store(): StoredSession | null {
+  #store(): StoredSession | null {
     return this.parts.store?.part ?? null;
   }
 
@@ -237,7 +237,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
     this.#hadSession = true;
     this.#sessionPresent = sessionPresent;
     if (connection.capabilities.assignedClientId !== "") this.#clientId = connection.capabilities.assignedClientId;
-    this.#store?.begin(connection, sessionPresent);
+    this.#store()?.begin(connection, sessionPresent);
     this.#trace("connected", null);
     if (!this.#draining) this.#enter("connected");
     this.intake?.open(connection, sessionPresent);
@@ -277,8 +277,9 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
   }
 
   onReleased(packetId: number, known: boolean, connection: Connection): void {
-    if (this.#store === null) return connection.engine.sendPubcomp(packetId, known);
-    this.#store.release(connection, packetId, known);
+    const store = this.#store();
+    if (store === null) connection.engine.sendPubcomp(packetId, known);
+    else store.release(connection, packetId, known);
   }
 
   onExpiry(nowMs: number, flowingSinceMs: number): void {
@@ -357,7 +358,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
   async #prepare(): Promise<void> {
     const loading = this.parts.load();
     if (loading !== null) await loading;
-    const store = this.#store;
+    const store = this.#store();
     const intake = this.intake;
     if (store === null || intake === null) return;
     if (intake.inbox.store === null) {
@@ -440,7 +441,9 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
     this.#failAll(error ?? new MessagingError("ERR_CLIENT_CLOSED", "the client was closed"));
     this.intake?.end();
     // A store that fails or hangs is told of, and does not keep the client from ending.
-    await this.#store?.close(this.platform.clock).catch((cause: MessagingError) => this.#background(cause));
+    await this.#store()
+      ?.close(this.platform.clock)
+      .catch((cause: MessagingError) => this.#background(cause));
     this.events.emit({ type: "closed", error });
     this.#trace("closed", error);
     this.events.end();

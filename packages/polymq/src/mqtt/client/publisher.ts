@@ -178,7 +178,7 @@ export class Publisher {
   /** PUBACK, PUBCOMP or a refusing PUBREC came. */
   onDone(item: PendingPublish, packetId: number, reasonCode: number, properties: ReasonProperties | null): void {
     if (this.#stored !== null) this.#stored.forget(packetId);
-    const resending = this.#resending;
+    const resending = this.#resending();
     resending?.answered(item);
     this.#inflight.complete(this.#link, item, reasonCode, properties);
     if (this.#outbound.inflight === 0) {
@@ -192,7 +192,7 @@ export class Publisher {
   onReceived(item: PendingPublish, packetId: number): void {
     const link = this.#link;
     if (link === null) return;
-    const resending = this.#resending;
+    const resending = this.#resending();
     resending?.answered(item);
     item.sentAtMs = link.nowMs();
     // The bytes are the server's now.
@@ -242,12 +242,12 @@ export class Publisher {
   }
 
   /** What sends again, while something is left for it or awaits its answer. */
-  get #resending(): Resender | null {
+  #resending(): Resender | null {
     return this.#resender === null || this.#resender.done ? null : this.#resender;
   }
 
   #hasRoom(link: Link, qos: QoS): boolean {
-    return this.#waiting.length === 0 && this.#resending === null && this.#canSend(link, qos);
+    return this.#waiting.length === 0 && this.#resending() === null && this.#canSend(link, qos);
   }
 
   #canSend(link: Link, qos: QoS): boolean {

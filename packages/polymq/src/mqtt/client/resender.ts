@@ -86,7 +86,7 @@ export class Resender {
   /** Sends one message again; false when it must wait, or nothing is left. @param room whether a PUBLISH may be sent now */
   next(link: Link, room: boolean): boolean {
     const id = this.#ids.peek();
-    if (id === undefined || !this.#mayGo) return false;
+    if (id === undefined || !this.#mayGo()) return false;
     const { outbound, stored } = this.#parts;
     const item = outbound.item(id);
     const phase = outbound.phase(id);
@@ -155,7 +155,7 @@ export class Resender {
     refused(item, new MessagingError("ERR_PUBLISH_REJECTED", message, { cause }));
   }
 
-  get #mayGo(): boolean {
+  #mayGo(): boolean {
     return this.#pace === "together" || (this.#pace === "singly" && this.#exposed === null);
   }
 

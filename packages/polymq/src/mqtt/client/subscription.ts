@@ -207,11 +207,11 @@ export class MqttSubscription<M extends Sized = MqttMessage> implements AsyncIte
 
   /** Resolves when no handler runs and nothing is buffered. @internal */
   drained(): Promise<void> {
-    if (this.#idle) return Promise.resolve();
+    if (this.#idle()) return Promise.resolve();
     return new Promise((resolve) => this.#drainWaiters.push(resolve));
   }
 
-  get #idle(): boolean {
+  #idle(): boolean {
     // Nobody may be reading an iterator's buffer: closing does not wait for it.
     return this.#running === 0 && (this.#buffer.length === 0 || this.#consume.handler === null);
   }
@@ -334,7 +334,7 @@ export class MqttSubscription<M extends Sized = MqttMessage> implements AsyncIte
   }
 
   #wakeDrained(): void {
-    if (!this.#idle) return;
+    if (!this.#idle()) return;
     for (const wake of this.#drainWaiters.splice(0)) wake();
   }
 }

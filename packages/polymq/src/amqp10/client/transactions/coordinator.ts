@@ -71,12 +71,12 @@ export class AmqpCoordinator {
   }
 
   get state(): LifeState {
-    return this.#life.state;
+    return this.#life().state;
   }
 
   /** The error that ended it; null while it is open, and after an orderly end of ours. */
   get error(): MessagingError | null {
-    return this.#life.error;
+    return this.#life().error;
   }
 
   /** What the server's coordinator says that it can do. */
@@ -158,7 +158,7 @@ export class AmqpCoordinator {
     return transaction;
   }
 
-  get #life(): Lifetime {
+  #life(): Lifetime {
     return this.#link.life;
   }
 }

@@ -105,7 +105,7 @@ class Amqp10Adapter implements Adapter, QueueHost {
       throw new MessagingError("ERR_INVALID_TOPIC", "a topic is text without wildcards, and not empty");
     }
     if (options !== undefined) checkTopicOptions(options);
-    if (topic.startsWith("$queue/") && this.#hasQueues)
+    if (topic.startsWith("$queue/") && this.#hasQueues())
       return this.#counted(this.queue(topic, []).publish(payload, options));
     const message = messageOf(payload, options);
     const call = { settled: (options?.qos ?? 0) === 0, signal: options?.signal };
@@ -136,12 +136,12 @@ class Amqp10Adapter implements Adapter, QueueHost {
     if (groups.length > 0 && this.dialect !== "polymq") {
       throw unsupported("groups that are there before their first member");
     }
-    if (this.#hasQueues) return this.#counting(new Amqp10Queue(this, name));
+    if (this.#hasQueues()) return this.#counting(new Amqp10Queue(this, name));
     return this.#counting(new Amqp10NodeQueue(this, name));
   }
 
   stream(name: string): StreamAdapter {
-    if (this.#hasQueues) return new Amqp10Queue(this, name);
+    if (this.#hasQueues()) return new Amqp10Queue(this, name);
     throw unsupported("streams");
   }
 
@@ -197,7 +197,7 @@ class Amqp10Adapter implements Adapter, QueueHost {
     this.native.destroy();
   }
 
-  get #hasQueues(): boolean {
+  #hasQueues(): boolean {
     return this.dialect === "polymq" || this.dialect === "fluxmq";
   }
 

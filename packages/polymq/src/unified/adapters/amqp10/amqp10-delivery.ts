@@ -50,18 +50,18 @@ abstract class Amqp10Delivery extends Delivery {
   }
 
   property(name: string): string | null {
-    return textOf(this.#applicationProperties?.get(name) ?? null);
+    return textOf(this.#applicationProperties()?.get(name) ?? null);
   }
 
   protected override readProperties(): Record<string, string> {
     const properties: Record<string, string> = {};
-    for (const [key, value] of this.#applicationProperties?.entries() ?? []) {
+    for (const [key, value] of this.#applicationProperties()?.entries() ?? []) {
       properties[`amqp.headers.${String(plain(key))}`] = textOf(value) ?? "";
     }
     return properties;
   }
 
-  get #applicationProperties(): AmqpMap | null {
+  #applicationProperties(): AmqpMap | null {
     if (this.#map === undefined) this.#map = this.message.applicationProperties;
     return this.#map;
   }
@@ -98,23 +98,23 @@ export class Amqp10NodeDelivery extends Amqp10Delivery {
   }
 
   ack(): Promise<void> {
-    return this.#isSettled ? DONE : this.native.accept();
+    return this.#isSettled() ? DONE : this.native.accept();
   }
 
   nack(options?: DelayedNack): Promise<void> {
     if ((options?.delayMs ?? 0) !== 0) return Promise.reject(unsupported("delay before a message comes again"));
-    return this.#isSettled ? DONE : this.#facts.ways.giveBack(this.native);
+    return this.#isSettled() ? DONE : this.#facts.ways.giveBack(this.native);
   }
 
   reject(reason?: string): Promise<void> {
-    return this.#isSettled ? DONE : this.native.reject(reason === undefined ? null : errorOf(reason));
+    return this.#isSettled() ? DONE : this.native.reject(reason === undefined ? null : errorOf(reason));
   }
 
   refuse(reason: string): Promise<void> {
     return this.reject(reason);
   }
 
-  get #isSettled(): boolean {
+  #isSettled(): boolean {
     return this.#facts.settled === "received";
   }
 }

@@ -85,12 +85,12 @@ class MqttAdapter implements Adapter {
     if (groups.length > 0 && this.dialect !== "polymq") {
       throw unsupported("groups that are there before their first member");
     }
-    if (this.#hasQueues) return new MqttQueue(this.native, name, this.dialect);
+    if (this.#hasQueues()) return new MqttQueue(this.native, name, this.dialect);
     return new MqttSharedQueue(this.native, name);
   }
 
   stream(name: string): StreamAdapter {
-    if (this.#hasQueues) return new MqttQueue(this.native, name, this.dialect);
+    if (this.#hasQueues()) return new MqttQueue(this.native, name, this.dialect);
     throw unsupported("streams");
   }
 
@@ -120,7 +120,7 @@ class MqttAdapter implements Adapter {
     void this.native.destroy();
   }
 
-  get #hasQueues(): boolean {
+  #hasQueues(): boolean {
     return this.dialect === "polymq" || this.dialect === "fluxmq";
   }
 }
