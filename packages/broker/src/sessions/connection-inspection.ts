@@ -8,6 +8,7 @@ export interface ConnectionInspection {
   readonly protocol: string;
   /** Such as `5.0`. */
   readonly protocolVersion: string;
+  /** MQTT's client id, AMQP 1.0's container, or AMQP 0-9-1's connection name, where there is one; else `id`. */
   readonly clientId: string;
   /** Its authenticated name, or "" when it is anonymous. */
   readonly user: string;

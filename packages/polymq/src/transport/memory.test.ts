@@ -101,6 +101,31 @@ describe("memoryPair on a virtual clock", () => {
     expect(heard.server.ends).toMatchObject([{ code: "ERR_CONNECTION_LOST" }]);
   });
 
+  test("a silenced pair carries nothing more and tells no end of the other's, only of its own", () => {
+    const clock = new VirtualClock();
+    const pair = memoryPair({ clock, delayMs: 10 });
+    const heard = { client: new Recorder(), server: new Recorder() };
+    pair.client.attach(heard.client).write(new Uint8Array(5));
+    pair.server.attach(heard.server);
+    pair.silence();
+    pair.server.write(new Uint8Array(5));
+    pair.client.destroy();
+    clock.advanceSync(100);
+    expect([heard.server.bytes, heard.client.bytes]).toEqual([0, 0]);
+    expect([heard.server.ends, heard.client.ends]).toEqual([[], [null]]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test("a silenced end is full some time", () => {
+    const pair = memoryPair({ clock: new VirtualClock(), highWaterBytes: 8 });
+    pair.silence();
+    expect([pair.client.write(new Uint8Array(5)), pair.client.write(new Uint8Array(5))]).toEqual([true, false]);
+  });
+
+  test("the server's end is told the client's port", () => {
+    expect(memoryPair({ clientPort: 7 }).server.info.remotePort).toBe(7);
+  });
+
   test("an ended pair leaves no timer behind", () => {
     const clock = new VirtualClock();
     const { subject } = link({ clock, delayMs: 1_000 });

@@ -15,6 +15,8 @@ export interface MemoryPairOptions {
   readonly chunkBytes?: number | (() => number);
   /** Time from a write to the arrival of each of its chunks; default 0, which is the next turn. Order is kept when it varies. */
   readonly delayMs?: number | (() => number);
+  /** What the server's end is told as the client's port. Default 1. */
+  readonly clientPort?: number;
 }
 
 /** Two connected ends in one process. */
@@ -23,6 +25,11 @@ export interface MemoryPair {
   readonly server: MemoryTransport;
   /** Ends both sides at once as a lost link does: bytes under way are dropped, both get `ERR_CONNECTION_LOST`. */
   cut(): void;
+  /**
+   * From now on nothing arrives at either end, not even that the other one is gone, as when a cable is pulled out: bytes under way are dropped, and
+   * what is written waits for ever. An end learns of it by its own deadlines.
+   */
+  silence(): void;
 }
 
 /** A byte stream inside one process; bytes are copied on `write` and arrive in a later turn, never inside a call. */
@@ -35,7 +42,7 @@ export interface MemoryTransport extends Transport {
 export function memoryPair(options: MemoryPairOptions = {}): MemoryPair {
   const clock = options.clock ?? systemClock();
   const client = new MemoryEnd(clock, options, { ...INFO, remotePort: 2 });
-  const server = new MemoryEnd(clock, options, { ...INFO, remotePort: 1 });
+  const server = new MemoryEnd(clock, options, { ...INFO, remotePort: options.clientPort ?? 1 });
   client.peer = server;
   server.peer = client;
   return {
@@ -44,6 +51,10 @@ export function memoryPair(options: MemoryPairOptions = {}): MemoryPair {
     cut: () => {
       client.peerGone(new MessagingError("ERR_CONNECTION_LOST", "the link was cut"));
       server.peerGone(new MessagingError("ERR_CONNECTION_LOST", "the link was cut"));
+    },
+    silence: () => {
+      client.silence();
+      server.silence();
     },
   };
 }
@@ -184,6 +195,12 @@ class MemoryEnd implements MemoryTransport {
   peerGone(error: Error | null): void {
     this.#drop();
     this.#end(error);
+  }
+
+  /** The other end is out of reach. */
+  silence(): void {
+    this.#drop();
+    this.peer = null;
   }
 
   #deliver(): void {

@@ -33,6 +33,8 @@ export class AmqpWire extends ConnectionWire {
     const { id } = this.end;
     if (id === "") return null;
     const user = this.end.client.access.principal.name;
-    return { id, protocol: "amqp091", protocolVersion: "0-9-1", clientId: id, user };
+    const name = this.end.engine.clientProperties["connection_name"];
+    const clientId = typeof name === "string" && name !== "" ? name : id;
+    return { id, protocol: "amqp091", protocolVersion: "0-9-1", clientId, user };
   }
 }
