@@ -33,6 +33,15 @@ describe("a dead letter", () => {
     });
   });
 
+  test("is there however much the consumer said: a thousand characters of it are kept", () => {
+    const scene = new QueueScene();
+    const { subscription } = scene.consume("q");
+    scene.publish("q", "a");
+    expect(subscription.settle(0, { is: "reject", detail: "x".repeat(70_000) })).toBe("settled");
+    scene.run();
+    expect(scene.deadLetters("q")).toMatchObject([{ reason: "rejected", detail: "x".repeat(1_000) }]);
+  });
+
   test("keeps topic, key and body, and is consumed as any other message", () => {
     const scene = new QueueScene();
     const { subscription } = scene.consume("q");

@@ -18,6 +18,9 @@ export type DeadLetterRoute = (
   facts: DeadLetterFacts,
 ) => "taken" | "dropped" | "pass";
 
+/** Characters that are kept of what a consumer said when it rejected a message. */
+const DETAIL_MAX = 1_000;
+
 interface Dead {
   readonly queue: Queue;
   readonly message: QueueMessage;
@@ -83,6 +86,7 @@ export class DeadLetters {
     };
     return {
       ...death,
+      detail: death.detail.slice(0, DETAIL_MAX),
       queue: queue.name,
       offset: message.offset,
       firstDeathMs: earlier?.firstDeathMs ?? nowMs,

@@ -28,6 +28,8 @@ export class GroupSubscription implements QueueSubscription {
   }
 
   settle(offset: number, outcome: SettleOutcome): SettleResult {
+    // What its time was over for may be with somebody else, who would lose it; what was done with it is done.
+    if (outcome.is === "nack" && !this.#group.holds(this.#member, offset)) return "not-pending";
     return this.#group.settle(offset, outcome);
   }
 

@@ -100,7 +100,7 @@ export interface QueueSubscription {
    * delivered before the first call.
    */
   wake(): void;
-  /** As {@link SettleResult}, without looking for queue and group. */
+  /** As {@link SettleResult}, without looking for queue and group. A message that is not with this consumer any more cannot be given back: `not-pending`. */
   settle(offset: number, outcome: SettleOutcome): SettleResult;
   /** Leaves the group; what this consumer has not settled goes back to the others at once. Harmless when called again. */
   close(): void;
@@ -120,7 +120,7 @@ export type SettleOutcome =
       readonly counts?: "yes" | "no";
       readonly note?: Uint8Array;
     }
-  /** Dead-letter it. `detail` goes with it as text. */
+  /** Dead-letter it. `detail` goes with it as text, a thousand characters of it. */
   | { readonly is: "reject"; readonly detail?: string };
 
 /**

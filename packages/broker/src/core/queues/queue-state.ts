@@ -102,7 +102,11 @@ export class QueueStateCodec {
 
   /** @throws {MessagingError} ERR_STORE_CORRUPT */
   decodeDelayed(value: Uint8Array): { readonly dueAtMs: number; readonly record: Uint8Array } {
-    return this.#decoder.decode(value, (r) => ({ dueAtMs: takeNumber(r), record: r.view(r.left) }));
+    // Older versions stored times that are beyond what is counted: such a message waits for ever.
+    return this.#decoder.decode(value, (r) => ({
+      dueAtMs: Math.min(takeAny(r), Number.MAX_SAFE_INTEGER),
+      record: r.view(r.left),
+    }));
   }
 }
 
@@ -112,10 +116,14 @@ function putNumber(w: ByteWriter, value: number): void {
 }
 
 function takeNumber(r: ByteReader): number {
-  const high = r.u32();
-  const value = high * 0x1_0000_0000 + r.u32();
+  const value = takeAny(r);
   if (value > Number.MAX_SAFE_INTEGER) throw corrupt("a number that is too large");
   return value;
+}
+
+function takeAny(r: ByteReader): number {
+  const high = r.u32();
+  return high * 0x1_0000_0000 + r.u32();
 }
 
 const STREAM = 1;

@@ -205,6 +205,16 @@ describe("delayed messages", () => {
     expect(scene.hub.queues.get("q")?.delayed).toBe(0);
   });
 
+  test("that wait longer than can be counted wait for ever, also over a restart", () => {
+    const scene = new QueueScene();
+    scene.publish("q", "never", { deliverAfterMs: Number.MAX_SAFE_INTEGER });
+    scene.publish("q", "soon", { deliverAfterMs: 1000 });
+    scene.restart();
+    scene.clock.advanceSync(1000);
+    expect(scene.consume("q").consumer.texts).toEqual(["soon"]);
+    expect(scene.hub.queues.get("q")?.delayed).toBe(1);
+  });
+
   test("count as messages of a full queue, and are never refused once they were taken", () => {
     const scene = new QueueScene();
     scene.hub.queues.declare({ name: "q", maxDepth: 2 });

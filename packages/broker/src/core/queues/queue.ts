@@ -155,7 +155,7 @@ export class Queue implements GroupHost {
     const priority = Math.min(options?.priority ?? 0, this.settings.priorityMax);
     const delayMs = options?.deliverAfterMs ?? 0;
     if (delayMs > 0) {
-      const dueAtMs = this.clock.epochMs() + delayMs;
+      const dueAtMs = Math.min(this.clock.epochMs() + delayMs, Number.MAX_SAFE_INTEGER);
       this.delayed.add(message, { keyStart, priority, dueAtMs });
     } else this.append(message, keyStart, priority, deadLetter);
   }

@@ -216,6 +216,18 @@ describe("a message that was not settled", () => {
     expect(consumer.counted).toEqual(["a/0", "a/1"]);
   });
 
+  test("is taken from nobody by the one who had it before: giving it back then is not pending, an ack still counts", () => {
+    const scene = new QueueScene();
+    const late = scene.consume("q", "g", { id: "late", credit: 1 });
+    scene.publish("q", "a");
+    const others = ["y", "z"].map((id) => scene.consume("q", "g", { id, credit: 1 }).consumer);
+    scene.clock.advanceSync(30_000);
+    expect(late.subscription.settle(0, { is: "nack" })).toBe("not-pending");
+    scene.run();
+    expect(others.flatMap((one) => one.counted)).toEqual(["a/1"]);
+    expect(late.subscription.settle(0, { is: "ack" })).toBe("settled");
+  });
+
   test("comes again before anything later, also when another group's timer of the same moment is served first", () => {
     const scene = new QueueScene();
     scene.hub.queues.declare({ name: "q", visibilityTimeoutMs: 700, pendingMax: 3, priorityMax: 1, deliveryLimit: 0 });

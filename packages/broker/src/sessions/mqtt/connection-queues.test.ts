@@ -115,6 +115,25 @@ describe("a subscription to a queue", () => {
     expect(queueNamed(scene, "q").depth).toBe(2);
   });
 
+  test("gives nothing back that is with another client by now, and its PUBACK settles nothing then", async () => {
+    const scene = new Scene();
+    scene.hub.queues.declare({ name: "q", visibilityTimeoutMs: 500 });
+    const [late, other, third] = [await scene.client("a"), await scene.client("b"), await scene.client("c")];
+    await late.send(consume("$queue/q", "g", [["prefetch", "1"]]));
+    await late.publish("$queue/q", "x", { qos: 1 });
+    await other.send(consume("$queue/q"));
+    await third.send(consume("$queue/q"));
+    const [had] = late.take("publish");
+    await scene.advance(0.5);
+    const properties = { userProperties: [["message-id", "q:0"] as const, ["group-id", "g"] as const] };
+    late.take("puback");
+    await late.send(publishPacket("$queue/q/$nack", { qos: 1, packetId: 6, text: "", properties }));
+    await late.ack("puback", had?.packetId ?? 0);
+    expect(late.one("puback")).toMatchObject({ packetId: 6, reasonCode: 0x80 });
+    expect([...deliveries(late), ...deliveries(other), ...deliveries(third)]).toEqual([["x", "1"]]);
+    expect(queueNamed(scene, "q").groups[0]?.pending).toBe(1);
+  });
+
   test("is answered before its first delivery", async () => {
     const scene = new Scene();
     const client = await scene.client("a");

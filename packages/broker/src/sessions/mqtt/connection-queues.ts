@@ -10,7 +10,13 @@ import {
 import { Phase } from "polymq/mqtt/engine";
 import type { Hub } from "../../core/hub.ts";
 import { parseQueueFilter } from "../../core/queues/queue-address.ts";
-import type { GroupLifetime, QueueDelivery, StreamPosition } from "../../core/queues/queue-port.ts";
+import type {
+  GroupLifetime,
+  QueueDelivery,
+  SettleOutcome,
+  SettleResult,
+  StreamPosition,
+} from "../../core/queues/queue-port.ts";
 import { type ConsumerTerms, MqttQueueConsumer, type QueueLink } from "./mqtt-queue-consumer.ts";
 import type { MqttSession } from "./mqtt-session.ts";
 import { QueuedDelivery } from "./queued-delivery.ts";
@@ -121,11 +127,14 @@ export class ConnectionQueues implements QueueLink {
     return found;
   }
 
-  /** A message is settled by its id on this connection: a delivery of it in flight here is settled with that. */
-  settledById(queue: string, group: string, offset: number): void {
+  /** Settles a message by its id. A delivery of it in flight here is settled with that; what is with somebody else by now cannot be given back by it. */
+  settle(queue: string, group: string, offset: number, outcome: SettleOutcome): SettleResult {
     for (const consumer of this.#consumers) {
-      if (consumer.queue === queue && consumer.groupId === group) return consumer.settledById(offset);
+      if (consumer.queue !== queue || consumer.groupId !== group) continue;
+      const result = consumer.settleById(offset, outcome);
+      if (result !== null) return result;
     }
+    return this.#hub.queues.settle(queue, group, offset, outcome);
   }
 
   /** There may be room again. */

@@ -1,6 +1,12 @@
 // Hot path: `credit`, `deliver` and `onDone` run per message. No closure, promise, spread, iterator or regex here.
 import { OffsetTable } from "../../core/queues/offset-table.ts";
-import type { QueueConsumer, QueueDelivery, QueueSubscription, SettleOutcome } from "../../core/queues/queue-port.ts";
+import type {
+  QueueConsumer,
+  QueueDelivery,
+  QueueSubscription,
+  SettleOutcome,
+  SettleResult,
+} from "../../core/queues/queue-port.ts";
 import { QueuedDelivery } from "./queued-delivery.ts";
 
 /** The connection of a consumer. */
@@ -90,10 +96,13 @@ export class MqttQueueConsumer implements QueueConsumer {
     this.#subscription?.settle(item.offset, reasonCode < 0x80 ? ACK : refused(reasonCode));
   }
 
-  /** Somebody on this connection settles the message by its id: its PUBACK says nothing any more. */
-  settledById(offset: number): void {
+  /** Settles a delivery in flight by the message's id: its PUBACK says nothing any more. Null when there is none. */
+  settleById(offset: number, outcome: SettleOutcome): SettleResult | null {
     const item = this.#open.get(offset);
-    if (item !== undefined) this.#close(item);
+    if (item === undefined || this.#subscription === null) return null;
+    // First: a message that is given back may come here again within the call, and then it is another delivery.
+    this.#close(item);
+    return this.#subscription.settle(offset, outcome);
   }
 
   /** There may be credit again. */

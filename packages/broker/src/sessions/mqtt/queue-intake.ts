@@ -49,9 +49,7 @@ export class QueueIntake {
     const settlement = this.#properties.settlement(address.verb, message);
     if (settlement === null) return ReasonCode.UnspecifiedError;
     const { group, offset, outcome } = settlement;
-    // First: a message that is given back may come here again within the call, and then it is another delivery.
-    queues.settledById(address.queue, group, offset);
-    const result = this.#hub.queues.settle(address.queue, group, offset, outcome);
+    const result = queues.settle(address.queue, group, offset, outcome);
     return result === "settled" ? 0 : ReasonCode.UnspecifiedError;
   }
 }

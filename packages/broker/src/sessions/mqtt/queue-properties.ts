@@ -22,9 +22,6 @@ export interface Settlement {
 const ACK: SettleOutcome = Object.freeze({ is: "ack" });
 const NACK: SettleOutcome = Object.freeze({ is: "nack" });
 
-/** Characters of a reject's reason that are kept. */
-const REASON_MAX = 1_000;
-
 /** Reads what user properties say about queues. */
 export class QueuePropertyReader {
   readonly #reader: ByteReader;
@@ -57,7 +54,7 @@ export class QueuePropertyReader {
 
   #outcome(verb: "ack" | "nack" | "reject", block: Uint8Array): SettleOutcome {
     if (verb === "ack") return ACK;
-    if (verb === "reject") return { is: "reject", detail: (this.#value(block, "reason") ?? "").slice(0, REASON_MAX) };
+    if (verb === "reject") return { is: "reject", detail: this.#value(block, "reason") ?? "" };
     const delayMs = whole(this.#value(block, "delay-ms"));
     return delayMs === null ? NACK : { is: "nack", delayMs };
   }
