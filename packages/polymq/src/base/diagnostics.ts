@@ -21,6 +21,7 @@ export interface PublishTrace {
   readonly clientId: string;
   /** Topic, exchange with routing key, or target address. */
   readonly address: string;
+  /** Over AMQP 1.0 all that a transfer carries: the encoded message with all its sections. */
   readonly payloadBytes: number;
   /** The protocol's id for the delivery, or 0 when it has none. */
   readonly deliveryId: number;
@@ -32,6 +33,7 @@ export interface DeliverTrace {
   readonly clientId: string;
   /** Topic, queue or source address. */
   readonly address: string;
+  /** Over AMQP 1.0 all that a transfer carries: the encoded message with all its sections. */
   readonly payloadBytes: number;
   /** The protocol's id for the delivery, or 0 when it has none. */
   readonly deliveryId: number;

@@ -1,15 +1,16 @@
 import { onAbort } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
-import { type Diagnostics, diagnostics } from "../../base/diagnostics.ts";
+import { type ConnectTrace, diagnostics } from "../../base/diagnostics.ts";
 import { Emitter } from "../../base/emitter.ts";
-import { MessagingError } from "../../base/errors.ts";
+import { asMessagingError, MessagingError } from "../../base/errors.ts";
+import { ChannelTracer, type Tracer } from "../../base/tracer.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { Redial } from "../../supervisor/redial.ts";
 import { Supervisor } from "../../supervisor/supervisor.ts";
 import { ChunkPool } from "../../transport/outbox.ts";
 import type { Platform } from "../../transport/platform.ts";
 import type { AmqpErrorInput } from "../codec/tables.ts";
-import type { ClientSettings } from "./connection-settings.ts";
+import type { ClientSettings, ConnectionSettings } from "./connection-settings.ts";
 import type { AmqpConnectionEvent } from "./events.ts";
 import { Lifetime } from "./lifetime.ts";
 import type { ClientOwners } from "./owners.ts";
@@ -25,20 +26,24 @@ export class ConnectionCore implements WireOwner {
   readonly text: TextCodec;
   readonly life: Lifetime = new Lifetime();
   readonly events: Emitter<AmqpConnectionEvent>;
+  readonly tracer: Tracer;
   readonly #pool = new ChunkPool();
   readonly #supervisor: Supervisor;
   readonly #sessions = new Set<AmqpSession>();
-  readonly #diagnostics: Diagnostics = diagnostics();
   #wire: Wire | null = null;
   #peer: AmqpPeer | null = null;
   /** Why we cut the connection for good. */
   #cut: MessagingError | null = null;
+  /** The address in use, without credentials, and dials since the last connection was lost. */
+  #server = "";
+  #attempts = 0;
 
   constructor(settings: ClientSettings) {
     this.settings = settings;
     this.platform = settings.platform;
     this.clock = settings.platform.clock;
     this.text = settings.platform.text;
+    this.tracer = new ChannelTracer(diagnostics(), { clientId: settings.containerId }, "amqp10");
     this.events = new Emitter((error, event) => this.warn(`a listener of ${event.type} failed`, error));
     this.#supervisor = this.#makeSupervisor();
   }
@@ -116,9 +121,11 @@ export class ConnectionCore implements WireOwner {
     // The end of a first connection that is not open yet is told by the attempt.
     if (this.life.state === "opening") return;
     const reason = wire.life.reason as MessagingError;
+    if (this.life.state === "open") this.#trace("lost", reason);
     if (!this.comesBack) return this.#finish(this.#cut ?? wire.life.error, this.#cut ?? reason);
     // A connection that is lost while it is being restored is told by the attempt.
     if (this.life.state !== "open") return;
+    this.#attempts = 0;
     this.life.suspend(reason);
     this.events.emit({ type: "connectionLost", error: reason });
     this.#supervisor.lost(reason);
@@ -149,6 +156,18 @@ export class ConnectionCore implements WireOwner {
   async #attempt(index: number, signal: AbortSignal): Promise<void> {
     const settings = this.settings.servers[index % this.settings.servers.length];
     if (settings === undefined) throw new MessagingError("ERR_NO_SERVERS", "no server address given");
+    this.#server = settings.endpoint.display;
+    this.#attempts++;
+    this.#trace("dialing", null);
+    try {
+      await this.#open(settings, signal);
+    } catch (error) {
+      this.#trace("failed", asMessagingError(error, "ERR_CONNECT_FAILED"));
+      throw error;
+    }
+  }
+
+  async #open(settings: ConnectionSettings, signal: AbortSignal): Promise<void> {
     const wire = new Wire(settings, this.#pool, this);
     await wire.connect(signal);
     this.#wire = wire;
@@ -157,6 +176,7 @@ export class ConnectionCore implements WireOwner {
     if (wire.life.reason !== null) throw wire.life.reason;
     const again = this.life.state === "reconnecting";
     this.life.open();
+    this.#trace("connected", null);
     if (again) this.events.emit({ type: "reconnected", server: settings.endpoint.display });
   }
 
@@ -213,13 +233,17 @@ export class ConnectionCore implements WireOwner {
     this.life.finish(error, reason);
     this.#supervisor.stop();
     this.events.emit({ type: "close", error });
+    this.#trace("closed", error);
     this.events.end();
   }
 
   /** Tells diagnostics of what concerns nobody who waits. */
   warn(message: string, error: unknown): void {
-    const channel = this.#diagnostics.warning;
-    if (channel.hasSubscribers) channel.publish({ component: "amqp 1.0 client", message, error });
+    this.tracer.warn(message, error);
+  }
+
+  #trace(phase: ConnectTrace["phase"], error: MessagingError | null): void {
+    this.tracer.connection(phase, { server: this.#server, attempt: this.#attempts }, error);
   }
 }
 

@@ -2,6 +2,7 @@
 import { noop } from "../../base/noop.ts";
 import type { SendOptions } from "../engine/sender-link.ts";
 import type { Outcome } from "./outcomes.ts";
+import type { SendTrace } from "./traces.ts";
 
 /** A message whose promise is open. */
 export class PendingSend {
@@ -11,6 +12,8 @@ export class PendingSend {
   release: () => void = noop;
   /** Told once when the message has left, where somebody wants to know. */
   onSent: (() => void) | null = null;
+  /** What diagnostics are told when it has left, if it waits and somebody listens. */
+  trace: SendTrace | null = null;
   settled = false;
   /** How the engine is to send it. */
   how: SendOptions = PLAIN;

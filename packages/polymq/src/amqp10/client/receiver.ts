@@ -12,13 +12,14 @@ import type { Session } from "../engine/session.ts";
 import { addressText, ClientLink, type LinkQuirks, modeRefused } from "./client-link.ts";
 import { AmqpDelivery, type ModifyOptions, type SettleOptions } from "./delivery.ts";
 import type { ReceiverOptions } from "./options.ts";
-import { type ErrorDetails, type Outcome, refusedOutcome } from "./outcomes.ts";
+import { type ErrorDetails, type Outcome, refusedOutcome, withoutTransaction } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
 import { overrunsCredit } from "./peer.ts";
 import { BatchWaiter, OneWaiter, type ReceiveWaiter } from "./receive-waiter.ts";
 import type { AmqpSession } from "./session.ts";
 import { TIME_MAX_MS, wholeNumber } from "./settings.ts";
 import { sourceOf, targetOf } from "./termini.ts";
+import { traceDelivery, traceSettled } from "./traces.ts";
 import type { AmqpTransaction } from "./transactions/transaction.ts";
 
 /** Credit of a receiver where nothing else was said. */
@@ -211,7 +212,11 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
   settle(delivery: AmqpDelivery, outcome: DeliveryStateInput, transaction?: AmqpTransaction): Promise<void> {
     try {
       transaction?.check();
-      if (delivery.say(transaction === undefined ? outcome : transaction.stateOf(this, outcome))) return DONE;
+      if (delivery.say(transaction === undefined ? outcome : transaction.stateOf(this, outcome))) {
+        const told = this.session.core.tracer.settle.hasSubscribers && !delivery.presettled;
+        if (told) traceSettled(this, delivery.inner, outcome, null);
+        return DONE;
+      }
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -222,7 +227,9 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
 
   /** For the connection: a message came. */
   onDelivery(inner: ReceivedDelivery<ClientOwners>): void {
-    const delivery = new AmqpDelivery(this, inner, this.session.core.text);
+    const { text, tracer } = this.session.core;
+    if (tracer.deliver.hasSubscribers) traceDelivery(this, inner);
+    const delivery = new AmqpDelivery(this, inner, text);
     const waiter = this.#waiters.peek();
     if (waiter === undefined) {
       this.#buffer.push(delivery);
@@ -238,6 +245,8 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
     if (settling !== undefined && settled) {
       this.#settling.delete(inner);
       const refusal = refusedOutcome(inner.said, state);
+      const said = withoutTransaction(inner.said);
+      if (said !== null && this.session.core.tracer.settle.hasSubscribers) traceSettled(this, inner, said, refusal);
       return refusal === null ? settling.resolve() : settling.reject(refusal);
     }
     const { onDeliveryState } = this.#options;

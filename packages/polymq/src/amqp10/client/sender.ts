@@ -23,6 +23,7 @@ import { SendReceipt } from "./send-receipt.ts";
 import type { AmqpSession } from "./session.ts";
 import { wholeNumber } from "./settings.ts";
 import { sourceOf, targetOf } from "./termini.ts";
+import { traceOutcome, tracePublish } from "./traces.ts";
 import type { AmqpTransaction } from "./transactions/transaction.ts";
 
 /** A message to send: its sections, bytes (one data section), or text (a string as the value). */
@@ -201,7 +202,9 @@ export class AmqpSender extends ClientLink {
       delivery.link.settle(delivery);
     }
     if (this.quirks.ownCredit === true) delivery.link.grant(1);
-    this.#finish(pending, isTerminal(state) ? (state as Outcome) : this.#unsaid());
+    const outcome = isTerminal(state) ? (state as Outcome) : this.#unsaid();
+    if (this.session.core.tracer.settle.hasSubscribers) traceOutcome(this, delivery, outcome);
+    this.#finish(pending, outcome);
   }
 
   protected override get engineLink(): SenderLink<ClientOwners> {
@@ -314,6 +317,7 @@ export class AmqpSender extends ClientLink {
     pending.transactional = options.transaction !== undefined;
     pending.abandoned = false;
     pending.onSent = null;
+    pending.trace = null;
     pending.timeoutMs = options.outcomeTimeoutMs ?? 0;
     pending.dueMs = Number.POSITIVE_INFINITY;
     return pending;
@@ -336,7 +340,10 @@ export class AmqpSender extends ClientLink {
     if (this.life.state !== "open" || options.signal?.aborted === true) return null;
     try {
       const sections = this.#sections(message, options);
-      return this.engineLink.sendNow(sections, this.#nobody, engineOptions(options)) ? LEFT : null;
+      const link = this.engineLink;
+      if (!link.sendNow(sections, this.#nobody, engineOptions(options))) return null;
+      if (this.session.core.tracer.publish.hasSubscribers) tracePublish(this, link, sections, null);
+      return LEFT;
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -355,12 +362,14 @@ export class AmqpSender extends ClientLink {
 
   /** Gives a message to the engine. */
   #hand(message: MessageInput | Uint8Array, pending: PendingSend): void {
+    const link = this.engineLink;
     let left: boolean;
     try {
-      left = this.engineLink.send(message, pending, pending.how);
+      left = link.send(message, pending, pending.how);
     } catch (error) {
       return this.#drop(pending, error as Error);
     }
+    if (this.session.core.tracer.publish.hasSubscribers) tracePublish(this, link, message, left ? null : pending);
     if (left) pending.onSent?.();
     if (pending.timeoutMs > 0) this.#limit(pending, left);
     if (!pending.settled) return;

@@ -26,6 +26,7 @@ import type { AmqpReceiver } from "./receiver.ts";
 import { SaslDialogue } from "./sasl-dialogue.ts";
 import type { AmqpSender } from "./sender.ts";
 import { TIME_MAX_MS } from "./settings.ts";
+import { traceSent } from "./traces.ts";
 
 /** Who a {@link Wire} belongs to. */
 export interface WireOwner {
@@ -220,7 +221,8 @@ export class Wire implements TransportHandler, EngineHandler<ClientOwners> {
 
   onCredit(): void {}
 
-  onSent(_link: SenderLink<ClientOwners>, item: ClientOwners["item"]): void {
+  onSent(link: SenderLink<ClientOwners>, item: ClientOwners["item"]): void {
+    if (item.trace !== null) traceSent(link, item, item.trace);
     item.onSent?.();
   }
 

@@ -68,6 +68,8 @@ export class SenderLink<O extends Owners> extends Link<O> {
   inRound = false;
   /** Whether unsettled deliveries keep their bytes until they are settled, so that they can be sent again on another link. Default false. */
   keeps = false;
+  /** The id of the delivery that was begun last; 0 before the first. */
+  lastDeliveryId = 0;
   /** What was unsettled, and what was not sent, when the link ended. */
   readonly left: { readonly unsettled: SentDelivery<O>[]; readonly unsent: UnsentMessage<O>[] } = {
     unsettled: [],
@@ -337,6 +339,7 @@ export class SenderLink<O extends Owners> extends Link<O> {
 
   #counted(item: O["item"], settled: boolean, fields: TransferFields): SentDelivery<O> | null {
     if (typeof fields.tag === "number") this.#nextTag = serialAdd(this.#nextTag, 1);
+    this.lastDeliveryId = fields.deliveryId;
     this.session.countDelivery();
     this.linkCredit--;
     this.deliveryCount = serialAdd(this.deliveryCount, 1);

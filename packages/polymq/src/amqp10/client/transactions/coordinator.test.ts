@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { traced } from "../../../base/traced.test-support.ts";
 import type { Names } from "../../engine/engine.test-support.ts";
 import type { SenderLink } from "../../engine/sender-link.ts";
 import { type LabServer, quiet, type RecoveringLab, recoveringLab, until } from "../client-lab.test-support.ts";
@@ -63,6 +64,18 @@ describe("a transaction", () => {
       ["m1", "accepted"],
       ["m2", "accepted"],
     ]);
+    await connection.close();
+  });
+
+  test("is not told to diagnostics as messages, what is sent in it is", async () => {
+    const { coordinator, sender, connection } = await transacted();
+    const run = async (): Promise<void> => {
+      const transaction = await coordinator.begin();
+      await sender.send(bytes("x"), { transaction });
+      await transaction.commit();
+    };
+    expect(await traced("polymq:publish", run)).toMatchObject([{ address: "in" }]);
+    expect(await traced("polymq:settle", run)).toMatchObject([{ direction: "out", outcome: "accepted" }]);
     await connection.close();
   });
 
