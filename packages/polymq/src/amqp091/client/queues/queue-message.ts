@@ -9,6 +9,7 @@ import type { StreamPlace, StreamPosition } from "./stream-position.ts";
 export interface QueueSource {
   readonly queue: string;
   readonly stream: boolean;
+  /** Of a stream without a group. */
   readonly position: StreamPosition | null;
   commit(groupId: string, offset: number): Promise<void>;
 }
@@ -17,13 +18,16 @@ export interface QueueSource {
 export class AmqpQueueMessage extends AmqpDelivery {
   readonly #source: QueueSource;
   readonly #place: StreamPlace | null;
+  /** True of a stream's message that its reader has in hand or has settled. @internal */
+  readonly repeated: boolean;
 
   /** @internal */
   constructor(message: AmqpMessage, source: QueueSource) {
     super(message);
     this.#source = source;
     const offset = source.position === null ? null : this.streamOffset;
-    this.#place = source.position === null || offset === null ? null : source.position.take(offset);
+    this.#place = source.position === null || offset === null ? null : source.position.take(offset, this.redelivered);
+    this.repeated = source.position !== null && offset !== null && this.#place === null;
   }
 
   /** The queue's name. */

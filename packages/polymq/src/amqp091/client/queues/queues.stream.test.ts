@@ -136,9 +136,61 @@ describe("subscribeToStream", () => {
     expect(said("basic.consume")).toMatchObject([{ arguments: { "x-stream-offset": 12 } }]);
     await reconnect();
     expect(said("basic.consume")).toMatchObject([{ arguments: { "x-stream-offset": 12 } }]);
-    await deliver("c", { headers: { "x-stream-offset": 12 } });
+    await deliver("hold", { headers: { "x-stream-offset": 12 } });
+    await deliver("c", { headers: { "x-stream-offset": 13 } });
+    await deliver("d", { headers: { "x-stream-offset": 14 } });
+    expect(held.map((message) => message.streamOffset)).toEqual([12, 12]);
+    held.at(-1)?.ack();
     await reconnect();
-    expect(said("basic.consume")).toMatchObject([{ arguments: { "x-stream-offset": 13 } }]);
+    expect(said("basic.consume")).toMatchObject([{ arguments: { "x-stream-offset": 15 } }]);
+  });
+
+  test.each(["handler", "iteration"])(
+    "FluxMQ gives what is published meanwhile before what was asked for: %s, a second cut passes over nothing, and nothing settled comes twice",
+    async (reading) => {
+      const { broker, client, now, said, deliver, reconnect } = await lab("fluxmq");
+      const seen: (number | null)[] = [];
+      const handler = (message: AmqpQueueMessage): void => void seen.push(message.streamOffset);
+      const options = { queue: "events", offset: "first" } as const;
+      const subscription = await now(
+        client.subscribeToStream(reading === "handler" ? { ...options, handler } : options),
+      );
+      const read = async (): Promise<void> => {
+        for await (const message of subscription) handler(message);
+      };
+      const over = reading === "handler" ? Promise.resolve() : read();
+      const give = async (...offsets: number[]): Promise<void> => {
+        for (const offset of offsets) await deliver(String(offset), streamStamps(offset));
+      };
+      await give(0, 1, 2);
+      await reconnect();
+      await give(9, 3);
+      await reconnect();
+      expect(said("basic.consume")).toMatchObject([{ arguments: { "x-stream-offset": "offset=4" } }]);
+      await give(10, 4, 5, 6, 7, 8, 9, 10, 11);
+      expect(seen).toEqual([0, 1, 2, 9, 3, 10, 4, 5, 6, 7, 8, 11]);
+      await now(client.close());
+      await over;
+      expect(broker.link.settled.filter((each) => each === "ack 9" || each === "ack 10")).toEqual([
+        "ack 10",
+        "ack 9",
+        "ack 10",
+      ]);
+    },
+  );
+
+  test("FluxMQ with manual commit: a group without a commit goes on where it was to begin, whatever overtook that", async () => {
+    const { client, now, said, deliver, reconnect } = await lab("fluxmq");
+    const options = { queue: "orders", consumerGroup: "workers", autoCommit: false } as const;
+    await now(client.subscribeToStream({ ...options, offset: { offset: 3 } }, () => undefined));
+    await deliver("a", streamStamps(9));
+    await reconnect();
+    expect(said("basic.consume")).toMatchObject([{ arguments: { "x-stream-offset": "offset=3" } }]);
+    const other = await lab("fluxmq");
+    await other.now(other.client.subscribeToStream(options, () => undefined));
+    for (const offset of [9, 4, 5]) await other.deliver("a", streamStamps(offset));
+    await other.reconnect();
+    expect(other.said("basic.consume")).toMatchObject([{ arguments: { "x-stream-offset": "offset=4" } }]);
   });
 
   test("before the first message it begins again where it was to begin", async () => {

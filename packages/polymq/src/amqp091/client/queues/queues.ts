@@ -28,6 +28,8 @@ export interface Entry {
   groupId: string;
   /** The offset that this client committed last, or null. */
   committed: number | null;
+  /** Of a group's stream: the lowest offset that came, or null. */
+  first: number | null;
   subscription: { unsubscribe(): Promise<void> } | null;
 }
 

@@ -80,7 +80,7 @@ export async function subscribeToStream(
   if (rabbitmq) checkPlain(address);
   if (rabbitmq && group !== "") throw unsupported("consumer groups on streams");
   const entry = entryOf("stream", address.queue, group, address.rest);
-  const position = new StreamPosition();
+  const position = group === "" ? new StreamPosition(orderOf(core.dialect), offsetOf(call.start)) : null;
   const source = sourceOf(queues, entry, position);
   const parts = {
     consume: checkConsume<AmqpQueueMessage>(options, "auto"),
@@ -91,25 +91,38 @@ export async function subscribeToStream(
   const queue = rabbitmq ? address.queue : address.key;
   const subscription = await queues.subscribe(entry, options, parts, () => ({ queue, arguments: args(call.start) }));
   subscription.consumer.resume = () => {
-    position.restart();
+    position?.restart();
     return { ...args(resumeAt(core, call, entry, position)), ...options.arguments };
   };
   return subscription;
 }
 
 function entryOf(kind: Entry["kind"], name: string, group: string, filter: string): Entry {
-  return { kind, name, group, filter, groupId: "", committed: null, subscription: null };
+  return { kind, name, group, filter, groupId: "", committed: null, first: null, subscription: null };
 }
 
 function sourceOf(queues: Queues, entry: Entry, position: StreamPosition | null): QueueSource {
   const queue = entry.name;
   const commit = (groupId: string, offset: number): Promise<void> => queues.commitOffset(queue, groupId, offset);
-  return { queue, stream: position !== null, position, commit };
+  return { queue, stream: entry.kind === "stream", position, commit };
 }
 
-function noted(entry: Entry, message: AmqpQueueMessage): AmqpQueueMessage {
-  if (entry.groupId === "" && entry.group !== "") entry.groupId = message.groupId;
+/** Notes what a group's stream says of itself; null for what its reader has had. */
+function noted(entry: Entry, message: AmqpQueueMessage): AmqpQueueMessage | null {
+  if (message.repeated) return null;
+  if (entry.group === "") return message;
+  if (entry.groupId === "") entry.groupId = message.groupId;
+  const { streamOffset: offset } = message;
+  if (offset !== null && (entry.first === null || offset < entry.first)) entry.first = offset;
   return message;
+}
+
+function orderOf(dialect: AmqpDialect): "kept" | "any" {
+  return dialect === "fluxmq" ? "any" : "kept";
+}
+
+function offsetOf(start: AmqpStreamOffset | null): number | null {
+  return typeof start === "object" && start !== null && "offset" in start ? start.offset : null;
 }
 
 /** RabbitMQ has no other topics than exchanges; polymq's broker takes a name without levels for that of a queue. */
@@ -144,10 +157,11 @@ function resumeAt(
   core: ClientCore,
   call: CheckedStream,
   entry: Entry,
-  position: StreamPosition,
+  position: StreamPosition | null,
 ): AmqpStreamOffset | null {
-  if (call.group === "") return position.next === null ? call.start : { offset: position.next };
+  if (position !== null) return position.next === null ? call.start : { offset: position.next };
   if (core.dialect !== "fluxmq" || call.autoCommit) return null;
-  const offset = entry.committed ?? position.first;
+  // The first message that came may have overtaken the one that was asked for.
+  const offset = entry.committed ?? offsetOf(call.start) ?? entry.first;
   return offset === null ? call.start : { offset };
 }

@@ -10,7 +10,8 @@ import type { CheckedConsume } from "./queue-options.ts";
 export interface SubscriptionParts<M extends AmqpDelivery> {
   readonly channel: AmqpChannel;
   readonly consume: CheckedConsume<M>;
-  readonly make: (message: AmqpMessage) => M;
+  /** Null for one that was given already and only has to be acknowledged. */
+  readonly make: (message: AmqpMessage) => M | null;
   /** Told once when the subscription is over, by whomever. */
   readonly onOver: (consumer: AmqpConsumer) => void;
 }
@@ -91,6 +92,7 @@ function handle<M extends AmqpDelivery>(
   received: AmqpMessage,
 ): unknown {
   const message = parts.make(received);
+  if (message === null) return received.ackIfOpen();
   const { ack } = parts.consume;
   if (ack === "onReceive") message.ackIfOpen();
   let result: unknown;
@@ -141,12 +143,18 @@ class Iteration<M extends AmqpDelivery> implements AsyncIterator<M, undefined, u
     const { ack } = this.#parts.consume;
     if (ack === "auto") this.#held?.ackIfOpen();
     this.#held = null;
-    const result = await this.#source.next();
-    if (result.done === true) return result;
-    const message = this.#parts.make(result.value);
-    if (ack === "onReceive") message.ackIfOpen();
-    this.#held = message;
-    return { value: message, done: false };
+    for (;;) {
+      const result = await this.#source.next();
+      if (result.done === true) return result;
+      const message = this.#parts.make(result.value);
+      if (message === null) {
+        result.value.ackIfOpen();
+        continue;
+      }
+      if (ack === "onReceive") message.ackIfOpen();
+      this.#held = message;
+      return { value: message, done: false };
+    }
   }
 
   async return(): Promise<IteratorResult<M, undefined>> {
