@@ -19,6 +19,7 @@ export function contentProblems(files, sourceExists) {
     ...paths.filter((path) => isStale(path, sourceExists)).map((path) => `${path} is left over: its source is gone`),
     ...paths.filter((path) => path.endsWith(".js.map")).flatMap((path) => mapProblems(path, files)),
     ...paths.filter((path) => path.endsWith(".d.ts")).flatMap((path) => anyProblems(path, files.get(path) ?? "")),
+    ...paths.filter((path) => path.endsWith(".md")).flatMap((path) => linkProblems(path, files)),
     ...paths
       .filter((path) => path.endsWith(".js") && !files.has(`${path}.map`))
       .flatMap((path) => commentProblems(path, files)),
@@ -46,6 +47,14 @@ function commentProblems(path, files) {
   return files.get(path)?.includes("\n//# sourceMappingURL=") === true
     ? [`${path} names a source map that is missing`]
     : [];
+}
+
+/** A reader of the package has nothing but the package, and the web. */
+function linkProblems(path, files) {
+  return [...(files.get(path) ?? "").matchAll(/\]\(([^)\s#]+)[^)]*\)/g)]
+    .map(([, target]) => target)
+    .filter((target) => !/^[a-z]+:/.test(target) && !files.has(posix.join(posix.dirname(path), target)))
+    .map((target) => `${path} links to ${target}, which is not in the package`);
 }
 
 /** `any` in a declaration switches the compiler off in the program of whoever uses it. */

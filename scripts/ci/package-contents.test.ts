@@ -64,3 +64,10 @@ test("a declaration that cannot be read is a problem", () => {
     expect.stringContaining("dist/a.d.ts cannot be read"),
   ]);
 });
+
+test("a README links to what is in the package, to the web, and within itself", () => {
+  expect(problems(["README.md", "[a](LICENSE) [b](https://h/x) [c](#here) [d](../../docs/d.md#e) [f](f.md)"])).toEqual([
+    "README.md links to ../../docs/d.md, which is not in the package",
+    "README.md links to f.md, which is not in the package",
+  ]);
+});

@@ -59,28 +59,24 @@ function keeping(flags: BrokerFlags): string {
   return `${flags.data} (${flags.durability ?? "fsync"})`;
 }
 
-/** One line that publishes a message, with nothing but this package's own client; for a required client certificate there is none. */
+/** Two lines for further terminals; where a client certificate is required, the broker does not know of one that would do. */
 function tryIt(urls: readonly string[], flags: BrokerFlags): readonly string[] {
-  const url = urls.find((candidate) => candidate.startsWith("mqtt"));
+  const url = urls.find((each) => each.startsWith("mqtt")) ?? urls.find((each) => /^(?:ws|amqp)/.test(each));
   if (url === undefined || flags.tlsCa !== undefined) return [];
   const [user] = flags.user ?? [];
-  const options = [
-    `servers: "${url}"`,
-    'clientId: "me"',
-    ...(user === undefined ? [] : [`username: ${JSON.stringify(user.username)}`, 'password: "..."']),
+  const where = [
+    ...(url === URL_DEFAULT ? [] : ["-L", url]),
+    ...(user === undefined ? [] : ["-u", user.username, "-P", "..."]),
+    ...(flags.tlsCert === undefined ? [] : ["--cafile", flags.tlsCert]),
   ];
-  const script = [
-    'import { MqttClient } from "polymq/mqtt"',
-    `const client = new MqttClient({ ${options.join(", ")} })`,
-    "await client.connect()",
-    'await client.publish("hello", "world", { qos: 1 })',
-    "await client.close()",
-  ].join("; ");
-  const trust = flags.tlsCert === undefined ? "" : `NODE_EXTRA_CA_CERTS=${quoted(flags.tlsCert)} `;
-  return ["", "Publish a message:", `  ${trust}node --input-type=module -e ${quoted(script)}`];
+  const line = (...words: readonly string[]): string => `  npx polymq ${[...words, ...where].map(quoted).join(" ")}`;
+  return ["", "Try it in two other terminals:", line("sub", "-t", "hello"), line("pub", "-t", "hello", "-m", "world")];
 }
+
+/** Where clients connect when they are told nothing. */
+const URL_DEFAULT = "mqtt://127.0.0.1:1883";
 
 /** For a POSIX shell. */
 function quoted(text: string): string {
-  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  return /^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -28,7 +28,7 @@ describe("polymq broker", () => {
     expect(env.stdout).toContain("mqtt://127.0.0.1:4321\n");
     expect(env.stdout).toContain("ws://127.0.0.1:4321/mqtt\n");
     expect(env.stdout).toContain("in memory");
-    expect(env.stdout).toMatch(/node --input-type=module -e '.*servers: "mqtt:\/\/127\.0\.0\.1:4321".*publish\(.*'\n/);
+    expect(env.stdout).toContain("\n  npx polymq pub -t hello -m world -L mqtt://127.0.0.1:4321\n");
   });
 
   test("--json prints exactly one line with the addresses", async () => {

@@ -1,6 +1,6 @@
 import { type Broker, startBroker } from "@polymq/broker";
-import { connect } from "polymq";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { type ClientOptions, connect } from "polymq";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runCli } from "../cli.ts";
 import { FakeEnvironment } from "../environment.test-support.ts";
 
@@ -16,8 +16,31 @@ class SocketEnvironment extends FakeEnvironment {
   override connect = connect as FakeEnvironment["connect"];
 }
 
+/** Where somebody listens at port 1883 or 5672, the broker or nobody listens here. */
+class PortsEnvironment extends FakeEnvironment {
+  readonly tried: string[] = [];
+  readonly #ports: ReadonlyMap<number, number>;
+
+  constructor(ports: ReadonlyMap<number, number>) {
+    super();
+    this.#ports = ports;
+  }
+
+  override connect = ((url: string, options: ClientOptions) => {
+    this.tried.push(url);
+    const { protocol, hostname, port } = new URL(url);
+    return connect(`${protocol}//${hostname}:${this.#ports.get(Number(port)) ?? 1}`, options);
+  }) as FakeEnvironment["connect"];
+}
+
 async function probe(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const env = new SocketEnvironment();
+  return await probeIn(new SocketEnvironment(), ...args);
+}
+
+async function probeIn(
+  env: FakeEnvironment,
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const code = await runCli(["probe", ...args], env);
   return { code, stdout: env.stdout, stderr: env.stderr };
 }
@@ -70,4 +93,47 @@ test("nobody there is exit code 3, and passwords are not printed", async () => {
   const { code, stdout } = await probe("-L", `mqtt://ann:secret@127.0.0.1:${port}`);
   expect(code).toBe(3);
   expect(stdout).toMatch(/^MQTT +mqtt:\/\/127\.0\.0\.1:\d+\n {2}no: ERR_CONNECT_FAILED: .*\n$/);
+});
+
+describe("without a port", () => {
+  test("finds every protocol on the port of polymq's broker", async () => {
+    const env = new PortsEnvironment(new Map([[1_883, broker.port]]));
+    const { code, stdout } = await probeIn(env);
+    expect(code).toBe(0);
+    expect(env.tried).toEqual([
+      "mqtt://localhost:1883",
+      "mqtt://localhost:1883",
+      "amqp://localhost:1883",
+      "amqp10://localhost:1883",
+    ]);
+    expect(stdout).toMatch(/\nAMQP 1\.0 +amqp10:\/\/localhost:1883 +connected/);
+  });
+
+  test("goes on to the protocol's own port where the broker does not speak it on that one", async () => {
+    const mqtt = await startBroker({ listeners: [{ port: 0, protocols: ["mqtt"], webSocket: false }] });
+    try {
+      const env = new PortsEnvironment(
+        new Map([
+          [1_883, mqtt.port],
+          [5_672, broker.port],
+        ]),
+      );
+      const { stdout } = await probeIn(env, "--json");
+      const probed = stdout.trimEnd().split("\n");
+      expect(probed.map((line) => JSON.parse(line) as object)).toMatchObject([
+        { ok: true },
+        { ok: true },
+        { ok: true, url: "amqp://localhost:5672" },
+        { ok: true, url: "amqp10://localhost:5672" },
+      ]);
+    } finally {
+      await mqtt.close();
+    }
+  });
+
+  test("leaves other protocols alone on the port of a server that is not polymq's", async () => {
+    const env = new PortsEnvironment(new Map());
+    expect((await probeIn(env)).code).toBe(3);
+    expect(env.tried.slice(2)).toEqual(["amqp://localhost:5672", "amqp10://localhost:5672"]);
+  });
 });

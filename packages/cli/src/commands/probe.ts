@@ -27,7 +27,7 @@ export const PROBE_COMMAND: CommandDefinition<ProbeFlags> = {
   options: [option("--json", "print one line of JSON for each protocol"), ...connectionOptions()],
   examples: [
     ["-h localhost -p 1883", "every protocol on one port"],
-    ["-h localhost", "every protocol on its own port"],
+    ["-h localhost", "every protocol on its own port, or on that of polymq's broker"],
     ["-L amqps://broker.example.org --json", "one protocol"],
   ],
   notes: "Exits with 0 when the server answered in one protocol at least.",
@@ -37,7 +37,7 @@ export const PROBE_COMMAND: CommandDefinition<ProbeFlags> = {
       const probed: Probed[] = [];
       for (const attempt of attemptsOf(flags)) {
         if (stop.signal.aborted) break;
-        const result = await probe(attempt, env, stop.signal);
+        const result = await probeOnePort(attempt, env, { signal: stop.signal, shared: sharedPortOf(probed, flags) });
         probed.push(result);
         env.out(flags.json === true ? `${JSON.stringify(jsonOf(result))}\n` : textOf(result));
       }
@@ -60,6 +60,25 @@ function attemptsOf(flags: ProbeFlags): readonly ProbeFlags[] {
     { ...others, protocol: "amqp091" },
     { ...others, protocol: "amqp10" },
   ];
+}
+
+/** The port on which polymq's broker answered, where none was named: unless told otherwise it serves every protocol there. */
+function sharedPortOf(probed: readonly Probed[], { port }: ProbeFlags): number | null {
+  const found = port === undefined && probed.find((each) => each.ok && each.dialect === "polymq");
+  return found ? Number(/:(\d+)$/.exec(found.url)?.[1]) : null;
+}
+
+/** Tries the port that the protocols share before the protocol's own. */
+async function probeOnePort(
+  flags: ProbeFlags,
+  env: Environment,
+  { signal, shared }: { readonly signal: AbortSignal; readonly shared: number | null },
+): Promise<Probed> {
+  if (shared !== null) {
+    const result = await probe({ ...flags, port: shared }, env, signal);
+    if (result.ok || signal.aborted) return result;
+  }
+  return await probe(flags, env, signal);
 }
 
 async function probe(flags: ProbeFlags, env: Environment, signal: AbortSignal): Promise<Probed> {
