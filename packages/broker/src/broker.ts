@@ -1,4 +1,4 @@
-import { ChunkPool, lenientText, type MessagingError } from "polymq/internal";
+import { ChunkPool, isMessagingError, lenientText, type MessagingError } from "polymq/internal";
 import { ReasonCode, TopicDecoder, TopicEncoder } from "polymq/mqtt/codec";
 import { type Clock, nodePlatform, type Platform } from "polymq/transport";
 import { AccessControl } from "./auth/access-control.ts";
@@ -136,7 +136,7 @@ export class RunningBroker implements Broker {
       restoreSession: (restored, into) =>
         MqttSession.restore(restored, { hub: into, limits, inflightBytesMax, metrics, text }),
       onStoreFailed: (error) => this.#onStoreFailed(error),
-      onError: () => metrics.internalErrors++,
+      onError: (error) => this.#onInternalError(error, metrics),
     });
     this.queues = brokerQueues(hub);
     const shared = {
@@ -219,7 +219,7 @@ export class RunningBroker implements Broker {
   async #listen(): Promise<void> {
     const { metrics } = this.#context;
     const amqp10 = amqp10Protocol(() => new Amqp10Wire(this.#amqp10));
-    this.#listeners = await this.#openListeners({
+    const listeners = await this.#openListeners({
       listeners: this.#settings.listeners,
       limits: this.#settings.admission,
       protocols: [
@@ -232,6 +232,11 @@ export class RunningBroker implements Broker {
       metrics,
       clock: this.#clock,
     });
+    this.#listeners = listeners;
+    if (this.#failure === null) return;
+    await listeners.stop();
+    await listeners.close();
+    throw this.#failure;
   }
 
   #httpApi(): HttpApi | null {
@@ -301,12 +306,23 @@ export class RunningBroker implements Broker {
     });
   }
 
+  /** What cannot be read is lost, and nobody must take it for delivered: the broker says so in the one way that is not overlooked. */
+  #onInternalError(error: unknown, metrics: BrokerMetrics): void {
+    metrics.internalErrors++;
+    if (isMessagingError(error) && STORE_ERRORS.has(error.code)) this.#onStoreFailed(error);
+  }
+
   /** Nothing can be acknowledged any more: better no broker than one that forgets. */
   #onStoreFailed(error: MessagingError): void {
+    if (this.#failure !== null || this.#closing !== null) return;
     this.#failure = error;
-    this.close().catch(() => undefined);
+    // It may be known while this object is being made.
+    queueMicrotask(() => this.close().catch(() => undefined));
   }
 }
+
+/** What reading a store may end with. */
+const STORE_ERRORS: ReadonlySet<string> = new Set(["ERR_STORE_CORRUPT", "ERR_STORE_FAILED"]);
 
 /** How often a draining broker looks whether its clients are gone. */
 const DRAIN_LOOK_MS = 5;

@@ -3,8 +3,9 @@
  * started by `damaged-files.test-support.ts`.
  */
 import { createHash } from "node:crypto";
-import { isMessagingError } from "polymq/internal";
+import { type Clock, isMessagingError } from "polymq/internal";
 import { nodePlatform } from "polymq/transport";
+import type { QueueDelivery } from "../core/queues/queue-port.ts";
 import { StoreBatch } from "../storage/batch.ts";
 import { LmdbStore } from "../storage/lmdb-store.ts";
 import type { Store } from "../storage/store.ts";
@@ -15,7 +16,7 @@ export interface Finding {
   readonly directory: string;
   /** A digest of all contents, or the code of the error that opening or reading ended with. */
   readonly contents: string;
-  /** `started`, or the code of the error that a broker's start ended with. */
+  /** A digest of all that a broker delivers of its queues, or the code of the error that its start or it ended with; `silent` when it left something out and said nothing. */
   readonly broker: string;
   /** The digest after a further record was written and the file opened again; the same as `contents` when nothing is wrong. */
   readonly later: string;
@@ -25,10 +26,7 @@ const ADDED = Uint8Array.of(0xff, 0xff, 0xff);
 
 async function examine(directory: string): Promise<Finding> {
   const contents = await outcome(directory, digest);
-  const broker = await outcome(directory, async (store) => {
-    await (await memoryBroker({ sysIntervalSeconds: 0 }, { store: unclosed(store), platform: nodePlatform() })).close();
-    return "started";
-  });
+  const broker = await outcome(directory, served);
   const later = contents.startsWith("ERR_") ? contents : await outcome(directory, writeMore);
   return { directory, contents, broker, later: later === "written" ? await outcome(directory, digest) : later };
 }
@@ -44,6 +42,41 @@ async function outcome(directory: string, work: (store: Store) => string | Promi
   } catch (error) {
     return isMessagingError(error) ? error.code : `strange: ${String(error)}`;
   }
+}
+
+/** Time in which a broker that has found damage must have ended. */
+const END_MS = 10_000;
+
+/** What a broker delivers to a new group of each queue. */
+async function served(store: Store): Promise<string> {
+  const platform = nodePlatform();
+  const broker = await memoryBroker({ sysIntervalSeconds: 0 }, { store: unclosed(store), platform });
+  const delivered: string[] = [];
+  const closed = broker.closed.then((error) => error?.code ?? "ended");
+  for (const { name, depth } of broker.hub.queues.list()) {
+    let count = 0;
+    const consumer = {
+      id: "auditor",
+      credit: Number.POSITIVE_INFINITY,
+      deliver: ({ offset, message }: QueueDelivery) => {
+        count++;
+        delivered.push(`${name} ${offset} ${createHash("sha256").update(message.payload).digest("hex")}`);
+      },
+      onCancelled: () => undefined,
+    };
+    broker.hub.queues.subscribe(name, { consumer, group: "auditor" }).wake();
+    if (count >= depth) continue;
+    return await Promise.race([closed, silence(platform.clock)]);
+  }
+  await broker.close();
+  return createHash("sha256").update(delivered.sort().join("\n")).digest("hex");
+}
+
+/** Resolves when a broker that had to end has not. */
+function silence(clock: Clock): Promise<string> {
+  return new Promise((resolve) => {
+    clock.setTimer(END_MS, () => resolve("silent"));
+  });
 }
 
 /** All that the store serves, but what {@link writeMore} added. */

@@ -16,7 +16,7 @@ const JOURNAL = "polymq.journal";
 
 /** What was seen over all cases. */
 export interface DamageReport {
-  /** Cases in which opening or reading said what is wrong. */
+  /** Cases in which opening or reading said what is wrong, a broker that found it while it delivered among them. */
   readonly reported: number;
   /** Cases in which everything that was there is served, unchanged, also after further writing. */
   readonly harmless: number;
@@ -66,18 +66,20 @@ export async function damageFiles(seed: number, cases: number): Promise<DamageRe
 
 async function examineIntact(opener: Opener, directory: string): Promise<Finding> {
   const finding = await opener.examine(directory);
-  if (finding !== "crashed" && /^[0-9a-f]{64}$/.test(finding.contents) && finding.broker === "started") return finding;
+  if (finding !== "crashed" && DIGEST.test(finding.contents) && DIGEST.test(finding.broker)) return finding;
   throw new Error(`the files are not what they should be to begin with: ${JSON.stringify(finding)}`);
 }
+
+const DIGEST = /^[0-9a-f]{64}$/;
 
 const REPORTS: ReadonlySet<string> = new Set(["ERR_STORE_CORRUPT", "ERR_STORE_VERSION", "ERR_STORE_FAILED"]);
 
 function judge(finding: Finding | "crashed", intact: Finding): "reported" | "harmless" | "wrong" {
   if (finding === "crashed") return "wrong";
   const { contents, broker, later } = finding;
-  if (broker !== "started" && !REPORTS.has(broker)) return "wrong";
+  if (broker !== intact.broker && !REPORTS.has(broker)) return "wrong";
   if (contents === intact.contents) {
-    return later === intact.contents && broker === "started" ? "harmless" : "wrong";
+    return later === intact.contents && broker === intact.broker ? "harmless" : "wrong";
   }
   return REPORTS.has(contents) ? "reported" : "wrong";
 }

@@ -1,10 +1,13 @@
 // Hot path: runs per message of a queue with a limit in bytes. No closure, promise, spread, iterator or regex here.
 import { Deque } from "polymq/internal";
 import type { QueueLog } from "./queue-log.ts";
+import type { QueueMessage } from "./queue-message.ts";
 
 /** Whose messages are counted; a queue is one. */
 export interface WaitingHost {
   readonly log: QueueLog;
+  /** The message at an offset, or null; one that cannot be read is reported. */
+  readSafely(offset: number, ahead: null): QueueMessage | null;
   /** True when nobody works on the message and somebody has still to. */
   isWaiting(offset: number): boolean;
 }
@@ -55,6 +58,6 @@ export class WaitingBytes {
   }
 
   #sizeOf(offset: number): number {
-    return this.#host.log.read(offset)?.payload.length ?? 0;
+    return this.#host.readSafely(offset, null)?.payload.length ?? 0;
   }
 }
