@@ -161,8 +161,22 @@ describe("bad requests", () => {
   test("a body of another media type is refused, which a page of another origin could send unasked", async () => {
     const broker = await started();
     const headers = { "content-type": "text/plain" };
+    const post = async (path: string, body: object, authorization: string | null): Promise<number> =>
+      (await call(broker, "POST", path, { body, headers, authorization })).status;
+    expect(await post("/publish", { topic: "t" }, null)).toBe(415);
+    expect(await post("/api/v1/queues", { name: "q" }, `Bearer ${broker.httpToken}`)).toBe(415);
+    const page = { ...headers, origin: `http://127.0.0.1:${broker.port}` };
+    expect((await call(broker, "POST", "/publish", { body: { topic: "t" }, headers: page })).status).toBe(415);
+  });
+
+  test("who publishes with credentials need not say the media type, as with FluxMQ's bridge", async () => {
+    const broker = await started();
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
     const answer = await call(broker, "POST", "/publish", { body: { topic: "t" }, headers });
-    expect(answer.status).toBe(415);
+    expect([answer.status, answer.body]).toEqual([200, { status: "ok" }]);
+    const named = { ...headers, "x-fluxmq-username": "ann" };
+    const asFluxmq = { body: { topic: "t" }, headers: named, authorization: "Bearer secret" };
+    expect((await call(broker, "POST", "/publish", asFluxmq)).status).toBe(200);
   });
 
   test("a body that is too large is refused, whether it says so or not", async () => {

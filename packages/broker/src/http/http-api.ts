@@ -37,7 +37,8 @@ export class HttpApi {
       const { endpoint, path } = found;
       checkToken(call, endpoint.access, this.#context);
       const { bodyBytesMax } = this.#context.settings;
-      const body = endpoint.body === undefined ? undefined : await readJson(request, bodyBytesMax);
+      const { body: schema, access } = endpoint;
+      const body = schema === undefined ? undefined : await readJson(request, bodyBytesMax, access === "publisher");
       return replied(endpoint, await endpoint.handle({ ...call, path, query, body }, this.#context));
     } catch (error) {
       return this.#failed(error);

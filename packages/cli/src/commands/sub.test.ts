@@ -156,6 +156,32 @@ describe("sessions", () => {
   });
 });
 
+describe("topics that are left out, and kept messages that go", () => {
+  beforeEach(async () => {
+    for (const topic of ["a/1", "a/2", "a/3/x"]) {
+      expect((await site.run("pub", ...MQTT, "-t", topic, "-m", topic, "-r", "-q", "1")).code).toBe(0);
+    }
+  });
+
+  test("-T leaves topics out, and they do not count", async () => {
+    const { stdout } = await site.run("sub", ...MQTT, "-t", "a/#", "-T", "a/3/+", "-T", "a/1", "-C", "1");
+    expect(stdout).toBe("a/2\n");
+  });
+
+  test("--remove-retained removes what it prints, and that alone", async () => {
+    const removed = await site.run("sub", ...MQTT, "-t", "a/+", "-T", "a/1", "-C", "1", "--remove-retained");
+    expect(removed).toMatchObject({ code: 0, stdout: "a/2\n" });
+    const { stdout } = await site.run("sub", ...MQTT, "-t", "a/#", "-C", "2");
+    expect(stdout.split("\n").toSorted()).toEqual(["", "a/1", "a/3/x"]);
+  });
+
+  test("AMQP keeps none", async () => {
+    const { code, stderr } = await site.run("sub", "-L", "amqp://memory", "-t", "t", "--remove-retained");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^polymq: ERR_UNSUPPORTED: .*--remove-retained are for MQTT\n$/);
+  });
+});
+
 describe("what sub cannot", () => {
   test("no server is one line with the code, and exit code 3", async () => {
     const env = new FakeEnvironment();
@@ -188,6 +214,7 @@ describe("what sub cannot", () => {
     [["-t", "t", "-F", "\\y"]],
     [["-t", "t", "-F", "%p", "--json"]],
     [["-t", "t", "--retained-only", "-R"]],
+    [["-t", "t", "-T", "a/#/b"]],
     [["-t", "t", "-h", "h"]],
     [["-t", "t", "-c"]],
     [["-t", "t", "--cert", "c.pem"]],

@@ -1,4 +1,6 @@
+import { InvalidArgumentError } from "commander";
 import { type Client, type Message, MessagingError } from "polymq";
+import { topicMatches, validateTopicFilter } from "polymq/mqtt/codec";
 import type { CommandDefinition } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { UsageError } from "../failure.ts";
@@ -12,10 +14,19 @@ import { Consumption } from "../session/consumption.ts";
 interface SubFlags extends ConnectionFlags, LimitFlags, OutputFlags {
   readonly topic: readonly string[];
   readonly qos?: 0 | 1 | 2;
+  readonly filterOut?: readonly string[];
   readonly exitAfterSubscribe?: boolean;
+  readonly removeRetained?: boolean;
   readonly retainedOnly?: boolean;
   /** False: `--no-retained`. */
   readonly retained?: boolean;
+}
+
+/** Filters that are wrong would match anything. */
+function collectFilter(text: string, before: readonly string[] | undefined): readonly string[] {
+  const fault = validateTopicFilter(text);
+  if (fault !== null) throw new InvalidArgumentError(`${fault}.`);
+  return collect(text, before);
 }
 
 /** `polymq sub`: prints messages of topics. */
@@ -29,11 +40,13 @@ export const SUB_COMMAND: CommandDefinition<SubFlags> = {
       collect,
     ).makeOptionMandatory(),
     option("-q, --qos <level>", "0 at most once, 1 at least once, 2 exactly once (MQTT) (default: 0)", parseQos),
+    option("-T, --filter-out <filter>", "print and count no messages whose topic matches; repeatable", collectFilter),
     ...limitOptions(),
     option("-E, --exit-after-subscribe", "exit once the server has confirmed: keeps messages for --no-clean"),
     ...outputOptions(),
     option("-R, --no-retained", "MQTT: print no messages that were kept from earlier"),
     option("--retained-only", "MQTT: print only those, and exit at the first that is new"),
+    option("--remove-retained", "MQTT: remove those that are printed from the server"),
     ...connectionOptions(),
   ],
   examples: [
@@ -64,10 +77,15 @@ async function consume(
     count: flags.count,
     timeoutMs: flags.timeout,
     print: (message) => {
-      const rule = retainedRule(flags, message);
+      const rule = ruleFor(flags, message);
       return rule === "print" ? print(message) : rule;
     },
-    settle: (message) => message.ack(),
+    settle: async (message) => {
+      if (flags.removeRetained === true && isKept(message) && ruleFor(flags, message) === "print") {
+        await removeKept(client, message.topic);
+      }
+      await message.ack();
+    },
   });
   return await consumption.run(async () => {
     await Promise.all(flags.topic.map((filter) => subscribe(client, filter, flags.qos ?? 0, consumption)));
@@ -81,15 +99,24 @@ function subscribe(client: Client, filter: string, qos: 0 | 1 | 2, { handler }: 
   return client.subscribe(filter, { qos, ack: "manual", handler });
 }
 
-function checkRetained(client: Client, { retained, retainedOnly }: SubFlags): void {
-  if (client.protocol !== "mqtt" && (retained === false || retainedOnly === true)) {
-    throw new MessagingError("ERR_UNSUPPORTED", "--no-retained and --retained-only are for MQTT");
+function checkRetained(client: Client, { retained, retainedOnly, removeRetained }: SubFlags): void {
+  if (client.protocol !== "mqtt" && (retained === false || retainedOnly === true || removeRetained === true)) {
+    throw new MessagingError("ERR_UNSUPPORTED", "--no-retained, --retained-only and --remove-retained are for MQTT");
   }
 }
 
-/** What the flags about kept messages say of a message. */
-function retainedRule({ retained, retainedOnly }: SubFlags, { properties }: Message): "print" | null | "end" {
-  const isKept = properties["mqtt.retain"] === "true";
-  if (retainedOnly === true) return isKept ? "print" : "end";
-  return retained === false && isKept ? null : "print";
+/** What the flags say of a message. */
+function ruleFor({ retained, retainedOnly, filterOut = [] }: SubFlags, message: Message): "print" | null | "end" {
+  if (retainedOnly === true && !isKept(message)) return "end";
+  if (retained === false && isKept(message)) return null;
+  return filterOut.some((filter) => topicMatches(filter, message.topic)) ? null : "print";
+}
+
+function isKept({ properties }: Message): boolean {
+  return properties["mqtt.retain"] === "true";
+}
+
+/** An empty message takes the place of the one that the server keeps. */
+async function removeKept(client: Client, topic: string): Promise<void> {
+  if (client.is("mqtt")) await client.publish(topic, "", { qos: 1, retain: true });
 }
