@@ -28,10 +28,10 @@ export function peerOf(open: Composite<"open">): AmqpPeer {
 }
 
 /**
- * True for RabbitMQ before version 4, whose AMQP 1.0 plugin reckons a flow without what is on its way meanwhile, and so sends up to
- * one window beyond the credit.
+ * True for RabbitMQ before version 4, whose AMQP 1.0 plugin reckons a flow without what is on its way meanwhile, and so sends up to one window beyond
+ * the credit; and which leaves one end of a session in some hundred unanswered, as it may stop the process that is to write the answer before that does.
  */
-export function overrunsCredit(peer: AmqpPeer): boolean {
+export function isRabbitMq3(peer: AmqpPeer): boolean {
   const version = peer.properties?.get("version");
   return peer.properties?.get("product") === "RabbitMQ" && typeof version === "string" && version.startsWith("3.");
 }

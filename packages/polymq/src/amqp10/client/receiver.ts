@@ -14,7 +14,7 @@ import { AmqpDelivery, type ModifyOptions, type SettleOptions } from "./delivery
 import type { ReceiverOptions } from "./options.ts";
 import { type ErrorDetails, type Outcome, refusedOutcome, withoutTransaction } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
-import { overrunsCredit } from "./peer.ts";
+import { isRabbitMq3 } from "./peer.ts";
 import { BatchWaiter, OneWaiter, type ReceiveWaiter } from "./receive-waiter.ts";
 import type { AmqpSession } from "./session.ts";
 import { TIME_MAX_MS, wholeNumber } from "./settings.ts";
@@ -190,7 +190,7 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
       },
       this,
     );
-    link.lenient = this.quirks.lenient === true || overrunsCredit(this.session.core.peer);
+    link.lenient = this.quirks.lenient === true || isRabbitMq3(this.session.core.peer);
     this.#link = link;
   }
 

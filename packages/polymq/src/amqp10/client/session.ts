@@ -1,5 +1,6 @@
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
+import type { AmqpErrorInput } from "../codec/tables.ts";
 import type { AmqpMap } from "../codec/values.ts";
 import type { Session } from "../engine/session.ts";
 import type { SessionOptions as EngineSessionOptions } from "../engine/session-options.ts";
@@ -8,6 +9,7 @@ import { type LifeState, Lifetime } from "./lifetime.ts";
 import type { ReceiverOptions, SenderOptions, SessionOptions } from "./options.ts";
 import { type ErrorDetails, errorInput } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
+import { isRabbitMq3 } from "./peer.ts";
 import { AmqpReceiver } from "./receiver.ts";
 import { AmqpRelay, type RelayOptions } from "./relay.ts";
 import { AmqpRequester, type RequesterOptions } from "./requests/requester.ts";
@@ -16,6 +18,9 @@ import { AmqpSender } from "./sender.ts";
 import { wholeNumber } from "./settings.ts";
 import { AmqpCoordinator, type CoordinatorOptions } from "./transactions/coordinator.ts";
 import type { Wire } from "./wire.ts";
+
+/** Time that RabbitMQ 3 has to answer an end: it takes some milliseconds, where it answers at all. */
+const RABBITMQ_3_ANSWER_MS = 1_000;
 
 /** The options of a session, checked. */
 export interface SessionSettings {
@@ -51,6 +56,8 @@ export class AmqpSession {
   readonly #settings: SessionSettings;
   readonly #links = new Set<AmqpSender | AmqpReceiver>();
   #session: Session<ClientOwners> | null = null;
+  /** How long the server's answer to our end is waited for. */
+  #answerMs = 0;
   readonly #onRestored: (() => Promise<void>)[] = [];
 
   /** For the connection. */
@@ -138,7 +145,8 @@ export class AmqpSession {
   }
 
   /**
-   * Ends the session; resolves when the server has too, however it ended. Its links end with it, and what they waited for rejects.
+   * Ends the session; resolves when the server has too, however it ended, or has left it unanswered for `connectTimeoutMs` (RabbitMQ 3, which loses answers:
+   * for a second). Its links end with it, and what they waited for rejects.
    * @throws {MessagingError} ERR_ABORTED when the signal fires first; the ending goes on
    */
   async close(options: { readonly error?: ErrorDetails; readonly signal?: AbortSignal } = {}): Promise<void> {
@@ -147,7 +155,7 @@ export class AmqpSession {
       this.core.onSessionOver(this);
     }
     this.life.closing();
-    this.#session?.end(errorInput(options.error));
+    this.#end(errorInput(options.error));
     await this.life.whenClosed(options.signal);
   }
 
@@ -169,11 +177,12 @@ export class AmqpSession {
   /** For the connection. */
   begin(wire: Wire): void {
     this.#session = wire.engine.begin(this.#settings.engine, this);
+    this.#answerMs = wire.settings.connectTimeoutMs;
   }
 
   /** For the connection. */
   async whenOpen(signal: AbortSignal | undefined): Promise<void> {
-    await this.life.whenOpen(signal, () => this.#session?.end());
+    await this.life.whenOpen(signal, () => this.#end(null));
   }
 
   /** For parts of the client: `then` is done each time that the session has come back, before the connection counts as back. */
@@ -209,6 +218,16 @@ export class AmqpSession {
   /** For the connection: a link of this session is over. */
   forget(link: AmqpSender | AmqpReceiver): void {
     this.#links.delete(link);
+  }
+
+  /** Says that it ends. A server that never answers keeps nobody waiting for ever. */
+  #end(error: AmqpErrorInput | null): void {
+    const session = this.#session;
+    if (session === null || this.life.state === "closed") return;
+    session.end(error);
+    const answerMs = isRabbitMq3(this.core.peer) ? Math.min(RABBITMQ_3_ANSWER_MS, this.#answerMs) : this.#answerMs;
+    const timer = this.core.clock.setTimer(answerMs, () => session.giveUpWaiting());
+    void this.life.closed.then(() => timer.cancel());
   }
 
   async #restoreLink(link: AmqpSender | AmqpReceiver): Promise<void> {

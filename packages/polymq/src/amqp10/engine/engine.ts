@@ -164,6 +164,10 @@ export class Engine<O extends Owners> extends Handshake<O> implements SessionPor
     this.outbox.commit();
   }
 
+  sessionUnanswered(session: Session<O>): void {
+    this.#channels.unanswered(session);
+  }
+
   sessionReady(session: Session<O>): void {
     if (!this.#ready.includes(session)) this.#ready.push(session);
     this.outbox.commit();

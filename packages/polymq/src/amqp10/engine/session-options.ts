@@ -44,4 +44,6 @@ export interface SessionPort<O extends Owners> {
   sessionDue(session: Session<O>): void;
   /** A link has work: the session is to be pumped when the outbox has room again. */
   sessionReady(session: Session<O>): void;
+  /** Nobody waits for the end of this session any more. */
+  sessionUnanswered(session: Session<O>): void;
 }

@@ -190,3 +190,49 @@ describe("the connection's end", () => {
     ]);
   });
 });
+
+describe("an end that is left unanswered", () => {
+  test("is over for us when we say so, and its answer is told nobody any more", () => {
+    const side = opened();
+    const session = side.begun();
+    side.receiver("r", session, 1);
+    session.giveUpWaiting();
+    expect([session.state, side.ends]).toEqual(["mapped", []]);
+    session.end();
+    session.giveUpWaiting();
+    session.giveUpWaiting();
+    const told = side.told.slice(-2);
+    expect(told).toEqual(["detach r by session us", "end ours by session us"]);
+    side.feed({ type: "end" });
+    expect([session.state, side.engine.sessions, side.told.slice(-2)]).toEqual(["ended", [], told]);
+    side.engine.close();
+    expect(side.ends.filter((end) => end.scope === "session")).toHaveLength(2);
+  });
+
+  test("keeps its channel until no other is free, the oldest for the longest", () => {
+    const limited = new Scripted({ role: "client", channelMax: 1 }).opened({ channelMax: 1 });
+    const [first, second] = [limited.begun(), limited.engine.begin({}, "second")];
+    limited.feedOn(1, { type: "begin", remoteChannel: 1, nextOutgoingId: 0, incomingWindow: 1, outgoingWindow: 1 });
+    second.end();
+    first.end();
+    expect(() => limited.engine.begin({}, "third")).toThrow(expect.objectContaining({ code: "ERR_UNSUPPORTED" }));
+    second.giveUpWaiting();
+    first.giveUpWaiting();
+    expect([limited.engine.begin({}, "third").channel, limited.engine.begin({}, "fourth").channel]).toEqual([1, 0]);
+    expect(() => limited.engine.begin({}, "fifth")).toThrow(expect.objectContaining({ code: "ERR_UNSUPPORTED" }));
+    limited.feedOn(1, { type: "begin", remoteChannel: 1, nextOutgoingId: 0, incomingWindow: 1, outgoingWindow: 1 });
+    limited.feedOn(1, { type: "end" });
+    expect([limited.told.at(-1), limited.engine.sessions.length]).toEqual(["end third by session peer", 1]);
+    expect(limited.engine.begin({}, "fifth").channel).toBe(1);
+  });
+
+  test("whose answer comes frees its channel", () => {
+    const limited = new Scripted({ role: "client", channelMax: 0 }).opened({ channelMax: 0 });
+    const first = limited.begun();
+    first.end();
+    first.giveUpWaiting();
+    limited.feed({ type: "end" });
+    limited.begun();
+    expect(() => limited.engine.begin({}, "third")).toThrow(expect.objectContaining({ code: "ERR_UNSUPPORTED" }));
+  });
+});

@@ -143,6 +143,19 @@ export class Session<O extends Owners> {
     this.#state = "ending";
   }
 
+  /**
+   * The peer has left our end unanswered: links and session are told that they are over. Its channel stays taken until the answer comes after all, or until no
+   * other is free.
+   */
+  giveUpWaiting(): void {
+    if (this.#state !== "ending" || this.#told) return;
+    const end: End = { scope: "session", by: "us", error: null, cause: null };
+    this.#tellAll(end);
+    this.#told = true;
+    this.#port.sessionUnanswered(this);
+    this.handler.onEnd(this, end);
+  }
+
   /** For the connection: our begin. */
   beginFields(remoteChannel: number | null, options: SessionOptions): CompositeInput<"begin"> {
     return {
