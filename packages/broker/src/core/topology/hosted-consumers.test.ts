@@ -148,6 +148,18 @@ describe("taking messages one by one", () => {
     expect(consumer.counted).toEqual(["2/0", "3/0", "1/1"]);
   });
 
+  test("gives back nothing that is with a consumer by now", () => {
+    const scene = sceneWith("1");
+    const getter = getterOf(scene);
+    getter.take("explicit");
+    const { consumer } = scene.take("q");
+    getter.recover();
+    expect(consumer.counted).toEqual(["1/1"]);
+    expect(getter.settle(0, { is: "nack" })).toBe("not-pending");
+    scene.run();
+    expect(consumer.counted).toEqual(["1/1"]);
+  });
+
   test("gives back what is not settled when it ends, or when that is asked", () => {
     const scene = sceneWith("1", "2");
     const getter = getterOf(scene);

@@ -215,7 +215,10 @@ class SharedGetter implements QueueGetter {
   }
 
   settle(offset: number, outcome: SettleOutcome): SettleResult {
-    return this.#group === null ? "not-pending" : this.#group.settle(offset, outcome);
+    const group = this.#group;
+    // As of a consumer: what is with somebody else by now cannot be given back.
+    if (group === null || (outcome.is === "nack" && !group.holds(this.#member, offset))) return "not-pending";
+    return group.settle(offset, outcome);
   }
 
   recover(): void {

@@ -64,6 +64,25 @@ test("a message with a key that no topic can hold is delivered on its queue's ad
   expect(deliveredTopic(message([], { topic: "a/b", keyStart: 0 }), "m")).toBe("$queue/m/a/b");
 });
 
+test("a text that no MQTT client takes is told without what it cannot hold, such as a routing key with U+0000", () => {
+  const deadLetter = { reason: "rejected", queue: "p", group: "g", offset: 1, count: 1, firstDeathMs: 5 } as const;
+  const odd = message([], {
+    topic: "a\0b",
+    publisherId: "p\0",
+    externalId: "\0e",
+    deadLetter: { ...deadLetter, detail: "no\0", isReplayed: false, deaths: [] },
+  });
+  const written = new QueueBlockWriter(TEXT).write(delivery(odd), 0, 0);
+  expect(decodePublishProperties(TEXT, written)?.userProperties).toEqual(
+    expect.arrayContaining([
+      ["x-source-topic", "a\ufffdb"],
+      ["client_id", "p\ufffd"],
+      ["external_id", "\ufffde"],
+      ["x-dead-letter-detail", "no\ufffd"],
+    ]),
+  );
+});
+
 test("a delivery says what it is, after the publisher's own properties and in place of those of the same names", () => {
   const mine = [
     ["mine", "1"],

@@ -92,12 +92,12 @@ export class QueueBlockWriter {
     this.#add("group-id", delivery.group);
     this.#add("queue", queue);
     this.#add("offset", digits);
-    this.#add("x-source-topic", message.topic);
+    this.#add("x-source-topic", sayable(message.topic));
     this.#add("delivery-count", String(delivery.deliveryCount));
     if (delivery.stream !== null) this.#addStream(delivery.stream, digits, offset);
-    if (message.publisherId !== "") this.#add("client_id", message.publisherId);
+    if (message.publisherId !== "") this.#add("client_id", sayable(message.publisherId));
     if (message.origin !== "") this.#add("protocol", message.origin);
-    if (message.externalId !== "") this.#add("external_id", message.externalId);
+    if (message.externalId !== "") this.#add("external_id", sayable(message.externalId));
     if (message.deadLetter !== null) this.#addDeath(message.deadLetter);
     return w.buffer.subarray(0, w.at);
   }
@@ -129,7 +129,7 @@ export class QueueBlockWriter {
     this.#add("x-dead-letter-offset", String(death.offset));
     this.#add("x-dead-letter-count", String(death.count));
     this.#add("x-first-death-ms", String(death.firstDeathMs));
-    if (death.detail !== "") this.#add("x-dead-letter-detail", death.detail);
+    if (death.detail !== "") this.#add("x-dead-letter-detail", sayable(death.detail));
   }
 
   #add(name: string, text: string): void {
@@ -139,6 +139,11 @@ export class QueueBlockWriter {
     w.string16(name);
     w.string16(text);
   }
+}
+
+/** A text of another protocol as MQTT can say it: over U+0000 a client would end its connection, whenever the message comes [MQTT-1.5.4-2]. */
+function sayable(text: string): string {
+  return text.includes("\0") ? text.replaceAll("\0", "\ufffd") : text;
 }
 
 function ownBlock(message: QueueMessage): Uint8Array | null {
