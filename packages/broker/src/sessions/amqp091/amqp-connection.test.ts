@@ -145,7 +145,7 @@ describe("an open connection", () => {
     await using scene = await AmqpScene.open({ auth: { authenticate } });
     const client = await scene.client({ username: "ann", password: "token-1" });
     await client.updateSecret("token-2");
-    await expect(client.updateSecret("wrong")).rejects.toMatchObject({ code: "ERR_CONNECTION_LOST" });
+    await expect(client.updateSecret("wrong")).rejects.toMatchObject({ code: "ERR_SERVER_DISCONNECT" });
     expect(client.connected).toBe(false);
   });
 

@@ -153,6 +153,25 @@ describe("publishing", () => {
     await broker.now(Promise.all([...sent, late]));
   });
 
+  test("one that was given up holds nothing back, and is not published again", async () => {
+    const { broker, client } = await connected();
+    broker.confirms = "by hand";
+    const channel = await broker.now(client.channel());
+    const given = new AbortController();
+    const sent = channel.publish("", "q", "given up", { signal: given.signal, mandatory: true });
+    await broker.clock.settle();
+    given.abort();
+    await expect(broker.now(sent)).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    await broker.now(channel.drained());
+    const other = channel.publish("", "q", "other");
+    broker.link.pair.cut();
+    await broker.clock.advance(10);
+    expect(broker.link.published.map((each) => each.body)).toEqual(["other"]);
+    const closed = channel.close();
+    broker.link.confirmThrough(1);
+    await broker.now(Promise.all([other, closed]));
+  });
+
   test("with whenConnectionLost reject they fail instead", async () => {
     const { broker, client } = await connected({ whenConnectionLost: "reject" });
     broker.confirms = "by hand";
@@ -218,6 +237,33 @@ describe("consuming", () => {
     await broker.now(cancelled);
     expect([seen, broker.link.settled]).toEqual([["late"], []]);
     expect(await consumer.closed).toBeNull();
+  });
+
+  test("what waits for an iteration is given back when its consumer is cancelled", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    const consumer = await broker.now(channel.consume("q"));
+    for (const body of ["a", "b"]) broker.link.deliver(consumer.consumerTag, body);
+    await broker.clock.settle();
+    await broker.now(consumer.cancel());
+    await broker.clock.settle();
+    expect(broker.link.settled).toEqual(["nack a requeue", "nack b requeue"]);
+    expect(await broker.now(consumer[Symbol.asyncIterator]().next())).toEqual({ done: true, value: undefined });
+  });
+
+  test("arguments that cannot be encoded fail the call, and nothing else later", async () => {
+    const { broker, client } = await connected({ channelMax: 2 });
+    const channel = await broker.now(client.channel());
+    broker.silent.add("basic.qos");
+    const args = { x: Symbol("x") } as never;
+    await expect(broker.now(channel.consume("q", { arguments: args }))).rejects.toThrow();
+    for (let i = 0; i < 2; i++) {
+      const declared = client.declareStreamQueue({ name: "s", arguments: args });
+      await expect(broker.now(declared)).rejects.not.toMatchObject({ code: "ERR_CHANNEL_MAX" });
+    }
+    broker.link.pair.cut();
+    await broker.clock.advance(5_000);
+    expect(client.state).toBe("connected");
   });
 
   test("text that is no UTF-8 in properties ends nothing: it is replaced", async () => {

@@ -236,7 +236,7 @@ export class AmqpClientBase implements AsyncDisposable {
 
   /**
    * Gives the server a new secret before the old one expires (`connection.update-secret`, RabbitMQ's extension); resolves at its answer.
-   * @throws {MessagingError} ERR_NOT_CONNECTED, ERR_CONNECTION_LOST
+   * @throws {MessagingError} ERR_NOT_CONNECTED, ERR_CONNECTION_LOST, ERR_SERVER_DISCONNECT when the server ends the connection instead
    */
   async updateSecret(secret: string | Uint8Array, reason = "refresh"): Promise<void> {
     await this.#core.updateSecret(this.#core.bytesOf(secret), reason);

@@ -24,6 +24,7 @@ import { type AmqpPublishOptions, Publisher, type PublisherOptions } from "./pub
 import { type AmqpRequestOptions, type AmqpResponder, Requester, respondWith } from "./requester.ts";
 import { call, failRequests } from "./requests.ts";
 import type { Topology } from "./topology.ts";
+import { Transaction } from "./transaction.ts";
 
 /** A channel younger than this is kept when it refuses, so that refusals do not make a channel each. */
 const WORN_AFTER_MS = 1_000;
@@ -60,7 +61,10 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
   readonly #end: Deferred<MessagingError | null> = deferred();
   #connection: Connection | null = null;
   #link: Link | null = null;
-  #transactional = false;
+  readonly #transaction = new Transaction({
+    drained: () => this.#live() && this.#publisher.drained(),
+    ask: (method) => this.#call(method),
+  });
   #requester: Requester | null = null;
   #over: MessagingError | null = null;
   #openedMs = 0;
@@ -97,6 +101,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     body: string | Uint8Array,
     options?: AmqpPublishOptions,
   ): Promise<void> {
+    this.#transaction.published();
     try {
       return this.#publisher.publish(exchange, routingKey, this.#host.bytesOf(body), options);
     } catch (error) {
@@ -241,21 +246,24 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     await call(connection, link, { method: "basic.recover", requeue: options.requeue ?? true });
   }
 
-  /** Makes the channel transactional; needs one without confirms. A transaction that is open when the connection is lost is lost. */
+  /** Makes the channel transactional; needs one without confirms. A transaction that is open when the connection is lost is lost: its commit fails. */
   async txSelect(): Promise<void> {
     if (this.confirms) throw new MessagingError("ERR_UNSUPPORTED", "transactions need a channel without confirms");
     await this.#call({ method: "tx.select" });
-    this.#transactional = true;
+    this.#transaction.select();
   }
 
-  /** Publishes and acknowledgements since the last commit or rollback take effect. */
+  /**
+   * Publishes and acknowledgements since the last commit or rollback take effect, all or none.
+   * @throws {MessagingError} ERR_CONNECTION_LOST, also later, when a connection was lost after something was published in the transaction: all of it is rolled back
+   */
   async txCommit(): Promise<void> {
-    await this.#call({ method: "tx.commit" });
+    await this.#transaction.commit();
   }
 
   /** They are forgotten. */
   async txRollback(): Promise<void> {
-    await this.#call({ method: "tx.rollback" });
+    await this.#transaction.rollback();
   }
 
   /** Resolves when every publish so far is confirmed or has failed. */
@@ -318,8 +326,9 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     this.#openedMs = this.#host.clock.nowMs();
     try {
       if (this.confirms) await call(connection, link, { method: "confirm.select", noWait: false });
-      if (this.#transactional) await call(connection, link, { method: "tx.select" });
+      if (this.#transaction.selected) await call(connection, link, { method: "tx.select" });
       for (const consumer of consumers) {
+        if (consumer.leaving) continue;
         consumer.queueName = this.#name(consumer.queueName);
         await this.#start(connection, link, consumer, consumer.resume());
       }
@@ -339,6 +348,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     this.#connection = null;
     this.#link = null;
     this.#worn = false;
+    this.#transaction.suspend();
     if (link !== null) failRequests(link, error);
     for (const consumer of this.#consumers.values()) consumer.forget();
   }
@@ -481,6 +491,8 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
       prefetchCount: prefetch,
       global: false,
     });
+    // Nobody waits for it when the next one cannot be encoded.
+    qos.catch(() => undefined);
     const flags = { noLocal: false, noAck, exclusive, noWait: false, arguments: args };
     const ok = call(connection, link, { method: "basic.consume", queue: consumer.queueName, consumerTag, ...flags });
     await Promise.all([qos, ok]);

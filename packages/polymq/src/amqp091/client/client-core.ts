@@ -148,11 +148,7 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
     const done = deferred<void>();
     const connection = this.#connection;
     if (connection === null) return Promise.reject(notConnected());
-    const release = (error: MessagingError): void => done.reject(error);
-    connection.engine.updateSecret(secret, reason, new PromisedReply(() => done.resolve(), release, null));
-    void this.#endOf(connection).then(() =>
-      done.reject(new MessagingError("ERR_CONNECTION_LOST", "the connection ended")),
-    );
+    connection.updateSecret(secret, reason, new PromisedReply(() => done.resolve(), done.reject, null));
     return done.promise;
   }
 
@@ -235,6 +231,7 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
     if (this.#connection !== connection) return;
     this.#connection = null;
     this.#facts = null;
+    if (connection.blocked) this.onBlocked(null);
     const lost = error ?? new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
     for (const channel of [...this.#channels]) channel.suspend(lost);
     this.#ended?.resolve();

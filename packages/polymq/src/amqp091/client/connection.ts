@@ -73,6 +73,8 @@ export class Connection implements ClientHandler<Types> {
   readonly #clock: Clock;
   readonly #owner: ConnectionOwner;
   readonly #links = new Set<Link>();
+  /** Secrets that await their answer. */
+  readonly #secrets = new Set<Reply>();
   #transport: Transport | null = null;
   #nowMs: number;
   #timer: Timer | null = null;
@@ -132,6 +134,12 @@ export class Connection implements ClientHandler<Types> {
     const link = this.engine.openChannel(owner);
     this.#links.add(link);
     return link;
+  }
+
+  /** Sends a new secret; `reply` gets the answer, or the end of the connection. @throws {MessagingError} as the engine */
+  updateSecret(secret: Uint8Array, reason: string, reply: Reply): void {
+    this.engine.updateSecret(secret, reason, reply);
+    this.#secrets.add(reply);
   }
 
   /** Calls `onRoom` of every channel once the outbox has room again. */
@@ -233,6 +241,7 @@ export class Connection implements ClientHandler<Types> {
   }
 
   onSecretUpdated(request: Reply): void {
+    this.#secrets.delete(request);
     request.answered({ method: "connection.update-secret-ok" });
   }
 
@@ -337,6 +346,8 @@ export class Connection implements ClientHandler<Types> {
     const lost = error ?? new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
     for (const link of this.#links) failRequests(link, lost);
     this.#links.clear();
+    for (const each of this.#secrets) each.failed(lost);
+    this.#secrets.clear();
     this.#owner.onEnd(error, this);
   }
 }

@@ -50,6 +50,8 @@ export class AmqpConsumer implements AsyncIterable<AmqpMessage>, AsyncDisposable
   queueName: string;
   /** The arguments to ask with after a reconnect; set by what knows where a stream is to go on. @internal */
   resume: () => FieldTable;
+  /** It is being cancelled, and is not to be restored. @internal */
+  leaving = false;
   readonly #owner: ConsumerOwner;
   readonly #handler: AmqpHandler | null;
   readonly #concurrency: number;
@@ -97,6 +99,7 @@ export class AmqpConsumer implements AsyncIterable<AmqpMessage>, AsyncDisposable
   /** Ends the consumer: resolves when the server has answered and running handlers are done. Messages not handed out are given back. */
   async cancel(): Promise<void> {
     if (this.#ended) return;
+    this.leaving = true;
     await this.#owner.cancelConsumer(this);
     await this.#settled();
   }
@@ -142,9 +145,18 @@ export class AmqpConsumer implements AsyncIterable<AmqpMessage>, AsyncDisposable
       message.nackIfOpen(true);
     }
     this.#setFull(false);
+    if (error === null) this.#giveBack();
     if (error === null) this.#queue?.end();
     else this.#queue?.end(error);
     this.#end.resolve(error);
+  }
+
+  /** What waits for an iteration, unless the server has forgotten it already. */
+  #giveBack(): void {
+    const queue = this.#queue;
+    if (queue === null || this.options.noAck === true) return;
+    for (let message = queue.dropOldest(); message !== undefined; message = queue.dropOldest())
+      message.nackIfOpen(true);
   }
 
   #run(message: AmqpMessage): void {

@@ -16,7 +16,7 @@ export interface AmqpClientEvents {
   reconnectFailed: { readonly error: MessagingError };
   /** The server takes no publishes for now (`connection.blocked`); publishes wait. */
   blocked: { readonly reason: string };
-  /** The server takes publishes again. */
+  /** The server takes publishes again, or the connection on which it did not is gone. */
   unblocked: Record<never, never>;
   /** A channel was closed by the server, not by the application. */
   channelClosed: { readonly error: MessagingError };

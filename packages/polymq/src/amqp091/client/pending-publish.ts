@@ -1,5 +1,4 @@
 // Hot path: one object per confirmed publish.
-import type { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
 import type { Chunk, Outbox } from "../../transport/outbox.ts";
 import type { AmqpReturned } from "./message.ts";
@@ -23,6 +22,8 @@ export class PendingPublish {
   block: Uint8Array | null = null;
   body: Uint8Array | null = null;
   flags = 0;
+  /** The promise is settled; the server may still answer. */
+  settled = false;
   /** Of a mandatory message: its id, by which a return is found. */
   returnKey = "";
   returned: AmqpReturned | null = null;
@@ -56,11 +57,6 @@ export class PendingPublish {
     this.#outbox.unpin(this.#chunk);
     this.#chunk = null;
     this.#outbox = null;
-  }
-
-  fail(error: MessagingError): void {
-    this.release();
-    this.reject(error);
   }
 
   /** What it counts for while it waits. */

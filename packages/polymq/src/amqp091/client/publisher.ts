@@ -1,5 +1,6 @@
 // Hot path: `publish` and `onConfirm` run per message. No closure, spread, iterator or regex here.
 import { onAbort, throwIfAborted } from "../../base/abort.ts";
+import { type Deferred, deferred } from "../../base/deferred.ts";
 import { Deque } from "../../base/deque.ts";
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
 import { copyOf } from "../../bytes/copy.ts";
@@ -45,6 +46,9 @@ export class Publisher {
   readonly #decoder: PropertiesDecoder;
   readonly #line: Deque<PendingPublish> = new Deque();
   #lineBytes = 0;
+  /** Promises that are not settled. */
+  #open = 0;
+  #idle: Deferred<void> | null = null;
   readonly #wantsId: boolean;
   /** Mandatory publishes under way by message-id, in the order of sending. */
   readonly #mandatory: Map<string, PendingPublish[]> = new Map();
@@ -89,6 +93,7 @@ export class Publisher {
     }
     const item = new PendingPublish();
     item.flags = flags;
+    this.#open++;
     if (mandatory && this.#options.confirms) this.#note(item, options?.messageId ?? this.#blocks.lastId);
     if (connection !== null && link !== null && this.#mayWrite(connection, link)) {
       this.#write(connection, link, item, route, block, body);
@@ -113,7 +118,8 @@ export class Publisher {
     for (let item = link.takeUnconfirmed(); item !== undefined; item = link.takeUnconfirmed()) items.push(item);
     for (let i = items.length - 1; i >= 0; i--) {
       const item = items[i] as PendingPublish;
-      if (this.#options.settings.whenConnectionLost === "reject") this.#fail(item, error);
+      // One that was given up is not sent again.
+      if (item.settled || this.#options.settings.whenConnectionLost === "reject") this.#fail(item, error);
       else {
         item.takeBack();
         item.returned = null;
@@ -144,8 +150,7 @@ export class Publisher {
     item.release();
     if (item.returnKey !== "") this.#forget(item);
     const error = accepted && item.returned === null ? null : refusalOf(item);
-    if (error === null) item.resolve();
-    else item.reject(error);
+    this.#settle(item, error);
     const tracer = this.#connection?.tracer;
     if (tracer?.settle.hasSubscribers === true)
       tracer.settled("out", tag, error === null ? "accepted" : "rejected", error);
@@ -176,13 +181,11 @@ export class Publisher {
     if (this.#line.length > 0 && connection.outbox.full) connection.wakeWhenRoom();
   }
 
-  /** Resolves when nothing waits and nothing is unconfirmed; with an error of the channel it resolves too. */
-  async drained(): Promise<void> {
-    while (this.#over === null) {
-      const last = this.#line.at(this.#line.length - 1) ?? this.#link?.unconfirmed.first;
-      if (last === undefined) return;
-      await last.promise.then(undefined, ignore);
-    }
+  /** Resolves when the promises of all publishes are settled, as they are too when the channel ends. */
+  drained(): Promise<void> {
+    if (this.#open === 0) return DONE;
+    this.#idle ??= deferred();
+    return this.#idle.promise;
   }
 
   #mayWrite(connection: Connection, link: Link): boolean {
@@ -212,7 +215,7 @@ export class Publisher {
         return item.written(connection.outbox, bytes);
       }
       item.release();
-      item.resolve();
+      this.#settle(item, null);
     } catch (error) {
       this.#fail(item, asMessagingError(error, "ERR_PUBLISH_REJECTED"));
     }
@@ -234,8 +237,19 @@ export class Publisher {
   }
 
   #fail(item: PendingPublish, error: MessagingError): void {
+    item.release();
     if (item.returnKey !== "") this.#forget(item);
-    item.fail(error);
+    this.#settle(item, error);
+  }
+
+  #settle(item: PendingPublish, error: MessagingError | null): void {
+    if (item.settled) return;
+    item.settled = true;
+    if (error === null) item.resolve();
+    else item.reject(error);
+    if (--this.#open > 0 || this.#idle === null) return;
+    this.#idle.resolve();
+    this.#idle = null;
   }
 
   #note(item: PendingPublish, key: string): void {
@@ -254,11 +268,11 @@ export class Publisher {
 
   #abortable(item: PendingPublish, signal: AbortSignal): Promise<void> {
     const stop = onAbort(signal, () => {
-      if (this.#line.remove((other) => other === item) !== undefined) {
-        this.#lineBytes -= item.waitingBytes;
-        item.release();
-      }
-      item.reject(new MessagingError("ERR_ABORTED", "the operation was aborted", { cause: signal.reason }));
+      const error = new MessagingError("ERR_ABORTED", "the operation was aborted", { cause: signal.reason });
+      // The server still answers for one that was sent.
+      if (this.#line.remove((other) => other === item) === undefined) return this.#settle(item, error);
+      this.#lineBytes -= item.waitingBytes;
+      this.#fail(item, error);
     });
     return item.promise.finally(stop);
   }
@@ -276,8 +290,6 @@ function addressOf(route: Uint8Array): string {
   const key = text.decode(route.subarray(exchangeEnd + 1));
   return exchangeEnd === 1 ? key : `${text.decode(route.subarray(1, exchangeEnd))}/${key}`;
 }
-
-function ignore(): void {}
 
 /** Stands for the publisher of a message that nobody confirms. */
 const NOBODY: PendingPublish = new PendingPublish();

@@ -60,6 +60,85 @@ describe("transactions", () => {
   });
 });
 
+describe("a transaction that is open when the connection is lost", () => {
+  test("is not committed in parts: its commit fails, and the next one is whole", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel({ confirms: false }));
+    await broker.now(channel.txSelect());
+    await channel.publish("", "q", "lost");
+    broker.link.pair.cut();
+    await broker.clock.advance(10);
+    await channel.publish("", "q", "rest");
+    await expect(broker.now(channel.txCommit())).rejects.toMatchObject({ code: "ERR_CONNECTION_LOST" });
+    await channel.publish("", "q", "next");
+    await broker.now(channel.txCommit());
+    const said = broker.link.methods.map((each) => each.method).filter((each) => each.startsWith("tx."));
+    expect(said).toEqual(["tx.select", "tx.rollback", "tx.commit"]);
+  });
+
+  test("and empty then is nothing to lose", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel({ confirms: false }));
+    await broker.now(channel.txSelect());
+    await channel.publish("", "q", "x");
+    await broker.now(channel.txCommit());
+    broker.link.pair.cut();
+    await broker.clock.advance(10);
+    await channel.publish("", "q", "y");
+    await broker.now(channel.txCommit());
+  });
+
+  test("a commit waits for what is published before it and has to wait for room", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel({ confirms: false }));
+    await broker.now(channel.txSelect());
+    broker.link.engine.sendBlocked("memory");
+    await broker.clock.settle();
+    const sent = channel.publish("", "q", "x");
+    const committed = channel.txCommit();
+    await broker.clock.settle();
+    expect(broker.link.methods.map((each) => each.method)).not.toContain("tx.commit");
+    broker.link.engine.sendBlocked(null);
+    await broker.now(Promise.all([sent, committed]));
+    expect(broker.link.published.map((each) => each.body)).toEqual(["x"]);
+  });
+});
+
+describe("a consumer that is cancelled while its channel is restored", () => {
+  test("is not started again", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    const [first, second] = [await broker.now(channel.consume("a")), await broker.now(channel.consume("b"))];
+    for (const each of ["basic.consume", "basic.cancel"]) broker.silent.add(each);
+    broker.link.pair.cut();
+    await broker.clock.advance(10);
+    const cancelled = second.cancel();
+    await broker.clock.settle();
+    broker.silent.clear();
+    broker.link.send({ method: "basic.consume-ok", consumerTag: first.consumerTag });
+    await broker.clock.settle();
+    broker.link.send({ method: "basic.cancel-ok", consumerTag: second.consumerTag });
+    await broker.now(cancelled);
+    const consumed = broker.link.methods.flatMap((each) => (each.method === "basic.consume" ? [each.queue] : []));
+    expect([client.state, consumed]).toEqual(["connected", ["a"]]);
+  });
+});
+
+describe("names of server-named queues", () => {
+  test("stand for the queue until it is deleted", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    const { queue } = await broker.now(channel.declareQueue());
+    broker.link.pair.cut();
+    await broker.clock.advance(10);
+    await broker.now(channel.bindQueue(queue, "x"));
+    await broker.now(channel.deleteQueue(queue));
+    await broker.now(channel.bindQueue(queue, "x"));
+    const said = broker.link.methods.flatMap((each) => (each.method === "queue.bind" ? [each.queue] : []));
+    expect(said).toEqual(["gen-2", "gen-1"]);
+  });
+});
+
 describe("recover", () => {
   test("asks for everything unsettled again; what was in hand can no longer be settled", async () => {
     const { broker, client } = await connected();
@@ -129,6 +208,11 @@ describe("what a server begins", () => {
     broker.link.engine.sendBlocked(null);
     await broker.clock.settle();
     expect(told).toEqual(["blocked low on disk", "unblocked false"]);
+    broker.link.engine.sendBlocked("again");
+    await broker.clock.settle();
+    broker.link.pair.cut();
+    await broker.clock.settle();
+    expect(told.slice(2)).toEqual(["blocked again", "unblocked false"]);
   });
 
   test("an answer to update-secret resolves, and without a connection it is ERR_NOT_CONNECTED", async () => {
@@ -143,6 +227,16 @@ describe("what a server begins", () => {
     broker.link.pair.cut();
     await expect(broker.now(open)).rejects.toMatchObject({ code: "ERR_CONNECTION_LOST" });
     await expect(client.updateSecret("x")).rejects.toMatchObject({ code: "ERR_NOT_CONNECTED" });
+  });
+
+  test("a secret that the server answers with the end of the connection fails with its words", async () => {
+    const { broker, client } = await connected();
+    broker.silent.add("connection.update-secret");
+    const open = client.updateSecret("x");
+    await broker.clock.settle();
+    broker.link.engine.close(530, "NOT_ALLOWED - expired");
+    broker.link.flush();
+    await expect(broker.now(open)).rejects.toMatchObject({ code: "ERR_SERVER_DISCONNECT", peer: { code: 530 } });
   });
 
   test("a message for a consumer that is gone is given back", async () => {

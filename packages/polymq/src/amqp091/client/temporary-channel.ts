@@ -23,7 +23,9 @@ export const TEMPORARY: ChannelOwner = {
 /** One request on a channel of its own, which a refusal ends and nothing else. */
 export async function askOnce(connection: Connection, method: MethodOf<SyncMethodName>): Promise<Method> {
   const link = connection.openChannel(TEMPORARY);
-  const reply = await call(connection, link, method);
-  connection.engine.closeChannel(link);
-  return reply;
+  try {
+    return await call(connection, link, method);
+  } finally {
+    connection.engine.closeChannel(link);
+  }
 }

@@ -52,6 +52,7 @@ export class Topology {
             : each.method === "queue.bind" && each.exchange === method.exchange,
         );
       case "queue.delete":
+        for (const [old, now] of [...this.#names]) if (now === method.queue) this.#names.delete(old);
         return this.#drop(
           `queue ${method.queue}`,
           (each) => each.method === "queue.bind" && each.queue === method.queue,

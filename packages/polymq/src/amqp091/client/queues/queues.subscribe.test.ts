@@ -102,7 +102,10 @@ describe("subscribeToQueue", () => {
       }
     };
     await now(loop());
-    expect([seen, broker.link.settled]).toEqual([["a", "b"], ["ack a"]]);
+    expect([seen, broker.link.settled]).toEqual([
+      ["a", "b"],
+      ["ack a", "nack c requeue"],
+    ]);
     expect(said("basic.cancel")).toMatchObject([{ consumerTag: subscription.consumerTag }]);
     expect(await subscription.closed).toBeNull();
     // The same subscription may be made again.
