@@ -13,6 +13,14 @@ export function varintBytes(value: number): number {
   return value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : 4;
 }
 
+/** Writes four bytes at `at`, the high one first. */
+export function put32(buffer: Uint8Array, at: number, value: number): void {
+  buffer[at] = value >>> 24;
+  buffer[at + 1] = value >>> 16;
+  buffer[at + 2] = value >>> 8;
+  buffer[at + 3] = value;
+}
+
 /**
  * Writes numbers and strings into a buffer that someone else provides; it knows no packets. Whoever encodes asks for
  * room first (`reserve`), so that writes need no bounds check, and may go back to a mark when encoding fails.
@@ -49,10 +57,7 @@ export class ByteWriter {
 
   /** Four bytes, the high one first; the caller has reserved room. */
   u32(value: number): void {
-    this.buffer[this.at] = value >>> 24;
-    this.buffer[this.at + 1] = value >>> 16;
-    this.buffer[this.at + 2] = value >>> 8;
-    this.buffer[this.at + 3] = value;
+    put32(this.buffer, this.at, value);
     this.at += 4;
   }
 

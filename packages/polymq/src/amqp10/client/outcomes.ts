@@ -1,4 +1,5 @@
 import { MessagingError, type PeerReason } from "../../base/errors.ts";
+import { ACCEPTED } from "../codec/disposition.ts";
 import type { AmqpError, AmqpErrorInput, DeliveryState } from "../codec/tables.ts";
 import type { Described } from "../codec/values.ts";
 
@@ -15,7 +16,7 @@ export function errorInput(details: ErrorDetails | null | undefined): AmqpErrorI
 
 /** True for a state after which a delivery is over (§3.4): everything but `received`. */
 export function isTerminal(state: Outcome | null): boolean {
-  return state !== null && !("type" in state && state.type === "received");
+  return state === ACCEPTED || (state !== null && !("type" in state && state.type === "received"));
 }
 
 /** The outcome that holds once the transaction is committed (§4.4.1); null while there is none. */
@@ -52,7 +53,7 @@ export function peerReason(error: AmqpError | null): PeerReason | undefined {
 
 /** The typed error of an outcome that is not what a sender hopes for, or null for every other. */
 export function outcomeError(outcome: Outcome): MessagingError | null {
-  if (!("type" in outcome)) return null;
+  if (outcome === ACCEPTED || !("type" in outcome)) return null;
   switch (outcome.type) {
     case "rejected": {
       const error = outcome.error as AmqpError | null;

@@ -8,6 +8,11 @@ import type { SendTrace } from "./traces.ts";
 export class PendingSend {
   resolve: (outcome: Outcome | null) => void = noop;
   reject: (error: Error) => void = noop;
+  /** Makes a promise this one's: `new Promise(pending.open)`. One closure for all messages that it is used for. */
+  readonly open = (resolve: (outcome: Outcome | null) => void, reject: (error: Error) => void): void => {
+    this.resolve = resolve;
+    this.reject = reject;
+  };
   /** Stops waiting for the caller's signal. */
   release: () => void = noop;
   /** Told once when the message has left, where somebody wants to know. */

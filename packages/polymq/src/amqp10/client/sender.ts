@@ -59,13 +59,6 @@ export class AmqpSender extends ClientLink {
   /** Finished ones, to be used again. */
   readonly #free: PendingSend[] = [];
   readonly #open = new OpenSends();
-  /** The parts of the promise that is being made, and how they are taken: no closure per message. */
-  #resolve: PendingSend["resolve"] = noop;
-  #reject: PendingSend["reject"] = noop;
-  readonly #capture = (resolve: (outcome: Outcome | null) => void, reject: (error: Error) => void): void => {
-    this.#resolve = resolve;
-    this.#reject = reject;
-  };
   /** Stand in for messages that are bytes or text: the engine reads them inside the call. */
   readonly #dataBody = { type: "data" as const, data: EMPTY };
   readonly #dataMessage: MessageInput = { body: this.#dataBody };
@@ -134,8 +127,9 @@ export class AmqpSender extends ClientLink {
     if (transaction !== undefined) return this.#sendIn(transaction, message, options);
     const left = this.#isSettled(options) ? this.#leave(message, options) : null;
     if (left !== null) return left;
-    const promise = new Promise(this.#capture);
-    this.#send(message, this.#take(options), options);
+    const pending = this.#take(options);
+    const promise = new Promise(pending.open);
+    this.#send(message, pending, options);
     return promise;
   }
 
@@ -154,8 +148,8 @@ export class AmqpSender extends ClientLink {
     options.transaction?.check();
     const deliveryTag = options.deliveryTag ?? this.#receiptTag();
     const how = { ...options, settled: false, deliveryTag };
-    const outcome = new Promise(this.#capture) as Promise<Outcome>;
     const pending = this.#take(how);
+    const outcome = new Promise(pending.open) as Promise<Outcome>;
     pending.reusable = false;
     options.transaction?.sending(outcome);
     const receipt = new SendReceipt(deliveryTag, outcome);
@@ -305,11 +299,9 @@ export class AmqpSender extends ClientLink {
     return new MessagingError("ERR_OUTBOUND_BACKPRESSURE", `${count} messages wait for ${what}`);
   }
 
-  /** An entry for the promise that has just been made. */
+  /** An entry for a message. */
   #take(options: SendOptions): PendingSend {
     const pending = this.#free.pop() ?? new PendingSend();
-    pending.resolve = this.#resolve;
-    pending.reject = this.#reject;
     pending.throws = options.unaccepted !== "return";
     pending.settled = this.#isSettled(options);
     pending.how = engineOptions(options);
@@ -325,9 +317,10 @@ export class AmqpSender extends ClientLink {
 
   async #sendIn(transaction: AmqpTransaction, message: SendableMessage, options: SendOptions): Promise<Outcome | null> {
     transaction.check();
-    const promise = new Promise(this.#capture);
+    const pending = this.#take({ ...options, settled: false });
+    const promise = new Promise(pending.open);
     transaction.sending(promise);
-    this.#send(message, this.#take({ ...options, settled: false }), options);
+    this.#send(message, pending, options);
     return await promise;
   }
 
@@ -455,11 +448,13 @@ export class AmqpSender extends ClientLink {
 
   #finish(pending: PendingSend, outcome: Outcome | null): void {
     if (!this.#open.delete(pending)) return;
-    pending.release();
+    if (pending.release !== noop) {
+      pending.release();
+      pending.release = noop;
+    }
     const error = outcome === null || !pending.throws ? null : outcomeError(outcome);
     if (error === null) pending.resolve(outcome);
     else pending.reject(error);
-    pending.release = noop;
     if (pending.reusable && this.#free.length < FREE_MAX) this.#free.push(pending);
   }
 

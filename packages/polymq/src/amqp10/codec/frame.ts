@@ -1,7 +1,7 @@
 // Hot path: runs per frame. No closure, promise, spread, iterator or regex here.
 import { MessagingError } from "../../base/errors.ts";
 import { malformed } from "../../bytes/reader.ts";
-import type { ByteWriter } from "../../bytes/writer.ts";
+import { type ByteWriter, put32 } from "../../bytes/writer.ts";
 import { decodeComposite, writeComposite } from "./composite.ts";
 import type { Performative, PerformativeInput, SaslFrame, SaslFrameInput } from "./tables.ts";
 import type { ValueReader } from "./value-reader.ts";
@@ -81,20 +81,18 @@ export function frameChannel(buffer: Uint8Array, start: number): number {
 
 /** Writes a frame's header with its size open; the caller has reserved room. Returns where the frame starts. */
 export function beginFrame(w: ByteWriter, type: number, channel: number): number {
-  const start = w.at;
-  w.at = start + 4;
-  w.u8(2);
-  w.u8(type);
-  w.u16(channel);
-  return start;
+  const { at, buffer } = w;
+  buffer[at + 4] = 2;
+  buffer[at + 5] = type;
+  buffer[at + 6] = channel >>> 8;
+  buffer[at + 7] = channel;
+  w.at = at + FRAME_HEADER_BYTES;
+  return at;
 }
 
 /** Fills in the size of the frame that began at `start`. */
 export function endFrame(w: ByteWriter, start: number): void {
-  const end = w.at;
-  w.at = start;
-  w.u32(end - start);
-  w.at = end;
+  put32(w.buffer, start, w.at - start);
 }
 
 /**

@@ -1,11 +1,11 @@
 // Hot path: `writeMessage` runs per message. No closure, promise, spread, iterator or regex here.
 import type { TextCodec } from "../../bytes/text.ts";
-import { ByteWriter } from "../../bytes/writer.ts";
+import { ByteWriter, put32 } from "../../bytes/writer.ts";
 import { writeComposite, writeNamed } from "./composite.ts";
 import { Code } from "./format-codes.ts";
 import type { CompositeInput } from "./tables.ts";
 import type { AmqpInput, MapInput } from "./values.ts";
-import { invalid, writeBinary } from "./write-scalar.ts";
+import { invalid, STRING_HEAD } from "./write-scalar.ts";
 import { valueBytesMax, writeMap, writeValue } from "./write-value.ts";
 
 /*
@@ -149,8 +149,24 @@ function writeBody(w: ByteWriter, body: BodyInput): void {
 }
 
 function writeData(w: ByteWriter, data: Uint8Array): void {
-  sectionHead(w, Section.data);
-  writeBinary(w, data);
+  const { length } = data;
+  w.reserve(SECTION_HEAD + STRING_HEAD + length);
+  const { buffer } = w;
+  let at = w.at;
+  buffer[at] = Code.described;
+  buffer[at + 1] = Code.smallulong;
+  buffer[at + 2] = Section.data;
+  if (length <= 0xff) {
+    buffer[at + 3] = Code.vbin8;
+    buffer[at + 4] = length;
+    at += 5;
+  } else {
+    buffer[at + 3] = Code.vbin32;
+    put32(buffer, at + 4, length);
+    at += 8;
+  }
+  buffer.set(data, at);
+  w.at = at + length;
 }
 
 function sectionHead(w: ByteWriter, code: number): void {

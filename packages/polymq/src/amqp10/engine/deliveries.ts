@@ -16,12 +16,10 @@ export class SentDelivery<O extends Owners> {
   readonly #tag: number | Uint8Array;
   /** What the receiver said of it last. */
   state: DeliveryState | Described | null = null;
-  /** Its bytes on a link that keeps them: a part of a pinned chunk, or the copy that had waited. */
-  #outbox: Outbox | null = null;
-  #chunk: Chunk | null = null;
+  /** Its bytes on a link that keeps them: a part of a pinned chunk of the session's outbox, or the copy that had waited. */
+  #kept: Chunk | Uint8Array | null = null;
   #start = 0;
   #end = 0;
-  #copy: Uint8Array | null = null;
 
   constructor(id: number, link: SenderLink<O>, item: O["item"], tag: number | Uint8Array) {
     this.id = id;
@@ -37,29 +35,28 @@ export class SentDelivery<O extends Owners> {
 
   /** The message as it was sent, on a link that keeps it and until it is settled; else null. Valid until `forget`. */
   get payload(): Uint8Array | null {
-    return this.#chunk === null ? this.#copy : this.#chunk.bytes.subarray(this.#start, this.#end);
+    const kept = this.#kept;
+    return kept === null || kept instanceof Uint8Array ? kept : kept.bytes.subarray(this.#start, this.#end);
   }
 
   /** For its link: the message lies in the outbox from `start` up to where it writes. */
   keep(outbox: Outbox, start: number): void {
-    this.#outbox = outbox;
-    this.#chunk = outbox.pin();
+    this.#kept = outbox.pin();
     this.#start = start;
     this.#end = outbox.at;
   }
 
   /** For its link: the message was encoded before. */
   keepCopy(payload: Uint8Array): void {
-    this.#copy = payload;
+    this.#kept = payload;
   }
 
   /** The message is needed no more; its place in the outbox may be written again. */
   forget(): void {
-    this.#copy = null;
-    const chunk = this.#chunk;
-    if (chunk === null) return;
-    this.#chunk = null;
-    this.#outbox?.unpin(chunk);
+    const kept = this.#kept;
+    if (kept === null) return;
+    this.#kept = null;
+    if (!(kept instanceof Uint8Array)) this.link.session.outbox.unpin(kept);
   }
 }
 

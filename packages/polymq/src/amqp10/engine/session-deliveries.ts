@@ -1,5 +1,5 @@
 // Hot path: runs per disposition. No closure, promise, spread, iterator or regex here.
-import { serialDistance } from "../../base/serial.ts";
+import { serialAdd, serialDistance } from "../../base/serial.ts";
 import { DispositionHead, readDisposition } from "../codec/disposition.ts";
 import type { ValueReader } from "../codec/value-reader.ts";
 import type { ReceivedDelivery, SentDelivery } from "./deliveries.ts";
@@ -26,12 +26,7 @@ export class SessionDeliveries<O extends Owners> {
     const head = this.#head;
     readDisposition(reader, head);
     const { first, last, receiver, settled, state } = head;
-    if (receiver) {
-      const found = first === last ? null : this.outgoing.within(first, last);
-      if (found === null) this.#onOutcome(this.outgoing.get(first), state, settled);
-      else for (let i = 0; i < found.length; i++) this.#onOutcome(found[i], state, settled);
-      return;
-    }
+    if (receiver) return this.#onOutcomes(first, last, state, settled);
     const found = this.incoming.within(first, last);
     for (let i = 0; i < found.length; i++) this.#onSettled(found[i] as ReceivedDelivery<O>, state, settled);
   }
@@ -53,12 +48,22 @@ export class SessionDeliveries<O extends Owners> {
     this.incoming.clear();
   }
 
-  #onOutcome(delivery: SentDelivery<O> | undefined, state: DispositionHead["state"], settled: boolean): void {
-    if (delivery === undefined) return;
-    if (settled) {
-      this.outgoing.take(delivery.id);
-      delivery.forget();
+  #onOutcomes(first: number, last: number, state: DispositionHead["state"], settled: boolean): void {
+    const { outgoing } = this;
+    // What is sent while outcomes are told is not what the peer spoke of.
+    const steps = Math.min(serialDistance(first, last), serialDistance(first, outgoing.newest));
+    if (steps < outgoing.places) {
+      for (let i = 0; i <= steps; i++) this.#onOutcome(serialAdd(first, i), state, settled);
+      return;
     }
+    const found = outgoing.within(first, last);
+    for (let i = 0; i < found.length; i++) this.#onOutcome((found[i] as SentDelivery<O>).id, state, settled);
+  }
+
+  #onOutcome(id: number, state: DispositionHead["state"], settled: boolean): void {
+    const delivery = settled ? this.outgoing.take(id) : this.outgoing.get(id);
+    if (delivery === undefined) return;
+    if (settled) delivery.forget();
     const known = state ?? delivery.state;
     delivery.state = known;
     this.#handler.onOutcome(delivery, known, settled);

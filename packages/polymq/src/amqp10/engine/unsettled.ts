@@ -16,6 +16,17 @@ export class UnsettledTable<T extends { readonly id: number }> {
   #ring: (T | undefined)[] = new Array<T | undefined>(RING_LEAST).fill(undefined);
   readonly #stragglers = new Map<number, T>();
   #size = 0;
+  #newest = 0;
+
+  /** Id of the delivery that was added last. */
+  get newest(): number {
+    return this.#newest;
+  }
+
+  /** Places of the ring: walking through so many ids costs no more than looking at all that is here. */
+  get places(): number {
+    return this.#ring.length;
+  }
 
   /** Deliveries here. */
   get size(): number {
@@ -25,6 +36,7 @@ export class UnsettledTable<T extends { readonly id: number }> {
   add(entry: T): void {
     if (this.#ring[entry.id & (this.#ring.length - 1)] !== undefined) this.#makeRoom(entry.id);
     this.#ring[entry.id & (this.#ring.length - 1)] = entry;
+    this.#newest = entry.id;
     this.#size++;
   }
 
