@@ -55,8 +55,9 @@ export {
   saslScram,
   saslXoauth2,
 } from "./client/sasl.ts";
+export type { SendOptions } from "./client/send-options.ts";
 export { SendReceipt } from "./client/send-receipt.ts";
-export { AmqpSender, type SendableMessage, type SendOptions } from "./client/sender.ts";
+export { AmqpSender, type SendableMessage } from "./client/sender.ts";
 export { AmqpSession } from "./client/session.ts";
 export { AmqpCoordinator, type CoordinatorOptions } from "./client/transactions/coordinator.ts";
 export { AmqpTransaction, type TransactionState } from "./client/transactions/transaction.ts";

@@ -8,7 +8,7 @@ import type { ConnectionCore } from "./connection-core.ts";
 import type { Outcome } from "./outcomes.ts";
 import { queueServer } from "./queues/queue-options.ts";
 import { AmqpRelay, withOwnBytes } from "./relay.ts";
-import type { SendOptions } from "./sender.ts";
+import type { SendOptions } from "./send-options.ts";
 import { sessionSettings } from "./session.ts";
 import { untilConnected } from "./until-connected.ts";
 
@@ -48,6 +48,17 @@ export class EventualRelay {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** As `AmqpRelay.sendData`; null while the relay is not there. */
+  sendData(address: string, data: Uint8Array, options: SendOptions): Promise<Outcome | null> | null {
+    const relay = this.#relay;
+    return relay === null ? null : relay.sendData(address, data, options);
+  }
+
+  /** Resolves once every message of `sendData` has its outcome. */
+  idle(): Promise<void> {
+    return this.#relay === null ? Promise.resolve() : this.#relay.idle();
   }
 
   /** Keeps a copy until the relay is there. @throws {MessagingError} ERR_OUTBOUND_BACKPRESSURE */

@@ -28,3 +28,19 @@ test("holds what a set would, in its order", () => {
     }),
   );
 });
+
+test("tells whoever waits when there are none, and at once when there are none already", async () => {
+  const open = new OpenSends();
+  await open.whenEmpty();
+  const [one, two] = [new PendingSend(), new PendingSend()];
+  open.add(one);
+  open.add(two);
+  const told: string[] = [];
+  const waiting = open.whenEmpty().then(() => told.push("empty"));
+  open.delete(one);
+  await Promise.resolve();
+  expect(told).toEqual([]);
+  open.shift();
+  await waiting;
+  expect(told).toEqual(["empty"]);
+});

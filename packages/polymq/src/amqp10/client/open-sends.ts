@@ -6,6 +6,7 @@ export class OpenSends {
   #first: PendingSend | null = null;
   #last: PendingSend | null = null;
   #size = 0;
+  readonly #waiters: (() => void)[] = [];
 
   get size(): number {
     return this.#size;
@@ -40,8 +41,18 @@ export class OpenSends {
     pending.isOpen = false;
     pending.before = null;
     pending.after = null;
-    this.#size--;
+    if (--this.#size === 0 && this.#waiters.length > 0) this.#wake();
     return true;
+  }
+
+  /** Resolves once there are none. */
+  whenEmpty(): Promise<void> {
+    if (this.#size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
   }
 
   /** Takes the oldest one out. */

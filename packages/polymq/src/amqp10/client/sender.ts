@@ -9,7 +9,7 @@ import { encodeMessage, type MessageInput } from "../codec/message.ts";
 import type { Composite, CoordinatorInput, Source, TargetInput } from "../codec/tables.ts";
 import type { AmqpMap } from "../codec/values.ts";
 import type { SentDelivery } from "../engine/deliveries.ts";
-import type { SendOptions as EngineSendOptions, SenderLink } from "../engine/sender-link.ts";
+import type { SenderLink } from "../engine/sender-link.ts";
 import type { Session } from "../engine/session.ts";
 import { Backlog, type BacklogEntry } from "./backlog.ts";
 import { addressText, ClientLink, type LinkQuirks, modeRefused } from "./client-link.ts";
@@ -17,8 +17,9 @@ import { OpenSends } from "./open-sends.ts";
 import type { SenderOptions } from "./options.ts";
 import { isTerminal, type Outcome, outcomeError, withoutTransaction } from "./outcomes.ts";
 import type { ClientOwners } from "./owners.ts";
-import { PendingSend, PLAIN } from "./pending-send.ts";
+import { PendingSend } from "./pending-send.ts";
 import { resumptionOf, unsettledMap } from "./resumption.ts";
+import { engineOptions, type SendOptions } from "./send-options.ts";
 import { SendReceipt } from "./send-receipt.ts";
 import type { AmqpSession } from "./session.ts";
 import { wholeNumber } from "./settings.ts";
@@ -28,26 +29,6 @@ import type { AmqpTransaction } from "./transactions/transaction.ts";
 
 /** A message to send: its sections, bytes (one data section), or text (a string as the value). */
 export type SendableMessage = MessageInput | Uint8Array | string;
-
-/** How one message is sent. */
-export interface SendOptions {
-  /** Whether it is sent settled, on a link that allows both. Default: unsettled, unless the link's mode is `settled`. */
-  readonly settled?: boolean;
-  /** Takes it back while it waits; after that only the waiting ends, and the server may have the message. */
-  readonly signal?: AbortSignal;
-  /** 1 to 32 bytes, unlike all others of the link that are not settled. Default: a counter. */
-  readonly deliveryTag?: Uint8Array;
-  /** Default 0, the format of §3.2. */
-  readonly messageFormat?: number;
-  /** Says that bytes are a whole message, encoded already, in the message's format. Default false: they are its data. */
-  readonly encoded?: boolean;
-  /** Sends it in a transaction of this connection, unsettled; the outcome then holds once the transaction is committed (§4.4.1). */
-  readonly transaction?: AmqpTransaction;
-  /** Longest wait for the outcome once the message has left, in ms: then it is ERR_TIMEOUT, and the server may have the message. 0 to 2,147,483,647; default 0, no limit. */
-  readonly outcomeTimeoutMs?: number;
-  /** Whether rejected, released and modified are errors, or outcomes like accepted. Default `throw`. */
-  readonly unaccepted?: "throw" | "return";
-}
 
 /** A link to send on, made by `AmqpSession.createSender`. */
 export class AmqpSender extends ClientLink {
@@ -105,6 +86,11 @@ export class AmqpSender extends ClientLink {
   /** Messages whose promises are open. */
   get pendingMessages(): number {
     return this.#open.size;
+  }
+
+  /** For the relay: resolves once every message has its outcome, or the link is over. */
+  idle(): Promise<void> {
+    return this.#open.whenEmpty();
   }
 
   /** True when a message given now leaves in this turn. */
@@ -479,17 +465,3 @@ const EMPTY: Uint8Array = new Uint8Array(0);
 const NO_OPTIONS: SendOptions = Object.freeze({});
 /** One promise for all settled messages that have left: a promise each was half of their cost. */
 const LEFT: Promise<null> = Promise.resolve(null);
-
-/** The engine's part of the options; one shared object for the common case. */
-function engineOptions(options: SendOptions): EngineSendOptions {
-  const { settled, deliveryTag, messageFormat, transaction } = options;
-  if (transaction === undefined && settled === undefined && deliveryTag === undefined && messageFormat === undefined) {
-    return PLAIN;
-  }
-  return {
-    ...(transaction === undefined ? {} : { rare: transaction.rare }),
-    ...(settled === undefined ? {} : { settled }),
-    ...(deliveryTag === undefined ? {} : { tag: deliveryTag }),
-    ...(messageFormat === undefined ? {} : { messageFormat }),
-  };
-}

@@ -44,6 +44,11 @@ export interface MessageInput {
   readonly footer?: MapInput | null | undefined;
 }
 
+/** A message whose sections before the body are encoded already, in their order, and not given besides. */
+export interface PreparedMessage extends MessageInput {
+  readonly encodedHead: Uint8Array;
+}
+
 /** Descriptor of a section. */
 const SECTION_HEAD = 3;
 /** Descriptor and list head of a composite section, as it is while it is moved. */
@@ -55,6 +60,8 @@ export function messageBytesMax(message: MessageInput): number {
   let bytes = 0;
   if (body.type === "data") bytes += dataBytesMax(body.data);
   else bytes += otherBodyBytesMax(body);
+  const { encodedHead } = message as Partial<PreparedMessage>;
+  if (encodedHead !== undefined) return bytes + encodedHead.length;
   if (message.header) bytes += fieldsBytesMax(message.header);
   if (message.deliveryAnnotations) bytes += SECTION_HEAD + valueBytesMax(message.deliveryAnnotations);
   if (message.messageAnnotations) bytes += SECTION_HEAD + valueBytesMax(message.messageAnnotations);
@@ -102,6 +109,11 @@ export function writeMessage(w: ByteWriter, message: MessageInput): void {
 }
 
 function writeSections(w: ByteWriter, message: MessageInput): void {
+  const { encodedHead } = message as Partial<PreparedMessage>;
+  if (encodedHead !== undefined) {
+    w.bytes(encodedHead);
+    return writeBody(w, message.body);
+  }
   if (message.header) writeNamed(w, "header", message.header);
   if (message.deliveryAnnotations) {
     sectionHead(w, Section.deliveryAnnotations);

@@ -3,7 +3,7 @@ import { numbersOf, type OptionSource, wordsOf } from "../../../base/option-rule
 import type { MessageInput } from "../../codec/message.ts";
 import { AmqpMap, typed } from "../../codec/values.ts";
 import type { AmqpPeer } from "../peer.ts";
-import type { SendOptions } from "../sender.ts";
+import type { SendOptions } from "../send-options.ts";
 import { type QueueAddress, queueAddress } from "./queue-address.ts";
 import type { AmqpQueueMessage } from "./queue-message.ts";
 

@@ -27,7 +27,7 @@ import type { Dialect } from "../../protocol.ts";
 import type { Target } from "../../target.ts";
 import { ActiveMqQueue } from "./activemq-queue.ts";
 import { Amqp10NodeDelivery, Amqp10RequestDelivery } from "./amqp10-delivery.ts";
-import { checkTopicOptions, messageOf } from "./amqp10-options.ts";
+import { checkTopicOptions, dataOf, isBare, messageOf } from "./amqp10-options.ts";
 import { Amqp10Publisher } from "./amqp10-publisher.ts";
 import { Amqp10NodeQueue, Amqp10Queue, type AttachCall, type QueueHost } from "./amqp10-queues.ts";
 import { type Node, sourceFor, type Ways, waysOf } from "./amqp10-ways.ts";
@@ -70,7 +70,9 @@ class Amqp10Adapter implements Adapter, QueueHost {
   readonly #tell: Tell;
   readonly #sources = new Map<Source, string>();
   readonly #requesters = new Map<string, Promise<AmqpRequester>>();
-  /** Publishes without an outcome, and who waits for there to be none. */
+  /** The topic that was published to last, for most publishes are to the same. */
+  #lastTopic: string | null = null;
+  /** Publishes without an outcome, but for those that the publisher knows of itself, and who waits for there to be none. */
   #pending = 0;
   #idle: () => void = noop;
   /** Links made so far to sources that last. */
@@ -101,15 +103,17 @@ class Amqp10Adapter implements Adapter, QueueHost {
   }
 
   publish(topic: string, payload: string | Uint8Array, options: AnyPublishOptions | undefined): Promise<unknown> {
-    if (typeof topic !== "string" || topic === "" || /[+#\0]/.test(topic)) {
-      throw new MessagingError("ERR_INVALID_TOPIC", "a topic is text without wildcards, and not empty");
-    }
+    if (topic !== this.#lastTopic) this.#lastTopic = checkedTopic(topic);
     if (options !== undefined) checkTopicOptions(options);
     if (topic.startsWith("$queue/") && this.#hasQueues())
       return this.#counted(this.queue(topic, []).publish(payload, options));
-    const message = messageOf(payload, options);
-    const call = { settled: (options?.qos ?? 0) === 0, signal: options?.signal };
-    return this.#counted(this.publisher.send(this.ways.topicTarget(topic), message, call));
+    const settled = (options?.qos ?? 0) === 0;
+    if (options === undefined || isBare(options)) {
+      const sent = this.publisher.sendData(topic, dataOf(payload), settled ? "none" : "awaited");
+      if (sent !== null) return sent;
+    }
+    const call = { settled, signal: options?.signal };
+    return this.#counted(this.publisher.send(this.ways.topicTarget(topic), messageOf(payload, options), call));
   }
 
   async subscribe(filter: string, call: ConsumeCall): Promise<Source> {
@@ -203,6 +207,7 @@ class Amqp10Adapter implements Adapter, QueueHost {
 
   async #drained(): Promise<void> {
     await Promise.all([...this.#sources.keys()].map((source) => source.unsubscribe()));
+    await this.publisher.idle();
     if (this.#pending > 0) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve;
@@ -273,6 +278,11 @@ class Amqp10Adapter implements Adapter, QueueHost {
       throw error;
     }
   }
+}
+
+function checkedTopic(topic: string): string {
+  if (typeof topic === "string" && topic !== "" && !/[+#\0]/.test(topic)) return topic;
+  throw new MessagingError("ERR_INVALID_TOPIC", "a topic is text without wildcards, and not empty");
 }
 
 function listen(native: AmqpConnection, tell: Tell): void {

@@ -21,15 +21,25 @@ export function checkTopicOptions(options: AnyPublishOptions): void {
   if (qos !== 0 && qos !== 1) throw new MessagingError("ERR_INVALID_QOS", "qos must be 0 or 1");
 }
 
+/** True for options of which nothing is said in the message and that end no waiting. */
+export function isBare({ contentType, expiresAfterMs, properties, signal }: AnyPublishOptions): boolean {
+  return contentType === undefined && expiresAfterMs === undefined && properties === undefined && signal === undefined;
+}
+
+/** The bytes of a payload, the caller's own or new ones. @throws {MessagingError} ERR_INVALID_MESSAGE */
+export function dataOf(payload: string | Uint8Array): Uint8Array {
+  if (payload instanceof Uint8Array) return payload;
+  if (typeof payload === "string") return new TextEncoder().encode(payload);
+  throw new MessagingError("ERR_INVALID_MESSAGE", "a payload is text or bytes");
+}
+
 /** A message with one data section, which has bytes of its own: it is written a moment later. @throws {MessagingError} ERR_INVALID_MESSAGE, ERR_INVALID_ARGUMENT */
 export function messageOf(
   payload: string | Uint8Array,
   options: Omit<QueuePublishOptions, "signal"> | undefined,
 ): MessageInput {
-  if (typeof payload !== "string" && !(payload instanceof Uint8Array)) {
-    throw new MessagingError("ERR_INVALID_MESSAGE", "a payload is text or bytes");
-  }
-  const data = typeof payload === "string" ? new TextEncoder().encode(payload) : copyOf(payload);
+  const given = dataOf(payload);
+  const data = given === payload ? copyOf(given) : given;
   const body = { type: "data", data } as const;
   if (options === undefined) return { header: DURABLE, body };
   const { contentType, expiresAfterMs, priority } = options;

@@ -1,6 +1,7 @@
 import type { AmqpConnection } from "../../../amqp10/client/connection.ts";
 import type { EventualRelay } from "../../../amqp10/client/eventual-relay.ts";
-import type { AmqpSender, SendOptions } from "../../../amqp10/client/sender.ts";
+import type { SendOptions } from "../../../amqp10/client/send-options.ts";
+import type { AmqpSender } from "../../../amqp10/client/sender.ts";
 import type { MessageInput } from "../../../amqp10/codec/message.ts";
 import type { Dialect } from "../../protocol.ts";
 import { type Node, targetFor, type Ways } from "./amqp10-ways.ts";
@@ -33,6 +34,17 @@ export class Amqp10Publisher {
     const options = signal === undefined ? how : { ...how, signal };
     if (this.#relay !== null) return this.#relay.send(node.address, message, options);
     return this.#sendTo(node, message, options);
+  }
+
+  /** As `send` a message that says nothing but where it goes, at less cost; null, and nothing is done, where it is to be sent as all others are. */
+  sendData(address: string, data: Uint8Array, outcome: "awaited" | "none"): Promise<unknown> | null {
+    if (this.#relay === null) return null;
+    return this.#relay.sendData(address, data, outcome === "none" ? SETTLED : UNSETTLED);
+  }
+
+  /** Resolves once every message of `sendData` has its outcome. */
+  idle(): Promise<void> {
+    return this.#relay === null ? Promise.resolve() : this.#relay.idle();
   }
 
   async #sendTo(node: Node, message: MessageInput, options: SendOptions): Promise<unknown> {
