@@ -127,7 +127,8 @@ export class FreshCursor {
     const lanes = this.#lanes;
     if (lanes === null) return [this.#offset];
     return this.#indexes.map((index, priority) => {
-      const offset = lanes.lane(priority).at(index);
+      const lane = lanes.lane(priority);
+      const offset = lane.at(Math.max(index, lane.first)); // while nobody asked, what lay in front may have left
       return offset < 0 ? next : offset;
     });
   }

@@ -54,6 +54,22 @@ describe("after a restart", () => {
     expect(scene.consume("q").consumer.counted).toEqual(["a/1", "b/0"]);
   });
 
+  test("a message that was never delivered counts as new, also when thousands before it left while nobody consumed", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "q", priorityMax: 1, deliveryLimit: 1 });
+    scene.consume("q").subscription.close();
+    for (let i = 0; i < 3_000; i++) scene.offer("q", "old");
+    scene.run();
+    scene.hub.queues.purge("q");
+    scene.publish("q", "short", { expiresAtMs: scene.clock.epochMs() + 1 });
+    scene.publish("q", "new");
+    scene.clock.advanceSync(1);
+    scene.hub.queues.sweep(scene.clock.epochMs());
+    scene.run();
+    scene.restart();
+    expect(scene.consume("q").consumer.counted).toEqual(["new/0"]);
+  });
+
   test("a message that was out for the last time is dead-lettered instead of delivered", () => {
     const scene = new QueueScene();
     scene.hub.queues.declare({ name: "q", deliveryLimit: 1 });

@@ -204,6 +204,7 @@ export class Queue implements GroupHost {
     this.delayed.onDurable();
     this.pump();
     this.overflow.afterDelivery();
+    if (this.#retentionPoint > this.log.first && this.#head() > this.log.first) this.touch("lazy");
   }
 
   /** Delivers what can be delivered. */
@@ -350,7 +351,9 @@ export class Queue implements GroupHost {
       if (group.mode === "work" && group.committed < settled) settled = group.committed;
     }
     const hasRetention = retention.ageMs > 0 || retention.bytes > 0 || retention.messages > 0;
-    const retained = hasRetention ? this.#retentionPoint : kind === "classic" ? settled : 0;
+    // What has only just come is offered to those who read before it can leave.
+    const mayGo = Math.min(this.#retentionPoint, this.log.durableNext);
+    const retained = hasRetention ? mayGo : kind === "classic" ? settled : 0;
     const head = settled === Number.POSITIVE_INFINITY ? (hasRetention ? retained : 0) : Math.min(settled, retained);
     return Math.min(this.log.next, Math.max(head, Math.min(settled, this.removed.base)));
   }

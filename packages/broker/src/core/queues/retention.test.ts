@@ -52,6 +52,18 @@ describe("retention of a stream", () => {
     expect(scene.hub.queues.get("s")).toMatchObject({ first: 2 });
   });
 
+  test("takes nothing from a reader that keeps up, however much comes at once and however large it is; then it goes", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "s", kind: "stream", retention: { messages: 2, bytes: 1_000 } });
+    const { consumer } = scene.consume("s");
+    for (const text of ["a", "b", "c", "d"]) scene.offer("s", text);
+    scene.run();
+    scene.publish("s", "e".repeat(2_000));
+    expect(consumer.offsets).toEqual([0, 1, 2, 3, 4]);
+    scene.clock.advanceSync(100);
+    expect(scene.hub.queues.get("s")).toMatchObject({ first: 5, next: 5 });
+  });
+
   test("moves a group on that reads more slowly", () => {
     const scene = new QueueScene();
     scene.hub.queues.declare({ name: "s", kind: "stream", retention: { messages: 2 } });
