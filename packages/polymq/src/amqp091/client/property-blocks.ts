@@ -4,6 +4,11 @@ import { type BasicProperties, encodeProperties } from "../codec/properties.ts";
 import { PropertiesEncoder } from "../codec/properties-encoder.ts";
 
 const DIGITS = 12;
+/** Digits of base 16 in ASCII. */
+const ZERO = 48;
+const NINE = 57;
+const TEN = 97;
+const LAST_DIGIT = 102;
 const EMPTY: BasicProperties = Object.freeze({});
 
 /**
@@ -30,7 +35,7 @@ export class PropertyBlocks {
 
   /** The id in the block that was returned last, when it is of our own. */
   get lastId(): string {
-    return this.#prefix + this.#count.toString(16).padStart(DIGITS, "0");
+    return this.#prefix + this.#digits();
   }
 
   /** The block; the next call may change it. @throws {MessagingError} ERR_INVALID_ARGUMENT for what the wire cannot hold */
@@ -44,8 +49,12 @@ export class PropertyBlocks {
     return this.#block;
   }
 
+  #digits(): string {
+    return this.#count.toString(16).padStart(DIGITS, "0");
+  }
+
   #make(properties: BasicProperties, base: Uint8Array, withId: boolean): void {
-    const messageId = withId ? this.#prefix + "0".repeat(DIGITS) : properties.messageId;
+    const messageId = withId ? this.#prefix + this.#digits() : properties.messageId;
     const deliveryMode = properties.deliveryMode ?? 2;
     this.#base = null;
     this.#block = encodeProperties(this.#text, { ...properties, deliveryMode, messageId });
@@ -54,12 +63,17 @@ export class PropertyBlocks {
     if (withId) this.#digitsAt = lastIndexOf(this.#block, this.#prefix) + this.#prefix.length;
   }
 
+  /** Counts on in the block itself: one digit for fifteen ids of sixteen. */
   #number(): void {
-    let left = ++this.#count;
-    for (let i = DIGITS - 1; i >= 0; i--) {
-      const digit = left % 16;
-      this.#block[this.#digitsAt + i] = digit < 10 ? 48 + digit : 87 + digit;
-      left = (left - digit) / 16;
+    this.#count++;
+    const block = this.#block;
+    for (let at = this.#digitsAt + DIGITS - 1; ; at--) {
+      const digit = block[at] as number;
+      if (digit !== LAST_DIGIT) {
+        block[at] = digit === NINE ? TEN : digit + 1;
+        return;
+      }
+      block[at] = ZERO;
     }
   }
 }

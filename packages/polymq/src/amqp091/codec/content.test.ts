@@ -274,3 +274,30 @@ describe("the route encoder", () => {
     );
   });
 });
+
+test("what is published one after the other is written as if each message were the first", () => {
+  const routes = [hex("0000"), hex("0000"), hex("01610162")];
+  const blocks = [NO_PROPERTIES, encodeProperties(TEXT, { type: "t" }), encodeProperties(TEXT, { type: "u" })];
+  const message = fc.record({
+    channel: fc.constantFrom(1, 300),
+    route: fc.constantFrom(...routes),
+    flags: fc.constantFrom(0, PublishFlag.Mandatory),
+    block: fc.constantFrom(...blocks),
+    body: fc.constantFrom(hex(""), hex("01"), new Uint8Array(5_000).fill(7)),
+    times: fc.integer({ min: 1, max: 4 }),
+  });
+  fc.assert(
+    fc.property(fc.array(message, { maxLength: 12 }), (messages) => {
+      const w = new ByteWriter(TEXT, 16);
+      const writer = new ContentWriter(w, 4_096);
+      const alone: Uint8Array[] = [];
+      for (const { channel, route, flags, block, body, times } of messages) {
+        for (let i = 0; i < times; i++) {
+          writer.publish(channel, route, flags, block, body);
+          alone.push(written(4_096, (fresh) => fresh.publish(channel, route, flags, block, body)));
+        }
+      }
+      expect(w.copyFrom(0)).toEqual(joined(...alone));
+    }),
+  );
+});

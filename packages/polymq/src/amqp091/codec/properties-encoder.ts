@@ -1,7 +1,7 @@
 // Hot path: runs per published message. No closure, promise, spread, iterator or regex here.
 import type { TextCodec } from "../../bytes/text.ts";
 import type { FieldTable, FieldValue } from "./field-value.ts";
-import { BASIC_PROPERTIES, type BasicProperties, encodeProperties, NO_PROPERTIES } from "./properties.ts";
+import { type BasicProperties, encodeProperties, NO_PROPERTIES } from "./properties.ts";
 
 /** Headers above this count are encoded each time: to compare them costs as much. */
 const COMPARED_HEADERS_MAX = 16;
@@ -14,8 +14,8 @@ const COMPARED_HEADERS_MAX = 16;
 export class PropertiesEncoder {
   readonly #text: TextCodec;
   #block: Uint8Array | null = null;
-  /** The fourteen values of the last properties; headers as undefined, for they stand below. */
-  readonly #values: unknown[] = new Array<unknown>(BASIC_PROPERTIES.length).fill(undefined);
+  /** The last properties but for their headers, which stand below; all of one shape. */
+  #last: Plain = plain({});
   #hasHeaders = false;
   #keys: string[] = [];
   #headerValues: unknown[] = [];
@@ -33,12 +33,25 @@ export class PropertiesEncoder {
     return block;
   }
 
+  /** Field by field: a loop over their names took 0.13 us of CPU a message. */
   #same(properties: BasicProperties): boolean {
-    for (let i = 0; i < BASIC_PROPERTIES.length; i++) {
-      const name = (BASIC_PROPERTIES[i] as (typeof BASIC_PROPERTIES)[number])[0];
-      if (name !== "headers" && properties[name] !== this.#values[i]) return false;
-    }
-    return this.#sameHeaders(properties.headers);
+    const last = this.#last;
+    return (
+      properties.contentType === last.contentType &&
+      properties.contentEncoding === last.contentEncoding &&
+      properties.deliveryMode === last.deliveryMode &&
+      properties.priority === last.priority &&
+      properties.correlationId === last.correlationId &&
+      properties.replyTo === last.replyTo &&
+      properties.expiration === last.expiration &&
+      properties.messageId === last.messageId &&
+      properties.timestamp === last.timestamp &&
+      properties.type === last.type &&
+      properties.userId === last.userId &&
+      properties.appId === last.appId &&
+      properties.clusterId === last.clusterId &&
+      this.#sameHeaders(properties.headers)
+    );
   }
 
   #sameHeaders(headers: FieldTable | undefined): boolean {
@@ -55,10 +68,7 @@ export class PropertiesEncoder {
 
   /** False when equality could not be told later. */
   #remember(properties: BasicProperties): boolean {
-    for (let i = 0; i < BASIC_PROPERTIES.length; i++) {
-      const name = (BASIC_PROPERTIES[i] as (typeof BASIC_PROPERTIES)[number])[0];
-      this.#values[i] = name === "headers" ? undefined : properties[name];
-    }
+    this.#last = plain(properties);
     const headers = properties.headers;
     this.#hasHeaders = headers !== undefined;
     this.#keys = headers === undefined ? [] : Object.keys(headers);
@@ -71,4 +81,25 @@ export class PropertiesEncoder {
     }
     return true;
   }
+}
+
+/** Properties without headers, every one of them a member. */
+type Plain = { readonly [Name in Exclude<keyof BasicProperties, "headers">]-?: BasicProperties[Name] };
+
+function plain(properties: BasicProperties): Plain {
+  return {
+    contentType: properties.contentType,
+    contentEncoding: properties.contentEncoding,
+    deliveryMode: properties.deliveryMode,
+    priority: properties.priority,
+    correlationId: properties.correlationId,
+    replyTo: properties.replyTo,
+    expiration: properties.expiration,
+    messageId: properties.messageId,
+    timestamp: properties.timestamp,
+    type: properties.type,
+    userId: properties.userId,
+    appId: properties.appId,
+    clusterId: properties.clusterId,
+  };
 }
