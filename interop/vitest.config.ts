@@ -11,9 +11,9 @@ export default defineConfig({
     include: ["interop/src/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", "**/*.browser.test.ts"],
     pool: "forks",
-    // RabbitMQ starts in three to six seconds on two cores; clusters and will delays take longer.
-    testTimeout: 90_000,
-    hookTimeout: 90_000,
+    // RabbitMQ starts in three to six seconds on two cores, and is given two minutes where they have much else to do; some tests start it twice.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     reporters: ["default", "json"],
     outputFile: { json: ".cache/vitest-interop.json" },
   },

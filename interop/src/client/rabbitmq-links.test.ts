@@ -8,8 +8,8 @@ import { exchangeTests } from "./exchange.test-support.ts";
 import { type Address, type LinkLimits, linksOver } from "./link.test-support.ts";
 import { Ear, eventOf, numbered, Stage, type StageTarget } from "./stage.test-support.ts";
 
-/** RabbitMQ stops and starts in some seconds. */
-const RESTART_TIMEOUT_MS = 60_000;
+/** RabbitMQ stops and starts in some seconds, or in the two minutes that the harness gives it on a machine with much else to do. */
+const RESTART_TIMEOUT_MS = 150_000;
 
 const tools = requireOrSkip("rabbitmq-server", "rabbitmqctl", "openssl");
 
@@ -96,5 +96,5 @@ describe.skipIf(tools.skip)(tools.title("our client and RabbitMQ"), () => {
     expect([...received].sort()).toEqual([...sent, "later"].sort());
     // In order, where it was not sent twice.
     expect([...received]).toEqual([...sent, "later"]);
-  }, 90_000);
+  });
 });

@@ -261,7 +261,7 @@ describe.skipIf(rabbitmq.skip)(rabbitmq.title("RabbitMQ"), () => {
     await expect(startRabbitmq({ extraLines: ["no_such_setting = 1"] })).rejects.toThrow(/no_such_setting/);
   });
 
-  test("nodes on one site form a cluster", { timeout: 90_000 }, async () => {
+  test("nodes on one site form a cluster", async () => {
     const site = cleanup.add(await makeRabbitmqSite());
     const [first, second] = await Promise.all([startRabbitmq({ site }), startRabbitmq({ site })]);
     cleanup.add(first);
