@@ -4,6 +4,7 @@ import { MqttClient } from "polymq/mqtt";
 import { nodePlatform, type Platform } from "polymq/transport";
 import { afterEach, expect, test } from "vitest";
 import type { QueueDefinition } from "./core/queues/queue-settings.ts";
+import type { StoreBatch } from "./storage/batch.ts";
 import { MemoryMedium, MemoryStore } from "./storage/memory-store.ts";
 import type { EntryVisitor } from "./storage/store.ts";
 import { type MemoryBroker, memoryBroker } from "./testing/memory-broker.ts";
@@ -85,6 +86,22 @@ test("a damaged message ends the broker when a publisher asks whether the queue 
   const publisher = await client(broker);
   void publisher.publishToQueue("q", "more").catch(() => undefined);
   expect(await broker.closed).toMatchObject({ code: "ERR_STORE_CORRUPT" });
+});
+
+test("what cannot be stored while a broker closes is told by `closed` as well", async () => {
+  class FullStore extends MemoryStore {
+    isFull = false;
+
+    override commit(batch: StoreBatch): Promise<void> | null {
+      return this.isFull ? Promise.reject(new MessagingError("ERR_STORE_FAILED", "no room")) : super.commit(batch);
+    }
+  }
+  const store = new FullStore(new MemoryMedium());
+  const broker = await memoryBroker({ sysIntervalSeconds: 0 }, { store });
+  broker.hub.queues.declare({ name: "q" });
+  store.isFull = true;
+  await expect(broker.close()).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
+  expect(await broker.closed).toMatchObject({ code: "ERR_STORE_FAILED" });
 });
 
 test("a damaged delayed message ends the broker when its time comes", async () => {

@@ -309,12 +309,12 @@ export class RunningBroker implements Broker {
   /** What cannot be read is lost, and nobody must take it for delivered: the broker says so in the one way that is not overlooked. */
   #onInternalError(error: unknown, metrics: BrokerMetrics): void {
     metrics.internalErrors++;
-    if (isMessagingError(error) && STORE_ERRORS.has(error.code)) this.#onStoreFailed(error);
+    if (this.#closing === null && isMessagingError(error) && STORE_ERRORS.has(error.code)) this.#onStoreFailed(error);
   }
 
   /** Nothing can be acknowledged any more: better no broker than one that forgets. */
   #onStoreFailed(error: MessagingError): void {
-    if (this.#failure !== null || this.#closing !== null) return;
+    if (this.#failure !== null) return;
     this.#failure = error;
     // It may be known while this object is being made.
     queueMicrotask(() => this.close().catch(() => undefined));
