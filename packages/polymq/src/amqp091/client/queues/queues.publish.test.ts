@@ -175,3 +175,39 @@ describe("the dialect", () => {
     });
   });
 });
+
+describe("what is published to a queue of RabbitMQ that nobody has seen yet", () => {
+  test("is sent as it was when it was published, in order, also once the queue is there", async () => {
+    const { broker, client, now } = await lab("rabbitmq");
+    const body = new Uint8Array(1);
+    const sent: Promise<void>[] = [];
+    const publish = (text: string): void => {
+      body[0] = text.charCodeAt(0);
+      sent.push(client.publishToQueue("q", body));
+      body[0] = 0;
+    };
+    publish("a");
+    publish("b");
+    await now(Promise.all(sent));
+    publish("c");
+    await now(Promise.all(sent));
+    expect(broker.link.published.map((each) => each.body)).toEqual(["a", "b", "c"]);
+  });
+
+  test("is bounded while the server does not answer", async () => {
+    const { broker, client } = await lab("rabbitmq", { maxWaitingMessages: 2, maxWaitingBytes: 10 });
+    broker.silent.add("queue.declare");
+    const sent = ["123", "12345678", "4", "5"].map((body) =>
+      client.publishToQueue("q", body).catch((error) => error.code),
+    );
+    await broker.clock.settle();
+    client.destroy();
+    await broker.clock.settle();
+    expect(await Promise.all(sent)).toEqual([
+      "ERR_CONNECTION_LOST",
+      "ERR_OUTBOUND_BACKPRESSURE",
+      "ERR_CONNECTION_LOST",
+      "ERR_OUTBOUND_BACKPRESSURE",
+    ]);
+  });
+});

@@ -1,6 +1,7 @@
 import { raceAbort, throwIfAborted } from "../../../base/abort.ts";
 import { isMessagingError, MessagingError } from "../../../base/errors.ts";
 import { noop } from "../../../base/noop.ts";
+import { copyOf } from "../../../bytes/copy.ts";
 import type { FieldTable } from "../../codec/field-value.ts";
 import type { AmqpChannel } from "../channel.ts";
 import type { ClientCore } from "../client-core.ts";
@@ -44,7 +45,10 @@ export class Queues {
   readonly #core: ClientCore;
   readonly #entries = new Set<Entry>();
   /** Queues of a server that makes none by itself, which we have seen or declared. */
-  readonly #ensured = new Map<string, Promise<void>>();
+  readonly #ensured = new Map<string, Promise<void> | "there">();
+  /** Publishes that wait for their queue, and their bytes. */
+  #waiting = 0;
+  #waitingBytes = 0;
   #channel: AmqpChannel | null = null;
 
   constructor(core: ClientCore) {
@@ -164,12 +168,17 @@ export class Queues {
 
   /** On a server that makes no queues by itself: sees that there is one, a durable quorum queue unless it is there already. */
   ensure(queue: string): Promise<void> {
-    let ensured = this.#ensured.get(queue);
-    if (ensured === undefined) {
-      ensured = this.#declare(queue);
-      this.#ensured.set(queue, ensured);
-      ensured.catch(() => this.#ensured.delete(queue));
-    }
+    const known = this.#ensured.get(queue);
+    if (known === "there") return Promise.resolve();
+    if (known !== undefined) return known;
+    const ensured = this.#declare(queue).then(
+      () => void this.#ensured.set(queue, "there"),
+      (error: unknown) => {
+        this.#ensured.delete(queue);
+        throw error;
+      },
+    );
+    this.#ensured.set(queue, ensured);
     return ensured;
   }
 
@@ -215,12 +224,30 @@ export class Queues {
     }
   }
 
-  async #publishEnsured(queue: string, body: string | Uint8Array, options: AmqpPublishOptions): Promise<void> {
+  /** Publishes at once to a queue that is there; otherwise, and behind others that wait for that, when it is. */
+  async #publishEnsured(queue: string, body: string | Uint8Array, options: AmqpQueuePublishOptions): Promise<void> {
+    if (this.#ensured.get(queue) === "there" && this.#waiting === 0)
+      return await this.#publishThere(queue, body, options);
+    const { maxWaitingMessages, maxWaitingBytes } = this.#core.settings;
+    if (this.#waiting >= maxWaitingMessages || this.#waitingBytes + body.length > maxWaitingBytes) {
+      throw new MessagingError("ERR_OUTBOUND_BACKPRESSURE", "as much waits for its queue as may");
+    }
     // The caller may change its bytes as soon as this returns.
-    const kept = typeof body === "string" || this.#ensured.has(queue) ? body : body.slice();
-    await this.ensure(queue);
+    const kept = typeof body === "string" ? body : copyOf(body);
+    this.#waiting++;
+    this.#waitingBytes += kept.length;
     try {
-      await this.channel.publish("", queue, kept, { mandatory: true, ...options });
+      await this.ensure(queue);
+    } finally {
+      this.#waiting--;
+      this.#waitingBytes -= kept.length;
+    }
+    await this.#publishThere(queue, kept, options);
+  }
+
+  async #publishThere(queue: string, body: string | Uint8Array, options: AmqpQueuePublishOptions): Promise<void> {
+    try {
+      await this.channel.publish("", queue, body, { mandatory: true, ...options });
     } catch (error) {
       if (isMessagingError(error) && error.code === "ERR_UNROUTABLE") this.#ensured.delete(queue);
       throw error;
