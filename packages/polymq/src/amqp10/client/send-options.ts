@@ -14,6 +14,8 @@ export interface SendOptions {
   readonly messageFormat?: number;
   /** Says that bytes are a whole message, encoded already, in the message's format. Default false: they are its data. */
   readonly encoded?: boolean;
+  /** Says that the message's bytes stay as they are until its outcome is there: one data section of 1 MiB or more is then read as it leaves, not copied. Default false. */
+  readonly lent?: boolean;
   /** Sends it in a transaction of this connection, unsettled; the outcome then holds once the transaction is committed (§4.4.1). */
   readonly transaction?: AmqpTransaction;
   /** Longest wait for the outcome once the message has left, in ms: then it is ERR_TIMEOUT, and the server may have the message. 0 to 2,147,483,647; default 0, no limit. */
@@ -24,16 +26,13 @@ export interface SendOptions {
 
 /** The engine's part of the options; shared objects for the common cases. */
 export function engineOptions(options: SendOptions): EngineSendOptions {
-  const { settled, deliveryTag, messageFormat, transaction } = options;
-  if (transaction === undefined && settled === undefined && deliveryTag === undefined && messageFormat === undefined) {
-    return PLAIN;
-  }
-  if (transaction === undefined && deliveryTag === undefined && messageFormat === undefined) {
-    return settled === true ? SETTLED : UNSETTLED;
-  }
+  const { settled, deliveryTag, messageFormat, transaction, lent } = options;
+  const isRare = transaction !== undefined || deliveryTag !== undefined || messageFormat !== undefined;
+  if (!isRare && lent !== true) return settled === undefined ? PLAIN : settled ? SETTLED : UNSETTLED;
   return {
     ...(transaction === undefined ? {} : { rare: transaction.rare }),
     ...(settled === undefined ? {} : { settled }),
+    ...(lent === undefined ? {} : { lent }),
     ...(deliveryTag === undefined ? {} : { tag: deliveryTag }),
     ...(messageFormat === undefined ? {} : { messageFormat }),
   };

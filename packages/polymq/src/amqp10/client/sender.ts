@@ -101,7 +101,7 @@ export class AmqpSender extends ClientLink {
   /**
    * Sends a message. Resolves with the server's outcome when it has settled, or with null when a settled message has left. What has no credit waits,
    * up to the sender's bounds, also while the connection is being made again (see `whenConnectionLost`); the message is encoded before the call
-   * returns. Nothing is thrown inside the call.
+   * returns (but see `lent`). Nothing is thrown inside the call.
    * @throws {MessagingError} ERR_PUBLISH_REJECTED with the server's reason, ERR_MESSAGE_RELEASED, ERR_MESSAGE_MODIFIED (see `unaccepted`),
    *   ERR_OUTBOUND_BACKPRESSURE when too much waits, ERR_PACKET_TOO_LARGE above `maxMessageSize`, ERR_INVALID_ARGUMENT for what cannot be
    *   encoded or the link's mode does not allow, ERR_TIMEOUT (see `outcomeTimeoutMs`), ERR_ABORTED, and the error that ended link, session or connection

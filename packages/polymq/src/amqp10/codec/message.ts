@@ -109,11 +109,15 @@ export function writeMessage(w: ByteWriter, message: MessageInput): void {
 }
 
 function writeSections(w: ByteWriter, message: MessageInput): void {
+  writeFront(w, message);
+  writeBody(w, message.body);
+  writeFooter(w, message);
+}
+
+/** The sections before the body. */
+function writeFront(w: ByteWriter, message: MessageInput): void {
   const { encodedHead } = message as Partial<PreparedMessage>;
-  if (encodedHead !== undefined) {
-    w.bytes(encodedHead);
-    return writeBody(w, message.body);
-  }
+  if (encodedHead !== undefined) return w.bytes(encodedHead);
   if (message.header) writeNamed(w, "header", message.header);
   if (message.deliveryAnnotations) {
     sectionHead(w, Section.deliveryAnnotations);
@@ -128,11 +132,12 @@ function writeSections(w: ByteWriter, message: MessageInput): void {
     sectionHead(w, Section.applicationProperties);
     writeMap(w, message.applicationProperties, "as they are");
   }
-  writeBody(w, message.body);
-  if (message.footer) {
-    sectionHead(w, Section.footer);
-    writeMap(w, message.footer, "symbols");
-  }
+}
+
+function writeFooter(w: ByteWriter, message: MessageInput): void {
+  if (!message.footer) return;
+  sectionHead(w, Section.footer);
+  writeMap(w, message.footer, "symbols");
 }
 
 function writeBody(w: ByteWriter, body: BodyInput): void {
@@ -161,24 +166,26 @@ function writeBody(w: ByteWriter, body: BodyInput): void {
 }
 
 function writeData(w: ByteWriter, data: Uint8Array): void {
-  const { length } = data;
-  w.reserve(SECTION_HEAD + STRING_HEAD + length);
-  const { buffer } = w;
-  let at = w.at;
+  w.reserve(SECTION_HEAD + STRING_HEAD + data.length);
+  writeDataHead(w, data.length);
+  w.bytes(data);
+}
+
+/** Descriptor, constructor and length of a data section; the caller has reserved room. */
+function writeDataHead(w: ByteWriter, length: number): void {
+  const { at, buffer } = w;
   buffer[at] = Code.described;
   buffer[at + 1] = Code.smallulong;
   buffer[at + 2] = Section.data;
   if (length <= 0xff) {
     buffer[at + 3] = Code.vbin8;
     buffer[at + 4] = length;
-    at += 5;
+    w.at = at + SECTION_HEAD + 2;
   } else {
     buffer[at + 3] = Code.vbin32;
     put32(buffer, at + 4, length);
-    at += 8;
+    w.at = at + SECTION_HEAD + STRING_HEAD;
   }
-  buffer.set(data, at);
-  w.at = at + length;
 }
 
 function sectionHead(w: ByteWriter, code: number): void {
@@ -193,4 +200,28 @@ export function encodeMessage(text: TextCodec, message: MessageInput): Uint8Arra
   const w = new ByteWriter(text, messageBytesMax(message));
   writeMessage(w, message);
   return w.buffer.subarray(0, w.at);
+}
+
+/** Bytes of a data section from which on {@link encodeParts} does not copy it: 50 MB took 43 ms in one go. */
+export const DATA_BYTES_LARGE = 1_048_576;
+
+/**
+ * A message's bytes in parts, one behind the other: one, in a buffer of its own, or, where its body is one large data section, what is before it,
+ * the very bytes that were given, and what is behind it. Errors as {@link writeMessage}.
+ */
+export function encodeParts(text: TextCodec, message: MessageInput): Uint8Array[] {
+  const { body } = message;
+  if (body.type !== "data" || !(body.data instanceof Uint8Array) || body.data.length < DATA_BYTES_LARGE) {
+    return [encodeMessage(text, message)];
+  }
+  const { data } = body;
+  const w = new ByteWriter(text, messageBytesMax(message) - data.length);
+  writeFront(w, message);
+  w.reserve(SECTION_HEAD + STRING_HEAD);
+  writeDataHead(w, data.length);
+  const front = w.at;
+  writeFooter(w, message);
+  const parts = [w.buffer.subarray(0, front), data];
+  if (w.at > front) parts.push(w.buffer.subarray(front, w.at));
+  return parts;
 }

@@ -3,6 +3,7 @@ import type { Chunk, Outbox } from "../../transport/outbox.ts";
 import type { DeliveryState } from "../codec/tables.ts";
 import { tagBytes } from "../codec/transfer.ts";
 import type { AmqpMap, Described } from "../codec/values.ts";
+import { Encoded } from "./encoded.ts";
 import type { Owners } from "./handler.ts";
 import type { ReceiverLink } from "./receiver-link.ts";
 import type { SenderLink } from "./sender-link.ts";
@@ -16,8 +17,8 @@ export class SentDelivery<O extends Owners> {
   readonly #tag: number | Uint8Array;
   /** What the receiver said of it last. */
   state: DeliveryState | Described | null = null;
-  /** Its bytes on a link that keeps them: a part of a pinned chunk of the session's outbox, or the copy that had waited. */
-  #kept: Chunk | Uint8Array | null = null;
+  /** Its bytes on a link that keeps them: a part of a pinned chunk of the session's outbox, or what had waited. */
+  #kept: Chunk | Encoded | null = null;
   #start = 0;
   #end = 0;
 
@@ -36,7 +37,8 @@ export class SentDelivery<O extends Owners> {
   /** The message as it was sent, on a link that keeps it and until it is settled; else null. Valid until `forget`. */
   get payload(): Uint8Array | null {
     const kept = this.#kept;
-    return kept === null || kept instanceof Uint8Array ? kept : kept.bytes.subarray(this.#start, this.#end);
+    if (kept === null || kept instanceof Encoded) return kept === null ? null : kept.bytes;
+    return kept.bytes.subarray(this.#start, this.#end);
   }
 
   /** For its link: the message lies in the outbox from `start` up to where it writes. */
@@ -47,8 +49,8 @@ export class SentDelivery<O extends Owners> {
   }
 
   /** For its link: the message was encoded before. */
-  keepCopy(payload: Uint8Array): void {
-    this.#kept = payload;
+  keepEncoded(message: Encoded): void {
+    this.#kept = message;
   }
 
   /** The message is needed no more; its place in the outbox may be written again. */
@@ -56,7 +58,7 @@ export class SentDelivery<O extends Owners> {
     const kept = this.#kept;
     if (kept === null) return;
     this.#kept = null;
-    if (!(kept instanceof Uint8Array)) this.link.session.outbox.unpin(kept);
+    if (!(kept instanceof Encoded)) this.link.session.outbox.unpin(kept);
   }
 }
 

@@ -127,6 +127,22 @@ describe("deliveries of several frames", () => {
     expect(side.deliveries[0]?.payload.length).toBeLessThan(2_000);
   });
 
+  test("that are large are gathered as they come, and given in one piece", () => {
+    const side = opened();
+    side.receiver("r", side.begun(), 5);
+    const [head, whole] = transfer(0, "0123456789".repeat(1_000_000));
+    const step = 60_000;
+    for (let at = 0; at < whole.length; at += step) {
+      const more = at + step < whole.length;
+      const fields = at === 0 ? { ...head, more } : { type: "transfer", handle: 0, more };
+      side.feed([fields as never, whole.subarray(at, at + step)]);
+      side.take();
+    }
+    const payload = side.deliveries[0]?.payload;
+    expect(payload).toBeInstanceOf(Uint8Array);
+    expect(Buffer.from(payload as Uint8Array).equals(whole)).toBe(true);
+  });
+
   test("above the largest message end the link with message-size-exceeded", () => {
     const side = opened();
     const session = side.begun();

@@ -7,23 +7,16 @@ import type { AmqpMap, Described, MapInput } from "../codec/values.ts";
 import { ReceivedDelivery } from "./deliveries.ts";
 import type { Owners } from "./handler.ts";
 import { type AttachFields, LINK_CONDITIONS, Link } from "./link.ts";
+import { PartialDelivery } from "./partial-delivery.ts";
 
 /** Largest message taken where neither side said another limit, in bytes. */
 export const MESSAGE_BYTES_MAX = 134_217_728;
-
-/** Parts of one delivery that are kept as they came; beyond, they are joined, so that small frames cannot hold large chunks. */
-const PARTS_MAX = 256;
 
 /** A link on which we receive. */
 export class ReceiverLink<O extends Owners> extends Link<O> {
   readonly isSender = false as const;
   /** A delivery of which more is to come. */
-  #partial: {
-    readonly delivery: ReceivedDelivery<O>;
-    readonly parts: Uint8Array[];
-    bytes: number;
-    joinAt: number;
-  } | null = null;
+  #partial: PartialDelivery<O> | null = null;
   #messageBytesMax = MESSAGE_BYTES_MAX;
   #draining = false;
   #flowDue = false;
@@ -106,9 +99,8 @@ export class ReceiverLink<O extends Owners> extends Link<O> {
     const payload = buffer.subarray(start, end);
     const delivery = new ReceivedDelivery(this, buffer, head, payload);
     if (head.more) {
-      const parts = payload.length > 0 ? [payload] : [];
-      delivery.payload = parts;
-      this.#partial = { delivery, parts, bytes: payload.length, joinAt: PARTS_MAX };
+      this.#partial = new PartialDelivery<O>(delivery, this.#messageBytesMax);
+      this.#partial.add(payload);
     } else this.#deliver(delivery);
   }
 
@@ -177,13 +169,12 @@ export class ReceiverLink<O extends Owners> extends Link<O> {
       this.#partial = null;
       return;
     }
-    partial.bytes += end - start;
-    if (partial.bytes > this.#messageBytesMax) return this.#tooLarge();
-    if (end > start) partial.parts.push(buffer.subarray(start, end));
-    if (partial.parts.length >= partial.joinAt) joinParts(partial);
+    if (partial.bytes + end - start > this.#messageBytesMax) return this.#tooLarge();
+    partial.add(buffer.subarray(start, end));
     if (head.settled) delivery.settled = true;
     if (head.more) return;
     this.#partial = null;
+    delivery.payload = partial.payload;
     this.#deliver(delivery);
   }
 
@@ -205,24 +196,3 @@ export class ReceiverLink<O extends Owners> extends Link<O> {
     this.session.due(this);
   }
 }
-
-/** Copies all parts into one; the next time when there are twice as many, so that the whole work stays in proportion. */
-function joinParts(partial: { readonly parts: Uint8Array[]; bytes: number; joinAt: number }): void {
-  const { parts } = partial;
-  if (partial.bytes > parts.length * PART_BYTES_LARGE) {
-    partial.joinAt *= 2;
-    return;
-  }
-  const whole = new Uint8Array(partial.bytes);
-  let at = 0;
-  for (let i = 0; i < parts.length; i++) {
-    whole.set(parts[i] as Uint8Array, at);
-    at += (parts[i] as Uint8Array).length;
-  }
-  parts.length = 0;
-  parts.push(whole);
-  partial.joinAt *= 2;
-}
-
-/** Parts that are as large as this on average hold no chunk in vain. */
-const PART_BYTES_LARGE = 4_096;

@@ -1,7 +1,8 @@
 /** Sending: credit, windows, drain, splitting, cancelling, outcomes. The peer is a script that keeps its own books. */
 import { describe, expect, test } from "vitest";
 import { randomInteger, seededRandom } from "../../testing/seeded-random.ts";
-import { message, Scripted, type Seen } from "./engine.test-support.ts";
+import { DATA_BYTES_LARGE, encodeMessage, type MessageInput } from "../codec/message.ts";
+import { message, Scripted, type Seen, text } from "./engine.test-support.ts";
 
 function transfers(side: Scripted): Seen[] {
   return side.seen().filter((each) => each.performative?.type === "transfer");
@@ -134,6 +135,27 @@ describe("large messages", () => {
     expect(Buffer.concat(seen.map((each) => each.payload)).equals(payload)).toBe(true);
     const more = seen.map((each) => (each.performative as { more: boolean }).more);
     expect(more.lastIndexOf(true)).toBe(more.length - 2);
+  });
+
+  test.each([
+    ["copied before the call returns", {}, 0],
+    ["read as it leaves, when it is lent", { lent: true }, 7],
+  ])("with data of a MiB arrive whole between the sections around it, which is %s", (_, options, last) => {
+    const side = opened(65_536);
+    const link = side.sender("a", side.begun());
+    const data = Uint8Array.from({ length: DATA_BYTES_LARGE }, (_, i) => i % 251);
+    const sections: MessageInput = {
+      properties: { to: "there" },
+      body: { type: "data", data },
+      footer: { sum: "of all" },
+    };
+    data[DATA_BYTES_LARGE - 1] = 0;
+    expect(link.send(sections, "big", options)).toBe(false);
+    data[DATA_BYTES_LARGE - 1] = 7;
+    side.credit(link, 10, { incomingWindow: 1_000 });
+    const payload = Buffer.concat(transfers(side).map((each) => each.payload));
+    data[DATA_BYTES_LARGE - 1] = last;
+    expect(payload.equals(encodeMessage(text, sections))).toBe(true);
   });
 
   test("do not hold up another link: their frames take turns", () => {

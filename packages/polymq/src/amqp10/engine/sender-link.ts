@@ -7,7 +7,7 @@ import { copyOf } from "../../bytes/copy.ts";
 import { SenderSettleMode } from "../codec/conditions.ts";
 import type { FlowFields } from "../codec/flow.ts";
 import { endFrame } from "../codec/frame.ts";
-import { encodeMessage, type MessageInput, messageBytesMax, writeMessage } from "../codec/message.ts";
+import { encodeMessage, encodeParts, type MessageInput, messageBytesMax, writeMessage } from "../codec/message.ts";
 import type { Composite, DeliveryStateInput } from "../codec/tables.ts";
 import {
   ABSENT,
@@ -20,6 +20,7 @@ import {
 } from "../codec/transfer.ts";
 import type { AmqpMap, MapInput } from "../codec/values.ts";
 import { SentDelivery, type UnsentMessage } from "./deliveries.ts";
+import { Encoded } from "./encoded.ts";
 import type { Owners } from "./handler.ts";
 import { type AttachFields, Link } from "./link.ts";
 
@@ -31,6 +32,8 @@ export interface SendOptions {
   readonly tag?: Uint8Array;
   /** Default 0. */
   readonly messageFormat?: number;
+  /** Whether the message's bytes stay as they are until it is settled: large data is not copied then. Default false. */
+  readonly lent?: boolean;
   /** A transactional state, or a delivery resumed from a link before. */
   readonly rare?: RareTransferFields;
 }
@@ -38,16 +41,16 @@ export interface SendOptions {
 /** A message that waits for credit, the session's window or the outbox. */
 class Queued {
   readonly item: unknown;
-  readonly payload: Uint8Array;
+  readonly message: Encoded;
   readonly settled: boolean;
   readonly options: SendOptions;
   /** Payload bytes sent so far; -1 before the first frame. */
   sent = -1;
   deliveryId = 0;
 
-  constructor(item: unknown, payload: Uint8Array, settled: boolean, options: SendOptions) {
+  constructor(item: unknown, message: Encoded, settled: boolean, options: SendOptions) {
     this.item = item;
-    this.payload = payload;
+    this.message = message;
     this.settled = settled;
     this.options = options;
   }
@@ -145,7 +148,7 @@ export class SenderLink<O extends Owners> extends Link<O> {
   cancel(item: O["item"]): "removed" | "aborted" | "sent" {
     const queued = this.#queue.remove((entry) => entry.item === item);
     if (queued === undefined) return "sent";
-    this.#queuedBytes -= queued.payload.length;
+    this.#queuedBytes -= queued.message.length;
     if (queued.sent < 0) return "removed";
     if (!queued.settled) this.session.outgoing.take(queued.deliveryId);
     this.session.send({ type: "transfer", handle: this.handle, aborted: true });
@@ -219,25 +222,27 @@ export class SenderLink<O extends Owners> extends Link<O> {
     const outbox = this.session.outbox;
     const frameMax = this.session.peerFrameBytesMax;
     const from = first ? 0 : queued.sent;
-    let room = Math.min(queued.payload.length - from, frameMax - TRANSFER_BYTES_MAX);
+    const { message } = queued;
+    let room = Math.min(message.length - from, frameMax - TRANSFER_BYTES_MAX);
     if (first && queued.options.rare !== undefined) {
-      room = this.session.sendRare(fields, queued.options.rare, queued.payload);
+      room = this.session.sendRare(fields, queued.options.rare, message.bytes);
+      message.skip(room);
     } else {
-      const more = from + room < queued.payload.length;
+      const more = from + room < message.length;
       outbox.reserve(TRANSFER_BYTES_MAX + room);
       fields.more = more;
       const frame = first
         ? beginTransfer(outbox, fields)
         : beginContinuation(outbox, fields.channel, this.handle, more);
-      if (room > 0) outbox.bytes(queued.payload.subarray(from, from + room));
+      message.write(outbox, room);
       endFrame(outbox, frame);
       outbox.commit();
     }
     queued.sent = from + room;
     this.session.sentTransfer();
-    if (queued.sent < queued.payload.length) return;
+    if (queued.sent < message.length) return;
     this.#queue.shift();
-    this.#queuedBytes -= queued.payload.length;
+    this.#queuedBytes -= message.length;
     this.session.handler.onSent(this, queued.item as O["item"]);
     if (this.#queue.length === 0) {
       if (this.sendable) this.session.handler.onCredit(this);
@@ -263,7 +268,7 @@ export class SenderLink<O extends Owners> extends Link<O> {
     for (let queued = this.#queue.shift(); queued !== undefined; queued = this.#queue.shift()) {
       // What was sent in part and unsettled is among the unsettled ones.
       if (queued.sent >= 0 && !queued.settled) continue;
-      this.left.unsent.push({ item: queued.item as O["item"], payload: queued.payload });
+      this.left.unsent.push({ item: queued.item as O["item"], payload: queued.message.bytes });
     }
     this.#queuedBytes = 0;
   }
@@ -320,10 +325,18 @@ export class SenderLink<O extends Owners> extends Link<O> {
   }
 
   #enqueue(message: MessageInput | Uint8Array, item: O["item"], settled: boolean, options: SendOptions): void {
-    const payload = message instanceof Uint8Array ? copyOf(message) : encodeMessage(this.session.outbox.text, message);
-    if (payload.length > this.#messageBytesMax) throw this.#tooLarge(payload.length);
-    this.#queue.push(new Queued(item, payload, settled, options));
-    this.#queuedBytes += payload.length;
+    const encoded = this.#encoded(message, options);
+    if (encoded.length > this.#messageBytesMax) throw this.#tooLarge(encoded.length);
+    this.#queue.push(new Queued(item, encoded, settled, options));
+    this.#queuedBytes += encoded.length;
+  }
+
+  #encoded(message: MessageInput | Uint8Array, options: SendOptions): Encoded {
+    if (message instanceof Uint8Array) return new Encoded([copyOf(message)]);
+    const { text } = this.session.outbox;
+    // A transfer with rare fields takes its payload from one piece.
+    const inParts = options.lent === true && options.rare === undefined;
+    return new Encoded(inParts ? encodeParts(text, message) : [encodeMessage(text, message)]);
   }
 
   /** The first frame of a delivery that waited. */
@@ -334,7 +347,7 @@ export class SenderLink<O extends Owners> extends Link<O> {
     fields.messageFormat = queued.options.messageFormat ?? 0;
     fields.settled = queued.settled;
     const delivery = this.#counted(queued.item as O["item"], queued.settled, fields);
-    if (this.keeps && delivery !== null) delivery.keepCopy(queued.payload);
+    if (this.keeps && delivery !== null) delivery.keepEncoded(queued.message);
   }
 
   #counted(item: O["item"], settled: boolean, fields: TransferFields): SentDelivery<O> | null {
