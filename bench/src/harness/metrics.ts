@@ -2,9 +2,10 @@ import { median } from "./statistics.ts";
 
 /**
  * What a measurement can hold: `rate` in messages/s, `cpu` in microseconds of CPU time per message, `memory` as peak
- * resident KiB, `p50` and `p99` in microseconds, `startup` and `coldStartup` (the first of a process) in milliseconds.
+ * resident KiB, `p50` and `p99` in microseconds, `startup`, `coldStartup` (the first of a process) and `delay` (the longest
+ * of an event loop) in milliseconds.
  */
-export type MetricName = "rate" | "cpu" | "memory" | "p50" | "p99" | "startup" | "coldStartup";
+export type MetricName = "rate" | "cpu" | "memory" | "p50" | "p99" | "startup" | "coldStartup" | "delay";
 
 /** One measurement: the metrics it took; a metric that the row or the platform lacks is absent. */
 export type Metrics = Readonly<Partial<Record<MetricName, number>>>;

@@ -27,6 +27,7 @@ export function tableOf(cells: readonly Cell[], shape: TableShape): Table {
     "peak MiB",
     "start ms",
     "cold start ms",
+    "loop delay ms",
   ];
   const lines = cells.map((cell) => lineOf(cell, cells, shape));
   return [[...heading, `rate ${shape.ratioTitle}`, "CPU", "memory", "p50", "p99"], ...lines];
@@ -51,6 +52,7 @@ function lineOf(cell: Cell, cells: readonly Cell[], shape: TableShape): string[]
     figure(kib === null ? null : kib / 1024, 0),
     figure(medianOf(cell, "startup"), 1),
     figure(medianOf(cell, "coldStartup"), 1),
+    figure(medianOf(cell, "delay"), 1),
     ratio("rate"),
     ratio("cpu"),
     ratio("memory"),

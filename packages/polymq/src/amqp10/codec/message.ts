@@ -60,6 +60,7 @@ export function messageBytesMax(message: MessageInput): number {
   let bytes = 0;
   if (body.type === "data") bytes += dataBytesMax(body.data);
   else bytes += otherBodyBytesMax(body);
+  if (message.footer) bytes += SECTION_HEAD + valueBytesMax(message.footer);
   const { encodedHead } = message as Partial<PreparedMessage>;
   if (encodedHead !== undefined) return bytes + encodedHead.length;
   if (message.header) bytes += fieldsBytesMax(message.header);
@@ -67,7 +68,6 @@ export function messageBytesMax(message: MessageInput): number {
   if (message.messageAnnotations) bytes += SECTION_HEAD + valueBytesMax(message.messageAnnotations);
   if (message.properties) bytes += fieldsBytesMax(message.properties);
   if (message.applicationProperties) bytes += SECTION_HEAD + valueBytesMax(message.applicationProperties);
-  if (message.footer) bytes += SECTION_HEAD + valueBytesMax(message.footer);
   return bytes;
 }
 
