@@ -47,6 +47,10 @@ export class Side implements EngineHandler<Names> {
   readonly ends: End[] = [];
   /** Items of messages that had to wait and have left. */
   readonly sent: string[] = [];
+  /** True once a flush was asked for, until the test says otherwise. */
+  isArmed = false;
+  /** Whether the transport holds what is written. */
+  isBlocked = false;
   /** Bytes written and not yet taken. */
   #written: Uint8Array[] = [];
   nowMs = 0;
@@ -57,7 +61,7 @@ export class Side implements EngineHandler<Names> {
   onRoom: (link: SenderLink<Names>) => void = () => {};
 
   constructor(options: Partial<EngineOptions<Names>> & { role: "client" | "server" }) {
-    this.outbox = new Outbox({ pool: new ChunkPool(), text, armFlush: () => {}, highWaterBytes: 1_000_000 });
+    this.outbox = new Outbox({ pool: new ChunkPool(), text, armFlush: () => this.#arm(), highWaterBytes: 1_000_000 });
     this.outbox.open(this.#transport());
     this.engine = new Engine<Names>({
       open: { containerId: options.role },
@@ -153,13 +157,17 @@ export class Side implements EngineHandler<Names> {
     this.told.push(`${what} by ${end.scope} ${end.by}${end.error === null ? "" : ` ${end.error.condition}`}`);
   }
 
+  #arm(): void {
+    this.isArmed = true;
+  }
+
   #transport(): Transport {
     return {
       bufferedBytes: 0,
       info: { kind: "memory", remoteAddress: "", remotePort: 0, secure: false, peerCommonName: "" },
       write: (bytes: Uint8Array) => {
         this.#written.push(bytes.slice());
-        return true;
+        return !this.isBlocked;
       },
       pause: () => {},
       resume: () => {},

@@ -170,7 +170,8 @@ export class Engine<O extends Owners> extends Handshake<O> implements SessionPor
 
   sessionReady(session: Session<O>): void {
     if (!this.#ready.includes(session)) this.#ready.push(session);
-    this.outbox.commit();
+    // A transport that holds bytes says when it has drained; asked in every turn, it would keep the event loop turning until then.
+    if (!this.outbox.blocked) this.outbox.commit();
   }
 
   /** Writes the open, once. */

@@ -158,6 +158,25 @@ describe("large messages", () => {
     expect(payload.equals(encodeMessage(text, sections))).toBe(true);
   });
 
+  test("wait for a transport that is full without a flush in every turn, and go on when it has drained", () => {
+    const side = opened();
+    const link = side.sender("a", side.begun());
+    side.credit(link, 10, { incomingWindow: 1_000 });
+    side.take();
+    side.isBlocked = true;
+    link.send(new Uint8Array(3_000_000), "big");
+    let turns = 0;
+    for (; side.isArmed && turns < 10; turns++) {
+      side.isArmed = false;
+      side.engine.flush(0);
+    }
+    expect([turns < 10, link.queued]).toEqual([true, 1]);
+    side.isBlocked = false;
+    side.outbox.drained();
+    side.engine.pump();
+    expect(Buffer.concat(transfers(side).map((each) => each.payload))).toHaveLength(3_000_000);
+  });
+
   test("do not hold up another link: their frames take turns", () => {
     const side = opened(512);
     const session = side.begun({ incomingWindow: 0 });
