@@ -78,7 +78,7 @@ function answer(connection: Amqp10Connection, link: AnyLink<Amqp10Types>, opened
     connection.links.add(owner);
     link.owner = owner;
     // Before the answer: clients find the link that an answer is for by its name.
-    context.linkNames.take(client.container, client.username, link);
+    context.linkNames.take({ container: client.container, user: client.username, connection: connection.number }, link);
     link.accept(fields);
     start();
   });

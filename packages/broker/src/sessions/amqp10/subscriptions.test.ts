@@ -94,4 +94,16 @@ describe("link names (§2.6.1)", () => {
     await (await scene.session({ containerId: "d" })).createReceiver("$queue/q", { name: "l" });
     expect(second.links).toHaveLength(1);
   });
+
+  test("an attach of a connection that came before is late, and takes nothing", async () => {
+    await using scene = await Amqp10Scene.open();
+    const first = await scene.session({ containerId: "c" });
+    const second = await scene.session({ containerId: "c" });
+    const receiver = await second.createReceiver("$queue/q", { name: "l" });
+    await expect(first.createReceiver("$queue/q", { name: "l" })).rejects.toMatchObject({
+      peer: { code: "amqp:link:stolen" },
+    });
+    await (await second.createSender("$queue/q")).send(bytes("a"));
+    expect(await takeTexts(receiver, 1)).toEqual(["a"]);
+  });
 });
