@@ -206,6 +206,20 @@ describe("a message that was not settled", () => {
     expect(consumer.texts).toEqual(["a"]);
   });
 
+  test("and that another member has by now, is not given back by the first one, and can still be acknowledged by it", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "q", visibilityTimeoutMs: 1_000 });
+    const slow = scene.consume("q", "g", { credit: 1 });
+    scene.publish("q", "a");
+    const other = scene.consume("q");
+    scene.clock.advanceSync(1_000);
+    expect(other.consumer.counted).toEqual(["a/1"]);
+    expect(slow.subscription.settle(0, { is: "nack" })).toBe("not-pending");
+    expect(other.consumer.counted).toEqual(["a/1"]);
+    expect(slow.subscription.settle(0, { is: "ack" })).toBe("settled");
+    expect(other.subscription.settle(0, { is: "nack" })).toBe("not-pending");
+  });
+
   test("comes again after the visibility timeout", () => {
     const scene = new QueueScene();
     const { consumer } = scene.consume("q");

@@ -265,6 +265,80 @@ describe("PUBACK for a queue's message", () => {
   });
 });
 
+describe("a settlement by id", () => {
+  /** Two clients of one group: the first had the message when its connection broke, the other one has it now. */
+  async function passedOn(): Promise<{
+    scene: Scene;
+    other: RawClient;
+    userProperties: UserProperties;
+  }> {
+    const scene = new Scene();
+    const client = await scene.keeper("a");
+    await client.send(consume("$queue/q"));
+    await client.publish("$queue/q", "x", { qos: 1 });
+    const userProperties = client.packets.find((each) => each.type === "publish")?.properties?.userProperties ?? [];
+    await client.drop();
+    const other = await scene.client("b");
+    await other.send(consume("$queue/q"));
+    expect(deliveries(other)).toEqual([["x", "1"]]);
+    return { scene, other, userProperties };
+  }
+
+  /** Sends a settlement; returns the reason code that answers it. */
+  async function settle(client: RawClient, verb: string, userProperties: UserProperties, dup = false): Promise<number> {
+    const properties = { userProperties };
+    await client.send(publishPacket(`$queue/q/$${verb}`, { qos: 1, packetId: 3, dup, text: "", properties }));
+    const [answer] = client.take("puback");
+    return answer?.reasonCode ?? -1;
+  }
+
+  test("$nack that comes again is of a connection that is gone, and takes the message from nobody; $ack says that it is done", async () => {
+    const { scene, other, userProperties } = await passedOn();
+    const again = await scene.keeper("a");
+    expect(await settle(again, "nack", userProperties, true)).toBe(0x80);
+    expect(queueNamed(scene, "q")).toMatchObject({ depth: 1, statistics: { nacked: 0 } });
+    expect(await settle(again, "ack", userProperties, true)).toBe(0);
+    expect(await settle(other, "ack", userProperties)).toBe(0x80);
+  });
+
+  test("$nack that comes again does not take the message from the client itself that has it anew", async () => {
+    const { scene, other, userProperties } = await passedOn();
+    const again = await scene.keeper("a");
+    await again.send(consume("$queue/q"));
+    await other.drop();
+    expect(deliveries(again)).toEqual([["x", "2"]]);
+    expect(await settle(again, "nack", userProperties, true)).toBe(0x80);
+    expect(deliveries(again)).toEqual([]);
+    expect(await settle(again, "nack", userProperties)).toBe(0);
+    expect(deliveries(again)).toEqual([["x", "3"]]);
+  });
+
+  test("$nack takes nothing from another member of the group; from outside of it anything can be given back", async () => {
+    const { scene, other, userProperties } = await passedOn();
+    const again = await scene.keeper("a");
+    await again.send(consume("$queue/q"));
+    expect(await settle(again, "nack", userProperties)).toBe(0x80);
+    expect([...deliveries(again), ...deliveries(other)]).toEqual([]);
+    expect(await settle(await scene.client("outside"), "nack", userProperties)).toBe(0);
+    expect([...deliveries(again), ...deliveries(other)]).toEqual([["x", "2"]]);
+  });
+
+  test("$nack of what timed out takes nothing from who has it now", async () => {
+    const scene = new Scene();
+    const slow = await scene.client("slow", { properties: { receiveMaximum: 1 } });
+    await slow.send(consume("$queue/q"));
+    await slow.publish("$queue/q", "x");
+    const userProperties = slow.one("publish").properties?.userProperties ?? [];
+    const other = await scene.client("other");
+    await other.send(consume("$queue/q"));
+    await scene.advance(30);
+    expect(deliveries(other)).toEqual([["x", "1"]]);
+    expect(await settle(slow, "nack", userProperties)).toBe(0x80);
+    expect(deliveries(other)).toEqual([]);
+    expect(queueNamed(scene, "q")).toMatchObject({ depth: 1, statistics: { nacked: 0 } });
+  });
+});
+
 test("a message that its consumer cannot take goes to the dead letters when it was tried often enough", async () => {
   const scene = new Scene();
   const client = await scene.client("a", { properties: { maximumPacketSize: 200 } });

@@ -127,13 +127,19 @@ export class ConnectionQueues implements QueueLink {
     return found;
   }
 
-  /** Settles a message by its id. A delivery of it in flight here is settled with that; what is with somebody else by now cannot be given back by it. */
+  /**
+   * Settles a message by its id. A delivery of it in flight here is settled with that; what is with somebody else by now cannot be given back by it, nor
+   * by a member of the group that has no delivery of it.
+   */
   settle(queue: string, group: string, offset: number, outcome: SettleOutcome): SettleResult {
+    let isMember = false;
     for (const consumer of this.#consumers) {
       if (consumer.queue !== queue || consumer.groupId !== group) continue;
       const result = consumer.settleById(offset, outcome);
       if (result !== null) return result;
+      isMember = true;
     }
+    if (isMember && outcome.is === "nack") return "not-pending";
     return this.#hub.queues.settle(queue, group, offset, outcome);
   }
 

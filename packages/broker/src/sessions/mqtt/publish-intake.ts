@@ -35,6 +35,7 @@ interface Held {
   readonly message: Message;
   readonly topic: TopicEntry<TopicRoute>;
   readonly packetId: number;
+  readonly dup: boolean;
   readonly ticket: number;
   /** Set once it is known. */
   allowed: boolean | null;
@@ -102,12 +103,12 @@ export class PublishIntake implements CommitListener {
     const { access } = client;
     if (this.#held.length === 0) {
       const allowed = access.mayPublishAll || access.mayPublish(topic.topic, head.retain, hub.clock.nowMs());
-      if (allowed === true) return this.#publish(client, known, ticket, head.packetId);
+      if (allowed === true) return this.#publish(client, known, ticket, head);
       if (allowed === false) return this.#deny(client, ticket, ReasonCode.NotAuthorized);
-      return this.#hold({ client, topic, ticket, packetId: head.packetId }, allowed);
+      return this.#hold({ client, topic, ticket, packetId: head.packetId, dup: head.dup }, allowed);
     }
     const decision = access.mayPublish(topic.topic, head.retain, hub.clock.nowMs());
-    this.#hold({ client, topic, ticket, packetId: head.packetId }, decision);
+    this.#hold({ client, topic, ticket, packetId: head.packetId, dup: head.dup }, decision);
   }
 
   /**
@@ -150,9 +151,9 @@ export class PublishIntake implements CommitListener {
     }
   }
 
-  #publish(client: IntakeClient, known: TopicRoute, ticket: number, packetId: number): void {
+  #publish(client: IntakeClient, known: TopicRoute, ticket: number, { packetId, dup }: PublishHead): void {
     const exactlyOnce = this.#view.guarantee === 2;
-    const matched = this.#take(client, this.#view, known, ticket);
+    const matched = this.#take(client, this.#view, dup, known, ticket);
     this.#view.end();
     if (ticket === NO_TICKET || matched < 0) return;
     if (exactlyOnce) this.#remember(client, packetId);
@@ -160,10 +161,10 @@ export class PublishIntake implements CommitListener {
   }
 
   /** Takes a message to everybody who is to get it; returns how many those are, or -1 when it was refused. */
-  #take(client: IntakeClient, message: MessageView, known: TopicRoute, ticket: number): number {
+  #take(client: IntakeClient, message: MessageView, dup: boolean, known: TopicRoute, ticket: number): number {
     const { route } = known;
     if (route.address === null) return this.#distribute(client, message, route, ticket);
-    const refusal = this.#queues.take(message, route, client.queues);
+    const refusal = this.#queues.take(message, dup, route, client.queues);
     if (refusal === 0) return 1;
     this.#refuse(client, ticket, refusal);
     return -1;
@@ -241,7 +242,7 @@ export class PublishIntake implements CommitListener {
         continue;
       }
       const known = topicRoute(next.topic, hub.router, mqtt.topicLevelsMax);
-      const matched = this.#take(next.client, message, known, ticket);
+      const matched = this.#take(next.client, message, next.dup, known, ticket);
       if (ticket === NO_TICKET || matched < 0) continue;
       if (message.guarantee === 2) this.#remember(next.client, next.packetId);
       this.#acknowledge(ticket, matched);

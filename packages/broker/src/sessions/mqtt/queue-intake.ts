@@ -20,8 +20,9 @@ export class QueueIntake {
   /**
    * Takes a message; returns 0, or the reason code with which it is refused, and then nothing has changed. What it changed is durable with the
    * committer's open batch.
+   * @param dup sent before, on a connection that is gone
    */
-  take(message: MessageView, route: Route, queues: ConnectionQueues): number {
+  take(message: MessageView, dup: boolean, route: Route, queues: ConnectionQueues): number {
     const { address } = route;
     const { statistics } = this.#hub;
     statistics.messagesIn++;
@@ -32,7 +33,7 @@ export class QueueIntake {
         return refusal === null ? 0 : publishCode(refusal);
       }
       case "settle":
-        return this.#settle(message, address, queues);
+        return this.#settle(message, dup, address, queues);
       case "commit":
         // MQTT has no commit: an acknowledged message is committed. It must not become a message of the queue.
         return ReasonCode.ImplementationSpecificError;
@@ -43,11 +44,14 @@ export class QueueIntake {
 
   #settle(
     message: MessageView,
+    dup: boolean,
     address: { readonly queue: string; readonly verb: "ack" | "nack" | "reject" },
     queues: ConnectionQueues,
   ): number {
     const settlement = this.#properties.settlement(address.verb, message);
     if (settlement === null) return ReasonCode.UnspecifiedError;
+    // Clients repeat on later connections only [MQTT-4.4.0-1], and what was in hand has gone back with the one before: others may have it.
+    if (dup && address.verb === "nack") return ReasonCode.UnspecifiedError;
     const { group, offset, outcome } = settlement;
     const result = queues.settle(address.queue, group, offset, outcome);
     return result === "settled" ? 0 : ReasonCode.UnspecifiedError;

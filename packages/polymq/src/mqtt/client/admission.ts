@@ -56,7 +56,8 @@ export class Admission {
     if (message.qos !== 0 && windowFull && this.#settings.whenInflightFull === "reject") {
       return new MessagingError("ERR_MAX_INFLIGHT", "too many messages in flight");
     }
-    if (this.#waiting.fits(message)) return null;
+    // Messages in hand bound what belongs to them.
+    if (message.settles || this.#waiting.fits(message)) return null;
     return link.outbox.full
       ? new MessagingError("ERR_OUTBOUND_BACKPRESSURE", "the server reads too slowly and too many messages wait")
       : new MessagingError("ERR_MAX_INFLIGHT", "too many messages in flight and waiting");

@@ -60,8 +60,10 @@ export class PendingPublish {
   refusals = -1;
   /** True while a store writes it, or its release; what follows is sent afterwards. */
   storing = false;
-  /** True for what belongs to messages in hand: taken while the client closes, too. */
+  /** True for what belongs to messages in hand: taken while the client closes, and while many wait, too. */
   settles = false;
+  /** True for what speaks of its connection: to a server without the session it is not sent again. */
+  passing = false;
   /** True once a store knows that the server has it (PUBREC). */
   releaseStored = false;
   resolve: (result: PublishResult) => void = ignore;
@@ -87,6 +89,7 @@ export class PendingPublish {
     this.attempted = false;
     this.refusals = -1;
     this.settles = false;
+    this.passing = false;
     this.sentAtMs = -1;
     this.resolve = ignore;
     this.reject = ignore;

@@ -302,10 +302,13 @@ export class Publisher {
   }
 
   #watch(item: PendingPublish, signal: AbortSignal): void {
-    item.release = onAbort(signal, () => {
-      this.#waiting.remove(item);
-      this.#settleError(item, abortedError(signal));
-    });
+    item.release = onAbort(signal, () => this.withdraw(item, abortedError(signal)));
+  }
+
+  /** Fails a message, which is not sent if it waits; in flight it stays. */
+  withdraw(item: PendingPublish, error: Error): void {
+    this.#waiting.remove(item);
+    this.#settleError(item, error);
   }
 
   #settleError(item: PendingPublish, error: Error): void {

@@ -62,9 +62,9 @@ export class Resender {
       item.sentAtMs = -1;
       // Without the session it is a new message to the server, and one that was never written is new in any case [MQTT-4.3.2-2].
       item.dup = sessionPresent && item.attempted;
-      if (!sessionPresent && outbound.phase(id) === Phase.Released) {
-        // The server confirmed receipt before it forgot the session: the message has arrived.
-        outbound.finish(id, Phase.Released);
+      if (!sessionPresent && (item.passing || outbound.phase(id) === Phase.Released)) {
+        // The server confirmed receipt before it forgot the session: the message has arrived. Or it is not to be told any more.
+        outbound.finish(id, outbound.phase(id));
         stored()?.forget(id);
         inflight.complete(link, item, 0, null);
       } else this.#ids.push(id);

@@ -193,7 +193,7 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
       await this.#port.publishSettlement(verb, { queue, messageId, group }, extra, signal);
     } catch (error) {
       // A message that is not pending any more is nobody's; an ack is what PUBACK says by itself. Else it may be settled again.
-      const gone = ours && isMessagingError(error) && error.peer?.code === NOT_PENDING;
+      const gone = ours && isMessagingError(error) && (error.peer?.code === NOT_PENDING || error.code === STALE);
       if (verb === "ack" || gone) this.#acknowledge(message);
       else if (!keepsBack) message.settlement = "open";
       throw error;
@@ -225,8 +225,7 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
 
   #forget(message: MqttQueueMessage): Promise<void> {
     this.#close(message);
-    const text = "the connection that brought the message is gone, and the message was given back with it";
-    return Promise.reject(new MessagingError("ERR_STALE_DELIVERY", text));
+    return Promise.reject(staleDelivery());
   }
 
   #keepBack(message: MqttQueueMessage): void {
@@ -237,6 +236,16 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
 
 /** The code of a settlement of a message that is not pending. */
 const NOT_PENDING = 0x80;
+
+const STALE = "ERR_STALE_DELIVERY";
+
+/** The error of giving back what was given back with its connection. */
+export function staleDelivery(): MessagingError {
+  return new MessagingError(
+    STALE,
+    "the connection that brought the message is gone, and the message was given back with it",
+  );
+}
 
 const HANDLER_FAILED: UserProperties = [["reason", "the handler failed"]];
 

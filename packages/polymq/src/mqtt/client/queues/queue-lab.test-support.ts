@@ -1,5 +1,5 @@
 /** A client and a server in memory that behaves towards queues as FluxMQ or as polymq's broker, for the tests beside this file. */
-import type { UserProperties } from "../../codec/packets.ts";
+import type { Publish, UserProperties } from "../../codec/packets.ts";
 import { connected, type Setup, type Stage } from "../client-setup.test-support.ts";
 import type { ReceivedMessage } from "../fake-server.test-support.ts";
 import type { MqttSubscription } from "../subscription.ts";
@@ -61,10 +61,14 @@ export async function deliver(stage: Stage, offset: number, given: Delivery = {}
 export function said(stage: Stage): string[] {
   return stage.link.take().flatMap((packet) => {
     if (packet.type === "puback") return [`puback ${packet.packetId}`];
-    if (packet.type !== "publish") return [];
-    const pairs = (packet.properties?.userProperties ?? []).map(([name, value]) => `${name}=${value}`);
-    return [[packet.topic, `qos${packet.qos}`, ...pairs].join(" ")];
+    return packet.type === "publish" ? [settlementOf(packet)] : [];
   });
+}
+
+/** A settlement with its user properties. */
+export function settlementOf({ topic, qos, properties }: Publish): string {
+  const pairs = (properties?.userProperties ?? []).map(([name, value]) => `${name}=${value}`);
+  return [topic, `qos${qos}`, ...pairs].join(" ");
 }
 
 /** Settlements whose PUBACK is held back until it is asked for. */

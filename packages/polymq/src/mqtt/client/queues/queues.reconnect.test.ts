@@ -1,6 +1,17 @@
 import { describe, expect, test } from "vitest";
+import type { MessagingError } from "../../../base/errors.ts";
 import type { Setup, Stage } from "../client-setup.test-support.ts";
-import { at, consumer, deliver, HeldSettlements, held, lab, repeat, said } from "./queue-lab.test-support.ts";
+import {
+  at,
+  consumer,
+  deliver,
+  HeldSettlements,
+  held,
+  lab,
+  repeat,
+  said,
+  settlementOf,
+} from "./queue-lab.test-support.ts";
 import type { MqttQueueMessage } from "./queue-message.ts";
 
 const ACK = "$queue/orders/$ack qos1 message-id=orders:0 group-id=workers";
@@ -195,6 +206,50 @@ describe("a connection's end", () => {
     }
     expect(begun).toEqual([7, 0, 1, 2, 0]);
     expect(said(stage).filter((each) => each.startsWith("puback"))).toEqual([1, 2, 3, 4].map((id) => `puback ${id}`));
+    await stage.finish();
+  });
+
+  test.each([
+    ["it comes as a repetition where the session was kept", LASTING, [`${NACK} dup`]],
+    ["it is not sent again without the session", { reconnect: { initialDelayMs: 1 } }, []],
+  ] as const)(
+    "a nack under way or waiting ends with its connection to polymq's broker, which has given the message back: %s",
+    async (_, session, sentAgain) => {
+      const onConnect = (): object => ({
+        properties: { receiveMaximum: 1, userProperties: [["server", "polymq/0.0.0"]] },
+      });
+      const settlements = new HeldSettlements();
+      const stage = await lab("polymq", { ...session, server: { onConnect, onMessage: settlements.onMessage } });
+      const got: MqttQueueMessage[] = [];
+      await consumer(stage, { ack: "manual", handler: (message) => void got.push(message) });
+      await deliver(stage, 0);
+      await deliver(stage, 1);
+      const codes = got.map((message) => message.nack().catch((error: MessagingError) => error.code));
+      await stage.clock.settle();
+      expect(said(stage)).toEqual([NACK]);
+      stage.server.options = { ...stage.server.options, onMessage: () => 0x80 };
+      stage.link.session?.state.outbound.finish(1, 1);
+      stage.link.session?.state.outbound.finish(2, 1);
+      stage.link.cut();
+      await stage.clock.advance(10);
+      expect(await Promise.all(codes)).toEqual(["ERR_STALE_DELIVERY", "ERR_STALE_DELIVERY"]);
+      const again = stage.link.take().filter((packet) => packet.type === "publish");
+      expect(again.map((packet) => `${settlementOf(packet)}${packet.dup ? " dup" : ""}`)).toEqual(sentAgain);
+      await stage.refused(at(got, 0).ack(), "ERR_ALREADY_SETTLED");
+      if (sentAgain.length > 0) await settlements.answer(stage, 0x80);
+      await stage.refused(stage.client.publish("t", "there is room in the window", { qos: 1 }), "ERR_PUBLISH_REJECTED");
+      await stage.finish();
+    },
+  );
+
+  test("a failed handler's message that was being given back to polymq's broker is no error in the background", async () => {
+    const stage = await lab("polymq", { reconnect: { initialDelayMs: 1 }, server: { onMessage: () => null } });
+    await consumer(stage, { handler: () => Promise.reject(new Error("no")) });
+    await deliver(stage, 0);
+    expect(said(stage)).toEqual([NACK]);
+    stage.link.cut();
+    await stage.clock.advance(10);
+    expect([said(stage), stage.of("backgroundError")]).toEqual([[], []]);
     await stage.finish();
   });
 

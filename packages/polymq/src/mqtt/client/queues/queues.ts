@@ -17,6 +17,7 @@ import {
   type QueueServer,
   requiresV5,
   type SettledDelivery,
+  staleDelivery,
 } from "./queue-consumer.ts";
 import type { MqttQueueMessage, SettleVerb } from "./queue-message.ts";
 import { type CheckedQueue, isPolymq } from "./queue-options.ts";
@@ -32,7 +33,7 @@ export class Queues implements QueueSink, QueuePort {
   /** One bit for each packet id that was acknowledged on this connection, unless polymq's broker is there. */
   #acknowledged: Uint32Array | null = null;
   /** Settlements under way, and who waits for their end. */
-  #settling = 0;
+  readonly #settling = new Set<PendingPublish>();
   #idle: (() => void)[] = [];
 
   constructor(core: ClientCore) {
@@ -130,11 +131,13 @@ export class Queues implements QueueSink, QueuePort {
   over(): void {
     const again = this.server === "other" ? "adopt" : "anew";
     for (const each of this.#all()) each.connectionOver(again);
+    // One that was answered just now may stand for another message already.
+    for (const item of this.#settling) if (item.passing) this.#core.publisher.withdraw(item, staleDelivery());
   }
 
   async drained(): Promise<void> {
     await Promise.all(this.#all().map((each) => each.subscription.drained()));
-    if (this.#settling > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#settling.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   acknowledge(message: MqttMessage): boolean {
@@ -162,18 +165,22 @@ export class Queues implements QueueSink, QueuePort {
   ): Promise<void> {
     const userProperties: UserProperties = [["message-id", messageId], ["group-id", group], ...extra];
     const block = this.#core.encodeProperties({ userProperties });
-    const topic = `${QUEUE_PREFIX}${queue}/$${verb}`;
-    this.#settling++;
+    const item = new PendingPublish(`${QUEUE_PREFIX}${queue}/$${verb}`, NOTHING, 1, false, block);
+    item.settles = true;
+    item.passing = verb === "nack" && this.server === "polymq";
+    this.#settling.add(item);
     try {
-      if (this.#core.availability() === "draining") await this.#publishLate(topic, block, signal);
-      else await this.#core.publisher.publish(topic, NOTHING, 1, false, block, signal);
+      await this.#core.publisher.submit(item, signal);
     } finally {
-      if (--this.#settling === 0) for (const wake of this.#idle.splice(0)) wake();
+      this.#settling.delete(item);
+      if (this.#settling.size === 0) for (const wake of this.#idle.splice(0)) wake();
     }
   }
 
   background(settling: Promise<void>): void {
-    settling.catch((error: MessagingError) => this.#core.events.emit({ type: "backgroundError", error }));
+    settling.catch((error: MessagingError) => {
+      if (error.code !== "ERR_STALE_DELIVERY") this.#core.events.emit({ type: "backgroundError", error });
+    });
   }
 
   handlerFailed(message: MqttMessage, error: unknown): void {
@@ -190,13 +197,6 @@ export class Queues implements QueueSink, QueuePort {
    */
   #wasAcknowledged(id: number): boolean {
     return ((this.#acknowledged?.[id >> 5] ?? 0) & (1 << (id & 31))) !== 0;
-  }
-
-  /** What belongs to a message in hand is sent although the client is closing. */
-  async #publishLate(topic: string, block: Uint8Array | null, signal: AbortSignal | undefined): Promise<void> {
-    const item = new PendingPublish(topic, NOTHING, 1, false, block);
-    item.settles = true;
-    await this.#core.publisher.submit(item, signal);
   }
 
   /** The subscriptions in force; those that the server or the client's end took away are forgotten. */
