@@ -13,6 +13,49 @@ afterEach(() => site.close());
 
 const MQTT = ["-L", "mqtt://memory"];
 
+describe("polymq sub over MQTT 5.0", () => {
+  test("takes kept messages as --retain-handling and --retain-as-published say", async () => {
+    const client = await site.client("mqtt://memory");
+    if (client.is("mqtt")) await client.publish("t", "kept", { qos: 1, retain: true });
+    const { env, code } = site.start(
+      "sub",
+      ...MQTT,
+      "-t",
+      "t",
+      "--retain-handling",
+      "2",
+      "--retain-as-published",
+      "-C",
+      "1",
+      "-F",
+      "%p %r\\n",
+      "-N",
+    );
+    await env.subscribed();
+    if (client.is("mqtt")) await client.publish("t", "new", { qos: 1, retain: true });
+    expect(await code).toBe(0);
+    expect(env.stdout).toBe("new 1\n");
+  });
+
+  test.each([
+    ["--retain-handling", "3"],
+    ["--retain-handling", "x"],
+  ])("refuses %s %s", async (...flags) => {
+    const { env, code } = site.start("sub", ...MQTT, "-t", "t", ...flags);
+    expect(await code).toBe(2);
+    expect(env.stderr).toContain("from 0 to 2");
+  });
+
+  test.each([["--no-local"], ["--retain-as-published"], ["--retain-handling", "1"]])(
+    "%s is for MQTT",
+    async (...flags) => {
+      const { env, code } = site.start("sub", "-L", "amqp10://memory", "-t", "t", ...flags);
+      expect(await code).toBe(1);
+      expect(env.stderr).toContain("ERR_UNSUPPORTED");
+    },
+  );
+});
+
 describe.each(PROTOCOLS)("polymq sub over %s", (protocol, url) => {
   test("prints payloads of several topics and exits after their count", async () => {
     const { env, code } = site.start("sub", "-L", url, "-t", "a/+", "-t", "b", "-C", "2");

@@ -6,7 +6,7 @@ import { ExitCode } from "../exit-code.ts";
 import { UsageError } from "../failure.ts";
 import { type ConnectionFlags, connectionOptions } from "../options/connection.ts";
 import { type LimitFlags, limitOptions } from "../options/consuming.ts";
-import { collect, option, parseQos } from "../options/parse.ts";
+import { collect, option, parseQos, wholeNumber } from "../options/parse.ts";
 import { type OutputFlags, outputOptions, printerOf, TEMPLATE_HELP } from "../output/printer.ts";
 import { type Session, withClient } from "../session/client-session.ts";
 import { Consumption } from "../session/consumption.ts";
@@ -20,6 +20,10 @@ interface SubFlags extends ConnectionFlags, LimitFlags, OutputFlags {
   readonly retainedOnly?: boolean;
   /** False: `--no-retained`. */
   readonly retained?: boolean;
+  /** False: `--no-local`. */
+  readonly local?: boolean;
+  readonly retainAsPublished?: boolean;
+  readonly retainHandling?: 0 | 1 | 2;
 }
 
 /** Filters that are wrong would match anything. */
@@ -28,6 +32,8 @@ function collectFilter(text: string, before: readonly string[] | undefined): rea
   if (fault !== null) throw new InvalidArgumentError(`${fault}.`);
   return collect(text, before);
 }
+
+const parseRetainHandling = wholeNumber(0, 2) as (text: string) => 0 | 1 | 2;
 
 /** `polymq sub`: prints messages of topics. */
 export const SUB_COMMAND: CommandDefinition<SubFlags> = {
@@ -47,6 +53,13 @@ export const SUB_COMMAND: CommandDefinition<SubFlags> = {
     option("-R, --no-retained", "MQTT: print no messages that were kept from earlier"),
     option("--retained-only", "MQTT: print only those, and exit at the first that is new"),
     option("--remove-retained", "MQTT: remove those that are printed from the server"),
+    option("--no-local", "MQTT 5.0: not what this client publishes itself, as another with its --id may have"),
+    option("--retain-as-published", "MQTT 5.0: the retain flag of new messages is the publisher's"),
+    option(
+      "--retain-handling <number>",
+      "MQTT 5.0: kept messages are sent 0 at once, 1 if the subscription is new, 2 never (default: 0)",
+      parseRetainHandling,
+    ),
     ...connectionOptions(),
   ],
   examples: [
@@ -88,13 +101,23 @@ async function consume(
     },
   });
   return await consumption.run(async () => {
-    await Promise.all(flags.topic.map((filter) => subscribe(client, filter, flags.qos ?? 0, consumption)));
+    await Promise.all(flags.topic.map((filter) => subscribe(client, filter, flags, consumption)));
     if (flags.exitAfterSubscribe === true) consumption.end(ExitCode.ok);
   });
 }
 
-function subscribe(client: Client, filter: string, qos: 0 | 1 | 2, { handler }: Consumption): Promise<unknown> {
-  if (client.is("mqtt")) return client.subscribe(filter, { qos, ack: "manual", handler });
+function subscribe(client: Client, filter: string, flags: SubFlags, { handler }: Consumption): Promise<unknown> {
+  const { qos = 0, local, retainAsPublished, retainHandling } = flags;
+  const topic = {
+    ...(local === false ? { noLocal: true } : {}),
+    ...(retainAsPublished === undefined ? {} : { retainAsPublished }),
+    ...(retainHandling === undefined ? {} : { retainHandling }),
+  };
+  if (client.is("mqtt")) return client.subscribe(filter, { ...topic, qos, ack: "manual", handler });
+  if (Object.keys(topic).length > 0) {
+    const what = "--no-local, --retain-as-published and --retain-handling";
+    throw new MessagingError("ERR_UNSUPPORTED", `${what} are for MQTT`);
+  }
   if (qos === 2) throw new MessagingError("ERR_UNSUPPORTED", "--qos 2 is for MQTT");
   return client.subscribe(filter, { qos, ack: "manual", handler });
 }

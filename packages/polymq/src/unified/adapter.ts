@@ -1,7 +1,13 @@
 import type { MessagingError } from "../base/errors.ts";
 import type { Delivery } from "./delivery.ts";
 import type { ClientEvent, ClientState } from "./events.ts";
-import type { ClientRequestOptions, CommitOption, QueuePublishOptions, StreamFrom } from "./options.ts";
+import type {
+  ClientRequestOptions,
+  CommitOption,
+  QueuePublishOptions,
+  StreamFrom,
+  TopicFilterOptions,
+} from "./options.ts";
 import type { Dialect, Protocol } from "./protocol.ts";
 
 /** What the unified layer needs of a protocol. Everything that is not here is reached through `native`. */
@@ -61,6 +67,8 @@ export interface ConsumeCall {
   readonly qos: 0 | 1 | 2;
   readonly group: string;
   readonly filter: string;
+  /** What only MQTT's topics have; null when nothing of it is asked for. */
+  readonly topic: TopicFilterOptions | null;
   readonly prefetch: number | undefined;
   readonly concurrency: number | undefined;
   readonly ack: "auto" | "manual";

@@ -71,6 +71,16 @@ describe("what a protocol cannot do is absent from the type", () => {
     });
   });
 
+  test("so is which messages of a topic are sent", () => {
+    types(() => {
+      void mqtt.subscribe("a", { noLocal: true, retainAsPublished: true, retainHandling: 2 });
+      // @ts-expect-error AMQP 0-9-1 keeps no messages
+      void amqp091.subscribe("a", { retainHandling: 2 });
+      // @ts-expect-error AMQP 1.0 has no such option
+      void amqp10.subscribe("a", { noLocal: true });
+    });
+  });
+
   test("exchanges are AMQP 0-9-1's", () => {
     types(() => {
       void amqp091.publish("a", "x", { exchange: "e", routingKey: "r", mandatory: true });

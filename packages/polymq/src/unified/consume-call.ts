@@ -4,10 +4,10 @@ import type { ConsumeCall, ReadCall, Tell } from "./adapter.ts";
 import { bytes, type Codec } from "./codec.ts";
 import { Consumer } from "./consumer.ts";
 import type { Delivery } from "./delivery.ts";
-import type { StreamFrom, WhenInvalid } from "./options.ts";
+import type { StreamFrom, TopicFilterOptions, WhenInvalid } from "./options.ts";
 
 /** Options as any call that consumes may have them. */
-export interface AnyConsumeOptions {
+export interface AnyConsumeOptions extends TopicFilterOptions {
   readonly handler?: (message: never) => unknown;
   readonly qos?: 0 | 1 | 2;
   readonly group?: string;
@@ -60,7 +60,18 @@ export function checkConsume(
   });
   const deliver: ConsumeCall["deliver"] = handler === undefined ? null : (message) => consumer.deliver(message);
   const { prefetch, concurrency } = options;
-  return { call: { deliver, qos, group, filter, prefetch, concurrency, from, signal, ...words }, consumer };
+  const topic = topicFilterOf(options);
+  return { call: { deliver, qos, group, filter, topic, prefetch, concurrency, from, signal, ...words }, consumer };
+}
+
+/** What is said of the topic's messages; null when nothing. The MQTT client checks it. */
+function topicFilterOf({ noLocal, retainAsPublished, retainHandling }: AnyConsumeOptions): TopicFilterOptions | null {
+  if (noLocal === undefined && retainAsPublished === undefined && retainHandling === undefined) return null;
+  return {
+    ...(noLocal === undefined ? {} : { noLocal }),
+    ...(retainAsPublished === undefined ? {} : { retainAsPublished }),
+    ...(retainHandling === undefined ? {} : { retainHandling }),
+  };
 }
 
 function optionsOf(given: AnyConsumeOptions | ((message: never) => unknown) | undefined): AnyConsumeOptions {

@@ -35,6 +35,7 @@ export type {
   RetainOption,
   StreamFrom,
   StreamReadOptions,
+  TopicFilterOptions,
   WhenInvalid,
 } from "./options.ts";
 export type {

@@ -93,6 +93,16 @@ export interface RetainOption {
   readonly retain?: boolean;
 }
 
+/** Which messages of a topic MQTT sends (MQTT 5.0 §3.8.3.1); without MQTT 5.0 a subscribe with one of them rejects with `ERR_UNSUPPORTED`. */
+export interface TopicFilterOptions {
+  /** True: not those that this client publishes itself. Default false. */
+  readonly noLocal?: boolean;
+  /** True: `mqtt.retain` says of each message how it was published. Default false: only of those that were kept from earlier. */
+  readonly retainAsPublished?: boolean;
+  /** Messages that the server has kept: 0 they are sent at once, 1 only when the subscription is new, 2 they are not sent. Default 0. */
+  readonly retainHandling?: 0 | 1 | 2;
+}
+
 /** Where AMQP 0-9-1 sends a message. */
 export interface ExchangeOptions {
   /** Publishes to this exchange, with `routingKey` or the topic as it stands. Default: what stands for topics on the server. */
@@ -142,7 +152,8 @@ export interface ConsumeOptions<M> {
 
 /** Options of `Client.subscribe`. */
 export type ClientSubscribeOptions<T, P extends Protocol = Protocol> = ConsumeOptions<Message<T, P>> &
-  WhenCan<P, "exactlyOnce", ExactlyOnceOption, QosOption> & {
+  WhenCan<P, "exactlyOnce", ExactlyOnceOption, QosOption> &
+  WhenCan<P, "retain", TopicFilterOptions, Nothing> & {
     /** Default: payloads as they are. */
     readonly codec?: Codec<never, T>;
   };

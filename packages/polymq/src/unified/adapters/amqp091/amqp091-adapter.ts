@@ -89,6 +89,7 @@ class Amqp091Adapter implements Adapter {
 
   async subscribe(filter: string, call: ConsumeCall): Promise<Source> {
     if (call.qos === 2) throw unsupported("QoS 2");
+    if (call.topic !== null) throw unsupported("noLocal, retainAsPublished and retainHandling");
     const options = subscribeOptions<AmqpTopicMessage>(call, wrapTopic);
     // QoS 0 wants no acknowledgements.
     const ack = call.qos === 0 ? "onReceive" : call.ack;

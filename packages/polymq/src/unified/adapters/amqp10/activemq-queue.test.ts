@@ -49,6 +49,7 @@ const CALL: ConsumeCall = {
   qos: 1,
   group: "workers",
   filter: "",
+  topic: null,
   prefetch: undefined,
   concurrency: undefined,
   ack: "auto",

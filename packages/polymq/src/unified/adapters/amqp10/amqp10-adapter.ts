@@ -118,6 +118,7 @@ class Amqp10Adapter implements Adapter, QueueHost {
 
   async subscribe(filter: string, call: ConsumeCall): Promise<Source> {
     if (call.qos === 2) throw unsupported("QoS 2");
+    if (call.topic !== null) throw unsupported("noLocal, retainAsPublished and retainHandling");
     const node = this.ways.topicSource(filter);
     const { ways } = this;
     const settled = call.qos === 0 ? "received" : "byHand";

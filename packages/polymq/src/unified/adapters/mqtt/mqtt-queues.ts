@@ -88,8 +88,9 @@ export class MqttSharedQueue implements QueueAdapter {
 
 /** How messages of a topic are consumed, in MQTT's words. */
 export function topicOptions(call: ConsumeCall, wrap: (message: MqttMessage) => Delivery): SubscribeOptions {
-  const { deliver, qos, concurrency, ack, whenHandlerFails, prefetch, signal } = call;
+  const { deliver, qos, topic, concurrency, ack, whenHandlerFails, prefetch, signal } = call;
   return {
+    ...topic,
     qos,
     ack,
     whenHandlerFails: whenHandlerFails === "nack" ? "withhold" : "reject",
