@@ -63,7 +63,7 @@ export type DeliveryReport = readonly [
   latencyMs: number,
 ];
 
-/** That a message was a worker's: from when it came until it was settled. Both times in milliseconds since 1970. */
+/** That a message was a worker's: from when it came until it was settled. Both times as {@link nowMs} tells them. */
 export type HoldReport = readonly [offset: number, fromMs: number, untilMs: number];
 
 /** One dead letter as it was read from the dead-letter queue. */
@@ -72,7 +72,7 @@ export type LetterReport = readonly [id: number, reason: string, checksum: numbe
 /** The content of each message. */
 export interface Envelope {
   readonly id: number;
-  /** Milliseconds since 1970, with fractions. */
+  /** As {@link nowMs} tells it. */
   readonly publishedAtMs: number;
   readonly flight: Flight;
 }
@@ -86,7 +86,10 @@ export const GROUP = "workers";
 /** Time after which a message that was not done is tried again, where a worker can say so. */
 export const RETRY_MS = 50;
 
-/** The time as all processes of one machine see it, in milliseconds with fractions. */
+/**
+ * The time as all processes of one machine see it, in milliseconds with fractions since it was started. The time of day is none: when it is set while
+ * they run, those that begin later are ahead of the others, or behind.
+ */
 export function nowMs(): number {
-  return performance.timeOrigin + performance.now();
+  return Number(process.hrtime.bigint()) / 1e6;
 }
