@@ -5,7 +5,7 @@ import { fileFinder } from "./lib/exports.ts";
 import { limitsTableViolations } from "./lib/limits-table.ts";
 import { manifestViolations, pinViolations } from "./lib/pins.ts";
 import { isPackageSource, type RepoFile, repoFiles, repoPaths } from "./lib/repo.ts";
-import { testPlaceViolations } from "./lib/test-places.ts";
+import { strayFileViolations, testPlaceViolations } from "./lib/test-places.ts";
 import {
   binSources,
   entryPoints,
@@ -33,6 +33,10 @@ describe("the repository", () => {
     expect(testPlaceViolations(repoPaths())).toEqual([]);
   });
 
+  test("keeps nothing that a tool left behind", () => {
+    expect(strayFileViolations(repoPaths())).toEqual([]);
+  });
+
   test("pins every dependency", () => {
     expect(pinViolations([{ folder: ".", manifest: readManifest(".") }, ...workspaces()])).toEqual([]);
   });
@@ -49,6 +53,14 @@ describe("the repository", () => {
   test("keeps a changelog in the agreed form", () => {
     const [file] = repoFiles((path) => path === "CHANGELOG.md");
     expect(changelogViolations(file?.text ?? "")).toEqual([]);
+  });
+});
+
+describe("stray files", () => {
+  test("are those of profilers, loggers and editors", () => {
+    const stray = ["isolate-0x1-1-v8.log", "a/b.cpuprofile", "perf.data", "a/perf.data.old", "a.ts.orig"];
+    expect(strayFileViolations([...stray, "a/logger.ts"])).toHaveLength(stray.length);
+    expect(strayFileViolations(["a/logger.ts", "docs/log.md"])).toEqual([]);
   });
 });
 

@@ -6,6 +6,13 @@ export const TEST_FOLDERS: readonly string[] = [
   "examples/src/demo/", // about the demo as a whole
 ];
 
+/** Files that profilers, loggers and editors leave behind. */
+export function strayFileViolations(paths: readonly string[]): string[] {
+  return paths
+    .filter((path) => /\.(?:log|cpuprofile|heapprofile|heapsnapshot|orig|rej|swp)$|(?:^|\/)perf\.data/.test(path))
+    .map((path) => `${path}:1: written by a tool, and no part of the project`);
+}
+
 /** Tests that neither sit beside the file they name (`foo.test.ts`, `foo.chaos.test.ts` beside `foo.ts`) nor in a listed folder. */
 export function testPlaceViolations(paths: readonly string[]): string[] {
   const all = new Set(paths);
