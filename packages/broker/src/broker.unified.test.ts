@@ -51,6 +51,30 @@ describe.each([
   });
 });
 
+describe.each(["mqtt", "amqp", "amqp10"])("options over %s", (scheme) => {
+  test("that another call has are refused, not left out", async () => {
+    const client = await (await site(scheme)).connect();
+    const refused = { code: "ERR_INVALID_SUBSCRIBE_OPTION" };
+    await expect(client.subscribe("t", { group: "g" } as never)).rejects.toMatchObject(refused);
+    await expect(client.queue("q").consume({ noLocal: true } as never)).rejects.toMatchObject(refused);
+    await expect(client.queue("q").consume({ from: "first" } as never)).rejects.toMatchObject(refused);
+    await expect(client.stream("s").read({ qos: 1 } as never)).rejects.toMatchObject(refused);
+  });
+
+  test("that only MQTT's topics have choose what is sent, or are ERR_UNSUPPORTED", async () => {
+    const place = await site(scheme);
+    const client = await place.connect();
+    const received: string[] = [];
+    const handler = (message: { text(): string }): void => void received.push(message.text());
+    const subscribing = client.subscribe("t", { noLocal: true, handler } as never);
+    if (scheme !== "mqtt") return await expect(subscribing).rejects.toMatchObject({ code: "ERR_UNSUPPORTED" });
+    await subscribing;
+    await client.publish("t", "own", { qos: 1 });
+    await (await place.connect()).publish("t", "other", { qos: 1 });
+    await expect.poll(() => received).toEqual(["other"]);
+  });
+});
+
 describe.each(["mqtt", "amqp", "amqp10"])("messages at QoS 0 over %s", (scheme) => {
   test("need no settling: acknowledging one by hand does nothing", async () => {
     const client = await (await site(scheme)).connect();

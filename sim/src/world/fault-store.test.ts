@@ -2,43 +2,15 @@ import { StoreBatch } from "@polymq/broker/storage";
 import { VirtualClock } from "polymq/testing";
 import { systemClock } from "polymq/transport";
 import { describe, expect, test } from "vitest";
-import { recordKey, startKey } from "../../../packages/broker/src/storage/layout.ts";
-import { describeStore, type StoreSubject } from "../../../packages/broker/src/storage/store-contract.test-support.ts";
+import { MemorySubject } from "../../../packages/broker/src/storage/memory-subject.test-support.ts";
+import { describeStore } from "../../../packages/broker/src/storage/store-contract.test-support.ts";
 import { type CrashFate, FaultMedium, FaultStore, type SyncFate } from "./fault-store.ts";
 
-describeStore("the fault store", async () => new Subject(), 30);
-
-class Subject implements StoreSubject {
-  readonly #medium = new FaultMedium();
-
-  async open(): Promise<FaultStore> {
-    return new FaultStore(this.#medium, { clock: systemClock() });
-  }
-
-  damageRecord(key: Uint8Array): Promise<void> {
-    return this.#damage(recordKey(key));
-  }
-
-  damageEntry(log: number, offset: number): Promise<void> {
-    return this.#damage(startKey(log, offset));
-  }
-
-  async loseEntry(log: number, offset: number): Promise<void> {
-    if (!this.#medium.records.delete(text(startKey(log, offset)))) throw new Error("no such entry");
-  }
-
-  async changeVersion(): Promise<void> {
-    this.#medium.version++;
-  }
-
-  async dispose(): Promise<void> {}
-
-  async #damage(key: Uint8Array): Promise<void> {
-    const sealed = this.#medium.records.get(text(key));
-    if (sealed === undefined) throw new Error("no such record");
-    sealed[sealed.length - 1] = (sealed[sealed.length - 1] ?? 0) ^ 0x10;
-  }
-}
+describeStore(
+  "the fault store",
+  async () => new MemorySubject(new FaultMedium(), (medium) => new FaultStore(medium, { clock: systemClock() })),
+  30,
+);
 
 const KEY = Uint8Array.of(1);
 
@@ -100,7 +72,3 @@ describe("the fault store", () => {
     },
   );
 });
-
-function text(key: Uint8Array): string {
-  return Buffer.from(key).toString("latin1");
-}

@@ -2,50 +2,21 @@ import { VirtualClock } from "polymq/testing";
 import { systemClock } from "polymq/transport";
 import { describe, expect, test } from "vitest";
 import { StoreBatch } from "../storage/batch.ts";
-import { recordKey, startKey } from "../storage/layout.ts";
 import { MemoryMedium, MemoryStore } from "../storage/memory-store.ts";
-import { describeStore, type StoreSubject } from "../storage/store-contract.test-support.ts";
+import { MemorySubject } from "../storage/memory-subject.test-support.ts";
+import { describeStore } from "../storage/store-contract.test-support.ts";
 import { type FailedCommit, FaultyStore } from "./faulty-store.ts";
 
-describeStore("the faulty store, each commit late", async () => new LateSubject(), 30);
-
-class LateSubject implements StoreSubject {
-  readonly #medium = new MemoryMedium();
-
-  async open(): Promise<FaultyStore> {
-    const store = new FaultyStore(new MemoryStore(this.#medium), systemClock());
-    store.delay(1);
-    return store;
-  }
-
-  damageRecord(key: Uint8Array): Promise<void> {
-    return this.#damage(recordKey(key));
-  }
-
-  damageEntry(log: number, offset: number): Promise<void> {
-    return this.#damage(startKey(log, offset));
-  }
-
-  async loseEntry(log: number, offset: number): Promise<void> {
-    if (!this.#medium.records.delete(text(startKey(log, offset)))) throw new Error("no such entry");
-  }
-
-  async changeVersion(): Promise<void> {
-    this.#medium.version++;
-  }
-
-  async dispose(): Promise<void> {}
-
-  async #damage(key: Uint8Array): Promise<void> {
-    const sealed = this.#medium.records.get(text(key));
-    if (sealed === undefined) throw new Error("no such record");
-    sealed[sealed.length - 1] = (sealed[sealed.length - 1] ?? 0) ^ 0x10;
-  }
-}
-
-function text(key: Uint8Array): string {
-  return Buffer.from(key).toString("latin1");
-}
+describeStore(
+  "the faulty store, each commit late",
+  async () =>
+    new MemorySubject(new MemoryMedium(), (medium) => {
+      const store = new FaultyStore(new MemoryStore(medium), systemClock());
+      store.delay(1);
+      return store;
+    }),
+  30,
+);
 
 const KEY = Uint8Array.of(1);
 

@@ -85,7 +85,7 @@ async function consume(
   print: (message: Message) => string | Uint8Array,
 ): Promise<ExitCode> {
   const { client } = session;
-  checkRetained(client, flags);
+  if (client.protocol !== "mqtt") refuseMqttFlags(flags);
   const consumption = new Consumption(session, {
     count: flags.count,
     timeoutMs: flags.timeout,
@@ -114,18 +114,21 @@ function subscribe(client: Client, filter: string, flags: SubFlags, { handler }:
     ...(retainHandling === undefined ? {} : { retainHandling }),
   };
   if (client.is("mqtt")) return client.subscribe(filter, { ...topic, qos, ack: "manual", handler });
-  if (Object.keys(topic).length > 0) {
-    const what = "--no-local, --retain-as-published and --retain-handling";
-    throw new MessagingError("ERR_UNSUPPORTED", `${what} are for MQTT`);
-  }
   if (qos === 2) throw new MessagingError("ERR_UNSUPPORTED", "--qos 2 is for MQTT");
   return client.subscribe(filter, { qos, ack: "manual", handler });
 }
 
-function checkRetained(client: Client, { retained, retainedOnly, removeRetained }: SubFlags): void {
-  if (client.protocol !== "mqtt" && (retained === false || retainedOnly === true || removeRetained === true)) {
-    throw new MessagingError("ERR_UNSUPPORTED", "--no-retained, --retained-only and --remove-retained are for MQTT");
-  }
+/** @throws {MessagingError} ERR_UNSUPPORTED with the flags that only MQTT has */
+function refuseMqttFlags({ retained, local, ...flags }: SubFlags): void {
+  const given = [
+    ...(retained === false ? ["--no-retained"] : []),
+    ...(flags.retainedOnly === true ? ["--retained-only"] : []),
+    ...(flags.removeRetained === true ? ["--remove-retained"] : []),
+    ...(local === false ? ["--no-local"] : []),
+    ...(flags.retainAsPublished === true ? ["--retain-as-published"] : []),
+    ...(flags.retainHandling === undefined ? [] : ["--retain-handling"]),
+  ];
+  if (given.length > 0) throw new MessagingError("ERR_UNSUPPORTED", `the options ${given.join(", ")} are for MQTT`);
 }
 
 /** What the flags say of a message. */

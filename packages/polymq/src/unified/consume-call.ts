@@ -30,13 +30,25 @@ export interface CheckedConsume {
 
 const CODE = "ERR_INVALID_SUBSCRIBE_OPTION";
 
+/** What a call consumes. */
+type Consumed = "topic" | "queue" | "stream";
+
+/** The options that others have and it has not: none is left out in silence. */
+const FOREIGN: Readonly<Record<Consumed, readonly (keyof AnyConsumeOptions)[]>> = {
+  topic: ["group", "filter", "prefetch", "from", "commit"],
+  queue: ["qos", "noLocal", "retainAsPublished", "retainHandling", "from", "commit"],
+  stream: ["qos", "noLocal", "retainAsPublished", "retainHandling"],
+};
+
 /** Checks a call that consumes. @throws {MessagingError} ERR_INVALID_SUBSCRIBE_OPTION, ERR_INVALID_QOS */
 export function checkConsume(
+  what: Consumed,
   given: AnyConsumeOptions | ((message: never) => unknown) | undefined,
   codec: Codec<never, unknown> | undefined,
   tell: Tell,
 ): CheckedConsume {
   const options = optionsOf(given);
+  for (const name of FOREIGN[what]) if (options[name] !== undefined) throw invalid(`a ${what} has no option ${name}`);
   const { handler, qos = 0, group = "", filter = "", onInvalid = "reject", from = "resume", signal } = options;
   if (handler !== undefined && typeof handler !== "function") throw invalid("handler must be a function");
   if (qos !== 0 && qos !== 1 && qos !== 2) throw new MessagingError("ERR_INVALID_QOS", "qos must be 0, 1 or 2");

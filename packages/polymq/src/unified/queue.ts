@@ -46,8 +46,8 @@ export class ClientQueue {
     return encodeAndPublish(this.#adapter, this.#codec, value, withType(this.#standard, options));
   }
 
-  async consume(options?: Parameters<typeof checkConsume>[0]): Promise<ConsumerSubscription> {
-    const { call, consumer } = checkConsume(options, this.#codec, this.#tell);
+  async consume(options?: Parameters<typeof checkConsume>[1]): Promise<ConsumerSubscription> {
+    const { call, consumer } = checkConsume("queue", options, this.#codec, this.#tell);
     return new ConsumerSubscription(await this.#adapter.consume(call), consumer);
   }
 }

@@ -59,8 +59,8 @@ export class ClientStream {
     return encodeAndPublish(this.#adapter, this.#codec, value, withType(this.#standard, options));
   }
 
-  async read(options?: Parameters<typeof checkConsume>[0]): Promise<ConsumerSubscription> {
-    const { call, consumer } = checkConsume(options, this.#codec, this.#tell);
+  async read(options?: Parameters<typeof checkConsume>[1]): Promise<ConsumerSubscription> {
+    const { call, consumer } = checkConsume("stream", options, this.#codec, this.#tell);
     const source = await this.#adapter.read(call);
     this.#group = call.group;
     return new ConsumerSubscription(source, consumer);

@@ -63,10 +63,10 @@ export class UnifiedClient implements AsyncDisposable {
 
   async subscribe(
     filter: string,
-    options?: Parameters<typeof checkConsume>[0] & { readonly codec?: Codec<never, unknown> },
+    options?: Parameters<typeof checkConsume>[1] & { readonly codec?: Codec<never, unknown> },
   ): Promise<ConsumerSubscription> {
     const codec = typeof options === "object" ? options.codec : undefined;
-    const { call, consumer } = checkConsume(options, codec, this.#tell);
+    const { call, consumer } = checkConsume("topic", options, codec, this.#tell);
     return new ConsumerSubscription(await this.#adapter.subscribe(filter, call), consumer);
   }
 

@@ -23,6 +23,7 @@ import type { PendingPublish } from "./pending-publish.ts";
 import { type AmqpPublishOptions, Publisher, type PublisherOptions } from "./publisher.ts";
 import { type AmqpRequestOptions, type AmqpResponder, Requester, respondWith } from "./requester.ts";
 import { call, failRequests } from "./requests.ts";
+import { startConsumer } from "./start-consumer.ts";
 import type { Topology } from "./topology.ts";
 import { Transaction } from "./transaction.ts";
 
@@ -194,7 +195,11 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     const consumer = new AmqpConsumer(this, this.#name(queue), consumerTag, options);
     this.#consumers.set(consumerTag, consumer);
     try {
-      await this.#start(connection, link, consumer, options.arguments ?? {});
+      await startConsumer(connection, link, {
+        consumer: consumer,
+        arguments: options.arguments ?? {},
+        prefetch: this.#host.prefetch,
+      });
     } catch (error) {
       this.#consumers.delete(consumerTag);
       consumer.end(asMessagingError(error, "ERR_CHANNEL_CLOSED"));
@@ -330,7 +335,11 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
       for (const consumer of consumers) {
         if (consumer.leaving) continue;
         consumer.queueName = this.#name(consumer.queueName);
-        await this.#start(connection, link, consumer, consumer.resume());
+        await startConsumer(connection, link, {
+          consumer: consumer,
+          arguments: consumer.resume(),
+          prefetch: this.#host.prefetch,
+        });
       }
     } catch (error) {
       // A channel that the server closed has told so by itself.
@@ -478,23 +487,5 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
 
   #name(queue: string): string {
     return this.#host.topology.current(queue);
-  }
-
-  async #start(connection: Connection, link: Link, consumer: AmqpConsumer, args: FieldTable): Promise<void> {
-    const { consumerTag, options } = consumer;
-    const { prefetch = this.#host.prefetch, noAck = false, exclusive = false } = options;
-    link.content.forgetConsumerTags();
-    // The prefetch of consumers that come after it, by RabbitMQ's reading of `global`: one frame for both, in order.
-    const qos = call(connection, link, {
-      method: "basic.qos",
-      prefetchSize: 0,
-      prefetchCount: prefetch,
-      global: false,
-    });
-    // Nobody waits for it when the next one cannot be encoded.
-    qos.catch(() => undefined);
-    const flags = { noLocal: false, noAck, exclusive, noWait: false, arguments: args };
-    const ok = call(connection, link, { method: "basic.consume", queue: consumer.queueName, consumerTag, ...flags });
-    await Promise.all([qos, ok]);
   }
 }
