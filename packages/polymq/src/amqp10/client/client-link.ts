@@ -1,5 +1,5 @@
 import { MessagingError } from "../../base/errors.ts";
-import type { Composite } from "../codec/tables.ts";
+import type { AmqpErrorInput, Composite } from "../codec/tables.ts";
 import { type AmqpMap, type AmqpValue, type MapInput, plain } from "../codec/values.ts";
 import type { End } from "../engine/end.ts";
 import type { AnyLink } from "../engine/handler.ts";
@@ -77,7 +77,8 @@ export abstract class ClientLink {
   }
 
   /**
-   * Detaches for good; resolves when the server has too, however the link ended. While the connection is being made again the link ends at once,
+   * Detaches for good; resolves when the server has too, however the link ended, or has left it unanswered for `connectTimeoutMs` (RabbitMQ 3: for a
+   * second). While the connection is being made again the link ends at once,
    * and the server does not hear of it.
    * @throws {MessagingError} ERR_ABORTED when the signal fires first; the closing goes on
    */
@@ -97,7 +98,7 @@ export abstract class ClientLink {
 
   /** For the session: nobody waits for this link any more. */
   giveUp(): void {
-    if (this.life.state !== "closed") this.engineLink.detach({ closed: true });
+    if (this.life.state !== "closed") this.#detach(true, null);
   }
 
   /** For the connection: the server attached too. */
@@ -105,7 +106,7 @@ export abstract class ClientLink {
     const before = this.#remote === null ? undefined : this.address;
     this.#remote = attach;
     this.#refusal = this.disagreement(attach);
-    if (this.#refusal !== null) return this.engineLink.detach({ closed: true });
+    if (this.#refusal !== null) return this.#detach(true, null);
     this.life.open();
     this.opened();
     if (before !== undefined && before !== this.address) this.session.core.onAddressChanged(this.self);
@@ -178,9 +179,17 @@ export abstract class ClientLink {
       this.session.core.onLinkOver(this.self);
     } else if (this.life.state !== "closed") {
       this.life.closing();
-      this.engineLink.detach({ closed, error: errorInput(options.error) });
+      this.#detach(closed, errorInput(options.error));
     }
     await this.life.whenClosed(options.signal);
+  }
+
+  /** Says that it detaches. A server that never answers keeps nobody waiting for ever. */
+  #detach(closed: boolean, error: AmqpErrorInput | null): void {
+    const link = this.engineLink;
+    link.detach({ closed, error });
+    const timer = this.session.core.clock.setTimer(this.session.answerMs, () => link.giveUpWaiting());
+    void this.life.closed.then(() => timer.cancel());
   }
 }
 

@@ -19,7 +19,7 @@ import { wholeNumber } from "./settings.ts";
 import { AmqpCoordinator, type CoordinatorOptions } from "./transactions/coordinator.ts";
 import type { Wire } from "./wire.ts";
 
-/** Time that RabbitMQ 3 has to answer an end: it takes some milliseconds, where it answers at all. */
+/** Time that RabbitMQ 3 has to answer an end or a detach: it takes some milliseconds, where it answers at all. */
 const RABBITMQ_3_ANSWER_MS = 1_000;
 
 /** The options of a session, checked. */
@@ -56,7 +56,6 @@ export class AmqpSession {
   readonly #settings: SessionSettings;
   readonly #links = new Set<AmqpSender | AmqpReceiver>();
   #session: Session<ClientOwners> | null = null;
-  /** How long the server's answer to our end is waited for. */
   #answerMs = 0;
   readonly #onRestored: (() => Promise<void>)[] = [];
 
@@ -88,6 +87,11 @@ export class AmqpSession {
   /** Links that are open or being opened or closed. */
   get links(): readonly (AmqpSender | AmqpReceiver)[] {
     return [...this.#links];
+  }
+
+  /** For links: how long the server's answer to an end or a detach is waited for. */
+  get answerMs(): number {
+    return isRabbitMq3(this.core.peer) ? Math.min(RABBITMQ_3_ANSWER_MS, this.#answerMs) : this.#answerMs;
   }
 
   /**
@@ -225,8 +229,7 @@ export class AmqpSession {
     const session = this.#session;
     if (session === null || this.life.state === "closed") return;
     session.end(error);
-    const answerMs = isRabbitMq3(this.core.peer) ? Math.min(RABBITMQ_3_ANSWER_MS, this.#answerMs) : this.#answerMs;
-    const timer = this.core.clock.setTimer(answerMs, () => session.giveUpWaiting());
+    const timer = this.core.clock.setTimer(this.answerMs, () => session.giveUpWaiting());
     void this.life.closed.then(() => timer.cancel());
   }
 

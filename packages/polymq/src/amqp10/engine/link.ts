@@ -120,6 +120,12 @@ export abstract class Link<O extends Owners> {
     this.stopped();
   }
 
+  /** The peer has left our detach unanswered: the owner hears `onDetach` now instead. The link's name is free again once the answer has come after all. */
+  giveUpWaiting(): void {
+    if (this.#state.is !== "detaching") return;
+    this.session.linkUnanswered(this as unknown as Parameters<Session<O>["linkUnanswered"]>[0]);
+  }
+
   /** For the session: sends our attach. */
   sendAttach(fields: AttachFields): void {
     this.session.send({

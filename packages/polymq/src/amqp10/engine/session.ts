@@ -264,6 +264,11 @@ export class Session<O extends Owners> {
     this.#tell(link, linkViolation(error), true, "detaching");
   }
 
+  /** For a link: the peer has left our detach unanswered. Its name and handle stay taken until the answer comes after all. */
+  linkUnanswered(link: AnyLink<O>): void {
+    this.#tell(link, { scope: "link", by: "us", error: null, cause: null }, false, "detaching");
+  }
+
   /** For links: sends a performative on this session's channel. */
   send(performative: PerformativeInput): void {
     if (this.#state === "ending" || this.#state === "ended") return;
