@@ -1,3 +1,4 @@
+import { GoProgram } from "./amqp10/go-program.ts";
 import { amqp10LoopSuite } from "./amqp10/loop/suite.ts";
 import { amqp10ClientSuite } from "./amqp10/suite.ts";
 import { amqp091ClientSuite } from "./amqp091/suite.ts";
@@ -14,7 +15,7 @@ import { unifiedSuite } from "./unified/suite.ts";
 const SUITES: Readonly<Record<string, readonly Suite[]>> = {
   mqtt: [clientSuite, brokerSuite],
   amqp091: [amqp091ClientSuite],
-  amqp10: [amqp10ClientSuite, amqp10LoopSuite],
+  amqp10: [amqp10ClientSuite(new GoProgram()), amqp10LoopSuite],
   queues: [queueSuite],
   unified: [unifiedSuite],
 };

@@ -7,6 +7,8 @@ import type { ClientPlan, StubPlan } from "./plan.ts";
 export interface Entries {
   readonly stub: URL;
   readonly client: URL;
+  /** The programs of contenders that are none of Node. */
+  readonly programs?: Readonly<Record<string, string>>;
 }
 
 /** Takes one measurement: a fresh stub server and a fresh client process, which both end with it. */
@@ -16,7 +18,7 @@ export async function measureClient(entries: Entries, plan: Omit<ClientPlan, "po
   let client: Child | null = null;
   try {
     const port = await stub.next<number>("listening");
-    client = Child.start(entries.client, { ...plan, port } satisfies ClientPlan);
+    client = Child.start(entries.client, { ...plan, port } satisfies ClientPlan, entries.programs?.[plan.contender]);
     client.relayTo(stub);
     stub.relayTo(client);
     const result = await client.next<ClientResult>("result", [stub]);

@@ -4,7 +4,7 @@ import type { Work } from "../amqp/plan.ts";
 export const AMQP10_ROWS = ["send-settled", "send", "receive", "receive-accept"] as const;
 export type Amqp10Row = (typeof AMQP10_ROWS)[number];
 
-export const AMQP10_CONTENDERS = ["ours", "rhea", "rhea-promise", "raw"] as const;
+export const AMQP10_CONTENDERS = ["ours", "rhea", "rhea-promise", "go-amqp", "raw"] as const;
 export type Amqp10Contender = (typeof AMQP10_CONTENDERS)[number];
 
 /** The payload sizes of the full run. */
@@ -19,8 +19,8 @@ export const AMQP10_WORK: Readonly<Record<Amqp10Row, Work>> = {
 
 /** Messages/s to expect at small sizes; they only set how long a measurement takes. */
 export const AMQP10_RATES: Readonly<Record<Amqp10Row, Readonly<Record<Amqp10Contender, number>>>> = {
-  "send-settled": { ours: 2.5e6, rhea: 6e4, "rhea-promise": 6e4, raw: 5e6 },
-  send: { ours: 1.5e6, rhea: 5e4, "rhea-promise": 4e4, raw: 4e6 },
-  receive: { ours: 1.8e6, rhea: 2e5, "rhea-promise": 2e5, raw: 5e6 },
-  "receive-accept": { ours: 1.5e6, rhea: 2e5, "rhea-promise": 2e5, raw: 4e6 },
+  "send-settled": { ours: 2.5e6, rhea: 6e4, "rhea-promise": 6e4, "go-amqp": 2e5, raw: 5e6 },
+  send: { ours: 1.5e6, rhea: 5e4, "rhea-promise": 4e4, "go-amqp": 1.5e5, raw: 4e6 },
+  receive: { ours: 1.8e6, rhea: 2e5, "rhea-promise": 2e5, "go-amqp": 4e5, raw: 5e6 },
+  "receive-accept": { ours: 1.5e6, rhea: 2e5, "rhea-promise": 2e5, "go-amqp": 1.5e5, raw: 4e6 },
 };

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, type ForkOptions, fork } from "node:child_process";
 import { once } from "node:events";
 import { isMessage, Mailbox, type Message } from "./mailbox.ts";
 
@@ -25,10 +25,18 @@ export class Child {
     this.#failed.catch(() => undefined); // those who wait on it see it; an end after the result concerns nobody
   }
 
-  /** Starts `entry` with `config` as its configuration. Its stderr is this process's. */
-  static start(entry: URL, config: object): Child {
-    const process = fork(entry, [JSON.stringify(config)], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
-    return new Child(process, entry.pathname.slice(entry.pathname.lastIndexOf("/") + 1));
+  /**
+   * Starts `entry` with `config` as its configuration. Its stderr is this process's. A `program` runs instead of Node: it gets the same arguments, and the messages as lines of
+   * JSON on the descriptor that NODE_CHANNEL_FD names.
+   */
+  static start(entry: URL, config: object, program: string = process.execPath): Child {
+    const options: ForkOptions = { stdio: ["ignore", "ignore", "inherit", "ipc"], execPath: program };
+    const child = fork(
+      entry,
+      [JSON.stringify(config)],
+      program === process.execPath ? options : { ...options, execArgv: [] },
+    );
+    return new Child(child, entry.pathname.slice(entry.pathname.lastIndexOf("/") + 1));
   }
 
   /** The operating system's id of the process, 0 if it never started. */

@@ -31,7 +31,7 @@ export const USAGE: string = `Usage: npm run bench -w bench -- <protocol> [suite
   mqtt client   our client, MQTT.js and a raw socket against a stub server
   mqtt broker   our broker, aedes and Mosquitto under one raw load generator
   amqp091       our client, amqplib, amqp-client.js, rabbitmq-client and a raw socket against a stub server
-  amqp10        our client, rhea, rhea-promise and a raw socket against a stub server
+  amqp10        our client, rhea, rhea-promise, go-amqp where Go is there, and a raw socket against a stub server
   queues        our durable queues over MQTT and RabbitMQ's over AMQP 0-9-1, confirms and acknowledgements
   unified       our unified client beside the protocols' clients beneath it, against our broker
 

@@ -51,6 +51,16 @@ describe("judge", () => {
     expect(judge([against], cells(140, 10), CONTEST)[0]?.verdict).toBe("unknown");
   });
 
+  test("a ratio to a contender that need not be there is judged where it took part, and unknown when it failed", () => {
+    const optional: Threshold = { ...SEVEN_TIMES, against: "guest", isOptional: true };
+    const guest: Cell = { row: "r", size: 256, contender: "guest", rounds: [{ rate: 20 }], failures: [] };
+    const failed: Cell = { ...guest, rounds: [null], failures: ["it ended"] };
+    expect(judge([optional], cells(139, 10), CONTEST)).toEqual([]);
+    expect(judge([optional], [...cells(139, 10), guest], CONTEST)[0]?.verdict).toBe("not reached");
+    expect(judge([optional], [...cells(140, 10), guest], CONTEST)[0]?.verdict).toBe("reached");
+    expect(judge([optional], [...cells(140, 10), failed], CONTEST)[0]?.verdict).toBe("unknown");
+  });
+
   test("a threshold may be about another contender", () => {
     const other: Cell = { row: "r", size: 256, contender: "ours too", rounds: [{ rate: 90 }], failures: [] };
     const about: Threshold = { ...SEVEN_TIMES, subject: "ours too" };

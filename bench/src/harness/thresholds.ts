@@ -13,6 +13,8 @@ export interface Threshold {
   readonly subject?: string;
   /** The contender that a ratio compares with, when it is not the suite's baselines. */
   readonly against?: string;
+  /** Not judged when the run has no measurement of `against`: a contender that need not be there. */
+  readonly isOptional?: boolean;
   /** What we would like to reach, for the report. */
   readonly aim?: number;
 }
@@ -26,7 +28,9 @@ export interface Verdict {
 
 /** Judges the cells of a run. `subject` is the contender the promises are about. */
 export function judge(thresholds: readonly Threshold[], cells: readonly Cell[], names: Contest): Verdict[] {
-  return thresholds.map((threshold) => {
+  const isDue = ({ isOptional, row, size, against }: Threshold): boolean =>
+    isOptional !== true || cells.some((cell) => cell.row === row && cell.size === size && cell.contender === against);
+  return thresholds.filter(isDue).map((threshold) => {
     const measured = measuredFor(threshold, cells, names);
     if (measured === null) return { threshold, measured, verdict: "unknown" };
     const reached = threshold.bound === "atLeast" ? measured >= threshold.limit : measured <= threshold.limit;
