@@ -140,6 +140,27 @@ describe("publishes", () => {
   });
 });
 
+describe("basic.recover", () => {
+  test("is answered before anything comes again, so that a client knows what came before", async () => {
+    await using scene = await AmqpScene.open();
+    const raw = await scene.raw().open();
+    const consume = { noLocal: false, noAck: false, exclusive: false, noWait: true, arguments: {} };
+    raw.send(1, { ...QUEUE, queue: "q" }, { ...PUBLISH, exchange: "", routingKey: "q", mandatory: false });
+    raw.write(headerFrame(1, 0));
+    raw.send(1, { method: "basic.consume", queue: "q", consumerTag: "t", ...consume });
+    expect(await raw.take(3)).toEqual(["1 queue.declare-ok", "1 basic.deliver", "1 header"]);
+    raw.send(1, { method: "basic.recover", requeue: true });
+    expect(await raw.take(3)).toEqual(["1 basic.recover-ok", "1 basic.deliver", "1 header"]);
+    // Behind an answer that waits for the store as well.
+    raw.send(1, { ...QUEUE, queue: "r", durable: true }, { method: "basic.recover", requeue: true });
+    expect(await raw.take(4)).toEqual(["1 queue.declare-ok", "1 basic.recover-ok", "1 basic.deliver", "1 header"]);
+    raw.send(1, { method: "basic.ack", deliveryTag: 3, multiple: false }, { ...QUEUE, queue: "q", passive: true });
+    expect(await raw.next()).toBe("1 queue.declare-ok");
+    raw.send(1, { method: "basic.recover", requeue: true }, { ...QUEUE, queue: "q", passive: true });
+    expect(await raw.take(2)).toEqual(["1 basic.recover-ok", "1 queue.declare-ok"]);
+  });
+});
+
 describe("transactions", () => {
   test("keep publishes and settlements until they are committed", async () => {
     await using scene = await AmqpScene.open();

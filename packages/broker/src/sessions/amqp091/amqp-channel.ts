@@ -243,8 +243,11 @@ export class AmqpChannel implements MethodScene, PublishScene, CommitListener {
       case "basic.recover":
       case "basic.recover-async":
         if (!method.requeue) throw new ReplyError(ReplyCode.NotImplemented, "requeue=false");
-        consumers.recover();
-        return method.method === "basic.recover" ? this.answer({ method: "basic.recover-ok" }) : undefined;
+        // The answer first: a client takes what comes before it for what it has just given back.
+        return this.afterAnswers(() => {
+          if (method.method === "basic.recover") this.#send({ method: "basic.recover-ok" });
+          consumers.recover();
+        });
       case "confirm.select":
         return this.#selectConfirms(method.noWait);
       case "tx.select":

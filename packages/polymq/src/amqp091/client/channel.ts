@@ -1,63 +1,48 @@
 import type { Clock } from "../../base/clock.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
-import { asMessagingError, MessagingError } from "../../base/errors.ts";
+import { MessagingError } from "../../base/errors.ts";
 import type { FieldTable } from "../codec/field-value.ts";
 import type { Method, MethodOf, SyncMethodName } from "../codec/method-types.ts";
 import { PropertiesDecoder } from "../codec/properties-decoder.ts";
 import type { CloseReason } from "../engine/endpoint-options.ts";
-import {
-  checkConsume,
-  type ExchangeOptions,
-  type QueueFacts,
-  type QueueOptions,
-  queueFacts,
-} from "./channel-options.ts";
+import { ChannelConsumers, type ConsumersHost } from "./channel-consumers.ts";
+import { type ExchangeOptions, type QueueFacts, type QueueOptions, queueFacts } from "./channel-options.ts";
 import type { Connection } from "./connection.ts";
-import { type AmqpConsumeOptions, AmqpConsumer, type ConsumerOwner } from "./consumer.ts";
-import type { AmqpClientEvent } from "./events.ts";
+import type { AmqpConsumeOptions, AmqpConsumer } from "./consumer.ts";
 import { channelClosed, closedError, notConnected } from "./failures.ts";
 import { getMessage } from "./get-message.ts";
 import type { ChannelOwner, Incoming, Link } from "./link.ts";
-import { AmqpMessage, type AmqpReturned } from "./message.ts";
+import type { AmqpMessage, AmqpReturned } from "./message.ts";
 import type { PendingPublish } from "./pending-publish.ts";
 import { type AmqpPublishOptions, Publisher, type PublisherOptions } from "./publisher.ts";
 import { type AmqpRequestOptions, type AmqpResponder, Requester, respondWith } from "./requester.ts";
 import { call, failRequests } from "./requests.ts";
-import { startConsumer } from "./start-consumer.ts";
-import type { Topology } from "./topology.ts";
 import { Transaction } from "./transaction.ts";
 
 /** A channel younger than this is kept when it refuses, so that refusals do not make a channel each. */
 const WORN_AFTER_MS = 1_000;
 
 /** What a channel asks of its client. */
-export interface ChannelHost {
-  readonly topology: Topology;
+export interface ChannelHost extends ConsumersHost {
   readonly clock: Clock;
-  /** Of consumers that name none. */
-  readonly prefetch: number;
   readonly publisherOptions: Omit<PublisherOptions, "confirms" | "onReturned">;
-  emit(event: AmqpClientEvent): void;
-  consumerTag(): string;
   /** The address that answers to requests come to, on the channel that publishes them. */
   replyAddress(): string;
   bytesOf(body: string | Uint8Array): Uint8Array;
   channelEnded(channel: AmqpChannel): void;
-  pressure(full: boolean): void;
-  stillFull(): void;
 }
 
 /**
  * A channel: it declares, publishes and consumes, and is restored after a reconnect with its mode and consumers. Publishes are confirmed unless it was
- * made without. Methods reject with ERR_CHANNEL_CLOSED once the server has closed it (the error's `peer` says why), with ERR_NOT_CONNECTED while there is no
- * connection, and with ERR_CONNECTION_LOST when it goes before the answer comes; `publish` alone waits for it to come back.
+ * made without. Methods reject with ERR_CHANNEL_CLOSED once the server has closed it (the error's `peer` says why), with ERR_CHANNEL_MAX once it has come back and allows
+ * fewer channels, with ERR_NOT_CONNECTED while there is no connection, and with ERR_CONNECTION_LOST when it goes before the answer comes; `publish` alone waits for it to come back.
  */
-export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable {
+export class AmqpChannel implements ChannelOwner, AsyncDisposable {
   /** True when publishes are confirmed. */
   readonly confirms: boolean;
   readonly #host: ChannelHost;
   readonly #publisher: Publisher;
-  readonly #consumers = new Map<string, AmqpConsumer>();
+  readonly #consumers: ChannelConsumers;
   readonly #decoder: PropertiesDecoder;
   readonly #end: Deferred<MessagingError | null> = deferred();
   #connection: Connection | null = null;
@@ -76,6 +61,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     this.#host = host;
     this.confirms = confirms;
     this.#decoder = new PropertiesDecoder(host.publisherOptions.text);
+    this.#consumers = new ChannelConsumers(host, this.#decoder);
     this.#publisher = new Publisher({
       ...host.publisherOptions,
       confirms,
@@ -187,25 +173,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
   /** Starts a consumer; resolves when the server has confirmed it. @throws {MessagingError} ERR_INVALID_OPTIONS, and as all methods */
   async consume(queue: string, options: AmqpConsumeOptions = {}): Promise<AmqpConsumer> {
     const { connection, link } = this.#live();
-    checkConsume(options);
-    const consumerTag = options.consumerTag ?? this.#host.consumerTag();
-    if (this.#consumers.has(consumerTag)) {
-      throw new MessagingError("ERR_INVALID_OPTIONS", `consumer tag ${consumerTag} is in use on this channel`);
-    }
-    const consumer = new AmqpConsumer(this, this.#name(queue), consumerTag, options);
-    this.#consumers.set(consumerTag, consumer);
-    try {
-      await startConsumer(connection, link, {
-        consumer: consumer,
-        arguments: options.arguments ?? {},
-        prefetch: this.#host.prefetch,
-      });
-    } catch (error) {
-      this.#consumers.delete(consumerTag);
-      consumer.end(asMessagingError(error, "ERR_CHANNEL_CLOSED"));
-      throw error;
-    }
-    return consumer;
+    return await this.#consumers.consume(connection, link, queue, options);
   }
 
   /**
@@ -244,11 +212,12 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     return await getMessage(connection, link, from);
   }
 
-  /** Asks the server to deliver again what is unsettled on this channel; those messages can no longer be settled. */
+  /** Asks the server to deliver again what is unsettled on this channel, also what was not handed out yet; those messages can no longer be settled (ERR_ALREADY_SETTLED). */
   async recover(options: { readonly requeue?: boolean } = {}): Promise<void> {
     const { connection, link } = this.#live();
-    connection.engine.forgetDeliveries(link);
-    await call(connection, link, { method: "basic.recover", requeue: options.requeue ?? true });
+    const recovered = call(connection, link, { method: "basic.recover", requeue: options.requeue ?? true });
+    this.#consumers.forget();
+    await recovered;
   }
 
   /** Makes the channel transactional; needs one without confirms. A transaction that is open when the connection is lost is lost: its commit fails. */
@@ -260,7 +229,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
 
   /**
    * Publishes and acknowledgements since the last commit or rollback take effect, all or none.
-   * @throws {MessagingError} ERR_CONNECTION_LOST, also later, when a connection was lost after something was published in the transaction: all of it is rolled back
+   * @throws {MessagingError} ERR_CONNECTION_LOST, also later, when a connection was lost after something was published or settled in the transaction: all of it is rolled back
    */
   async txCommit(): Promise<void> {
     await this.#transaction.commit();
@@ -280,7 +249,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
   async close(): Promise<void> {
     if (this.#over !== null) return;
     if (this.#link !== null) {
-      await Promise.all([...this.#consumers.values()].map((each) => each.cancel().catch(() => undefined)));
+      await Promise.all(this.#consumers.list().map((each) => each.cancel().catch(() => undefined)));
       await this.#publisher.drained();
     }
     const link = this.#link;
@@ -325,22 +294,15 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
   async open(connection: Connection): Promise<void> {
     const link = connection.openChannel(this);
     // One that is added from now on starts by itself.
-    const consumers = [...this.#consumers.values()];
+    const consumers = this.#consumers.list();
     this.#connection = connection;
     this.#link = link;
+    this.#consumers.open(connection, link);
     this.#openedMs = this.#host.clock.nowMs();
     try {
       if (this.confirms) await call(connection, link, { method: "confirm.select", noWait: false });
       if (this.#transaction.selected) await call(connection, link, { method: "tx.select" });
-      for (const consumer of consumers) {
-        if (consumer.leaving) continue;
-        consumer.queueName = this.#name(consumer.queueName);
-        await startConsumer(connection, link, {
-          consumer: consumer,
-          arguments: consumer.resume(),
-          prefetch: this.#host.prefetch,
-        });
-      }
+      await this.#consumers.restart(connection, link, consumers);
     } catch (error) {
       // A channel that the server closed has told so by itself.
       if (connection.ended || this.#over === null) throw error;
@@ -357,9 +319,9 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     this.#connection = null;
     this.#link = null;
     this.#worn = false;
-    this.#transaction.suspend();
+    this.#transaction.suspend(link?.settledInTransaction === true);
     if (link !== null) failRequests(link, error);
-    for (const consumer of this.#consumers.values()) consumer.forget();
+    this.#consumers.suspend();
   }
 
   /** The client is closed. @internal */
@@ -367,49 +329,14 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     this.#finish(error);
   }
 
-  /** @internal */
-  cancelConsumer(consumer: AmqpConsumer): Promise<void> {
-    const connection = this.#connection;
-    const link = this.#link;
-    const over = (): void => {
-      this.#consumers.delete(consumer.consumerTag);
-      consumer.end(null);
-    };
-    if (connection === null || link === null || !link.usable) return Promise.resolve(over());
-    const { consumerTag } = consumer;
-    // What comes before the answer still has its consumer.
-    return call(connection, link, { method: "basic.cancel", consumerTag, noWait: false }).then(over, over);
-  }
-
-  /** @internal */
-  handlerFailed(consumer: AmqpConsumer, error: unknown): void {
-    this.#host.emit({ type: "handlerError", error, consumerTag: consumer.consumerTag });
-  }
-
-  /** @internal */
-  pressure(_consumer: AmqpConsumer, full: boolean): void {
-    this.#host.pressure(full);
-  }
-
-  /** @internal */
-  stillFull(): void {
-    this.#host.stillFull();
+  /** True when it has a consumer of the queue. @internal */
+  consumes(queue: string): boolean {
+    return this.#consumers.has(queue);
   }
 
   /** @internal */
   onDeliver(link: Link, content: Incoming): void {
-    const tag = content.consumerTag;
-    tag.value ??= this.#consumers.get(tag.name);
-    const consumer = tag.value;
-    const connection = this.#connection;
-    if (connection === null) return;
-    const acknowledges = consumer === undefined || consumer.options.noAck !== true;
-    if (acknowledges) connection.engine.expectAck(link, content.deliveryTag);
-    const message = new AmqpMessage(content, this.#decoder, acknowledges ? connection : null, link);
-    if (consumer === undefined) return message.nackIfOpen(true);
-    const { tracer } = connection;
-    if (tracer.deliver.hasSubscribers) tracer.delivered(consumer.queueName, message.body.length, content.deliveryTag);
-    consumer.deliver(message);
+    this.#consumers.onDeliver(link, content);
   }
 
   /** @internal */
@@ -425,13 +352,7 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
 
   /** @internal */
   onCancel(consumerTag: string): void {
-    const consumer = this.#consumers.get(consumerTag);
-    if (consumer === undefined) return;
-    this.#consumers.delete(consumerTag);
-    this.#link?.content.forgetConsumerTags();
-    const { queue } = consumer;
-    consumer.end(new MessagingError("ERR_CONSUMER_CANCELLED", `the server cancelled the consumer of queue "${queue}"`));
-    this.#host.emit({ type: "consumerCancelled", consumerTag, queue });
+    this.#consumers.onCancel(consumerTag);
   }
 
   /** @internal */
@@ -460,11 +381,10 @@ export class AmqpChannel implements ChannelOwner, ConsumerOwner, AsyncDisposable
     this.#publisher.end(why);
     this.#requester?.end(why);
     if (link !== null) failRequests(link, why);
-    for (const consumer of this.#consumers.values()) consumer.end(error);
-    this.#consumers.clear();
     this.#connection = null;
     this.#link = null;
     this.#host.channelEnded(this);
+    this.#consumers.end(error);
     this.#end.resolve(error);
   }
 

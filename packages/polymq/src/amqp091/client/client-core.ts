@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
 import { type ConnectTrace, diagnostics } from "../../base/diagnostics.ts";
 import { Emitter } from "../../base/emitter.ts";
-import { asMessagingError, MessagingError } from "../../base/errors.ts";
+import { asMessagingError, isMessagingError, MessagingError } from "../../base/errors.ts";
 import { ChannelTracer, type Tracer } from "../../base/tracer.ts";
 import { lenientText } from "../../bytes/text.ts";
 import { Redial } from "../../supervisor/redial.ts";
@@ -217,6 +217,12 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
     else this.stillFull();
   }
 
+  consumerEnded(queue: string): void {
+    if (!this.topology.deletesItself(queue)) return;
+    for (const channel of this.#channels) if (channel.consumes(queue)) return;
+    this.topology.forgetQueue(queue);
+  }
+
   stillFull(): void {
     if (this.#connection?.awaiting === false) this.#connection.setReading(false);
   }
@@ -276,12 +282,23 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
         this.emit({ type: "recoveryFailed", what, error }),
       );
       // One that is made meanwhile opens by itself.
-      for (const channel of this.#channels) if (!channel.isOn(connection)) await channel.open(connection);
+      for (const channel of this.#channels) if (!channel.isOn(connection)) await this.#reopen(channel, connection);
     } finally {
       release();
       unwatch();
     }
     return connection;
+  }
+
+  /** A server that allows fewer channels than the last one ends those that do not fit. */
+  async #reopen(channel: AmqpChannel, connection: Connection): Promise<void> {
+    try {
+      await channel.open(connection);
+    } catch (error) {
+      if (!isMessagingError(error) || error.code !== "ERR_CHANNEL_MAX") throw error;
+      channel.end(error);
+      this.emit({ type: "channelClosed", error });
+    }
   }
 
   /** Ends a connection whose server stops answering while it is asked to restore, as one does that waits for the leader of a queue. */

@@ -73,6 +73,8 @@ export class Connection implements ClientHandler<Types> {
   readonly #clock: Clock;
   readonly #owner: ConnectionOwner;
   readonly #links = new Set<Link>();
+  /** Those whose end is awaited. */
+  readonly #closing = new Map<Link, Deferred<void>>();
   /** Secrets that await their answer. */
   readonly #secrets = new Set<Reply>();
   #transport: Transport | null = null;
@@ -134,6 +136,15 @@ export class Connection implements ClientHandler<Types> {
     const link = this.engine.openChannel(owner);
     this.#links.add(link);
     return link;
+  }
+
+  /** Closes a channel; resolves when its number is free, or the connection over. */
+  closeChannel(link: Link): Promise<void> {
+    if (this.#ended || this.engine.over || !link.usable) return Promise.resolve();
+    const done = deferred<void>();
+    this.#closing.set(link, done);
+    this.engine.closeChannel(link);
+    return done.promise;
   }
 
   /** Sends a new secret; `reply` gets the answer, or the end of the connection. @throws {MessagingError} as the engine */
@@ -232,6 +243,8 @@ export class Connection implements ClientHandler<Types> {
 
   onChannelClosed(link: Link, reason: CloseReason | null): void {
     this.#links.delete(link);
+    this.#closing.get(link)?.resolve();
+    this.#closing.delete(link);
     link.owner.onClosed(link, reason);
   }
 
@@ -346,6 +359,8 @@ export class Connection implements ClientHandler<Types> {
     const lost = error ?? new MessagingError("ERR_CONNECTION_LOST", "the connection ended");
     for (const link of this.#links) failRequests(link, lost);
     this.#links.clear();
+    for (const each of this.#closing.values()) each.resolve();
+    this.#closing.clear();
     for (const each of this.#secrets) each.failed(lost);
     this.#secrets.clear();
     this.#owner.onEnd(error, this);

@@ -52,6 +52,8 @@ export class AmqpConsumer implements AsyncIterable<AmqpMessage>, AsyncDisposable
   resume: () => FieldTable;
   /** It is being cancelled, and is not to be restored. @internal */
   leaving = false;
+  /** The server has confirmed it once. @internal */
+  started = false;
   readonly #owner: ConsumerOwner;
   readonly #handler: AmqpHandler | null;
   readonly #concurrency: number;
@@ -130,8 +132,9 @@ export class AmqpConsumer implements AsyncIterable<AmqpMessage>, AsyncDisposable
     }
   }
 
-  /** Messages that were not handed out are from a connection that is gone: the server has them. @internal */
+  /** The server has the messages again that were not handed out, unless it never waited for their acknowledgement. @internal */
   forget(): void {
+    if (this.options.noAck === true) return;
     this.#buffer.clear();
     while (this.#queue?.dropOldest() !== undefined);
     this.#setFull(false);

@@ -67,7 +67,7 @@ export class FakeLink {
     this.engine = new ServerEngine<Texts>({
       outbox: this.#outbox,
       routes: new RouteDecoder(TEXT),
-      tuning: { channelMax: 10, frameMax: 4_096, heartbeatSeconds: 0 },
+      tuning: { channelMax: broker.channelMax, frameMax: 4_096, heartbeatSeconds: 0 },
       bodyBytesMax: 100_000,
       assemblyBytesMax: 100_000,
       handshakeTimeoutMs: 10_000,
@@ -216,6 +216,7 @@ export class FakeBroker {
   readonly starts: string[] = [];
   readonly vhosts: string[] = [];
   confirms: "at once" | "by hand" | "refuse" = "at once";
+  channelMax = 10;
   names = 0;
   product = "fake";
   /** Methods that are not answered. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { webText } from "../../bytes/text.ts";
 import { encodeProperties } from "../codec/properties.ts";
 import { connected } from "./fake-broker.test-support.ts";
+import type { AmqpMessage } from "./message.ts";
 
 describe("a connection that breaks while the topology is restored", () => {
   test("is followed by the next one, on which everything is declared", async () => {
@@ -41,6 +42,49 @@ describe("a server that does not answer while the topology is restored", () => {
   });
 });
 
+describe("a server that allows fewer channels than the last one", () => {
+  test("ends those that do not fit with ERR_CHANNEL_MAX, and the rest is restored", async () => {
+    const { broker, client, events } = await connected();
+    const [first, second, third] = [
+      await broker.now(client.channel()),
+      await broker.now(client.channel({ confirms: false })),
+      await broker.now(client.channel()),
+    ];
+    await broker.now(first.declareQueue("q"));
+    const [kept, lost] = [await broker.now(second.consume("q")), await broker.now(third.consume("q"))];
+    broker.channelMax = 2;
+    broker.down.add("a");
+    broker.link.pair.cut();
+    await broker.clock.settle();
+    const waiting = third.publish("", "q", "x");
+    waiting.catch(() => undefined);
+    broker.down.clear();
+    await broker.clock.advance(10_000);
+    const full = { code: "ERR_CHANNEL_MAX" };
+    expect(client.state).toBe("connected");
+    await expect(broker.now(third.closed)).resolves.toMatchObject(full);
+    await expect(broker.now(lost.closed)).resolves.toMatchObject(full);
+    await expect(broker.now(waiting)).rejects.toMatchObject(full);
+    await expect(broker.now(third.declareQueue("r"))).rejects.toMatchObject(full);
+    expect(events.slice(1)).toMatchObject([{ type: "channelClosed", error: full }]);
+    await broker.now(first.publish("", "q", "y"));
+    const consumed = broker.link.methods.flatMap((each) => (each.method === "basic.consume" ? [each.consumerTag] : []));
+    expect(consumed).toEqual([kept.consumerTag]);
+    await expect(broker.now(client.channel())).rejects.toMatchObject(full);
+  });
+
+  test("has room for as many as it allows: the channel that declares is closed before", async () => {
+    const { broker, client, events } = await connected();
+    const channel = await broker.now(client.channel({ confirms: false }));
+    await broker.now(channel.declareQueue("q"));
+    broker.channelMax = 1;
+    broker.link.pair.cut();
+    await broker.clock.advance(10_000);
+    expect([client.state, events.map((each) => each.type)]).toEqual(["connected", ["connectionLost"]]);
+    await broker.now(channel.declareQueue("q"));
+  });
+});
+
 describe("transactions", () => {
   test("select, commit and roll back on a channel without confirms, and are selected again after a reconnect", async () => {
     const { broker, client } = await connected();
@@ -74,6 +118,35 @@ describe("a transaction that is open when the connection is lost", () => {
     await broker.now(channel.txCommit());
     const said = broker.link.methods.map((each) => each.method).filter((each) => each.startsWith("tx."));
     expect(said).toEqual(["tx.select", "tx.rollback", "tx.commit"]);
+  });
+
+  test.each(["ack", "nack", "reject"] as const)("fails its commit when it held nothing but %s", async (how) => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel({ confirms: false }));
+    const consumer = await broker.now(channel.consume("q"));
+    const messages = consumer[Symbol.asyncIterator]();
+    const take = async (body: string): Promise<AmqpMessage> => {
+      broker.link.deliver(consumer.consumerTag, body);
+      const { value } = await broker.now(messages.next());
+      return value as AmqpMessage;
+    };
+    const cut = async (): Promise<void> => {
+      broker.link.pair.cut();
+      await broker.clock.advance(10_000);
+    };
+    (await take("before"))[how]();
+    await broker.now(channel.txSelect());
+    await cut();
+    (await take("a"))[how]();
+    await cut();
+    await expect(broker.now(channel.txCommit())).rejects.toMatchObject({ code: "ERR_CONNECTION_LOST" });
+    (await take("b"))[how]();
+    await broker.now(channel.txCommit());
+    await cut();
+    (await take("c"))[how]();
+    await broker.now(channel.txRollback());
+    await cut();
+    await broker.now(channel.txCommit());
   });
 
   test("and empty then is nothing to lose", async () => {
@@ -144,7 +217,7 @@ describe("recover", () => {
     const { broker, client } = await connected();
     const channel = await broker.now(client.channel());
     const consumer = await broker.now(channel.consume("q"));
-    broker.link.deliver(consumer.consumerTag, "a");
+    for (const body of ["a", "waits"]) broker.link.deliver(consumer.consumerTag, body);
     const messages = consumer[Symbol.asyncIterator]();
     const { value: first } = await broker.now(messages.next());
     await broker.now(channel.recover());
@@ -157,6 +230,55 @@ describe("recover", () => {
     again?.ack();
     await broker.clock.settle();
     expect(broker.link.settled).toEqual(["ack a"]);
+  });
+});
+
+describe("recover", () => {
+  test("leaves to the server what is on its way while it is asked: it delivers that again", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    const seen: string[] = [];
+    const consumer = await broker.now(channel.consume("q", { handler: (each) => void seen.push(each.text()) }));
+    broker.silent.add("basic.recover");
+    const recovered = channel.recover();
+    await broker.clock.settle();
+    broker.link.deliver(consumer.consumerTag, "early");
+    await broker.clock.settle();
+    expect([seen, broker.link.settled]).toEqual([[], []]);
+    broker.link.send({ method: "basic.recover-ok" });
+    broker.link.deliver(consumer.consumerTag, "again");
+    await broker.now(recovered);
+    expect([seen, broker.link.settled]).toEqual([["again"], ["ack again"]]);
+  });
+
+  test("takes nothing from a consumer that acknowledges nothing", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    const consumer = await broker.now(channel.consume("q", { noAck: true }));
+    broker.link.deliver(consumer.consumerTag, "a");
+    broker.silent.add("basic.recover");
+    const recovered = channel.recover();
+    await broker.clock.settle();
+    broker.link.deliver(consumer.consumerTag, "b");
+    broker.link.send({ method: "basic.recover-ok" });
+    await broker.now(recovered);
+    const messages = consumer[Symbol.asyncIterator]();
+    const bodies = [await broker.now(messages.next()), await broker.now(messages.next())];
+    expect(bodies.map(({ value }) => value?.text())).toEqual(["a", "b"]);
+  });
+});
+
+describe("what a consumer without acknowledgements has not read when the connection is lost", () => {
+  test("is read all the same: the server does not have it any more", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    const consumer = await broker.now(channel.consume("q", { noAck: true }));
+    broker.link.deliver(consumer.consumerTag, "a");
+    await broker.clock.settle();
+    broker.link.pair.cut();
+    await broker.clock.advance(10_000);
+    const { value } = await broker.now(consumer[Symbol.asyncIterator]().next());
+    expect(value?.text()).toBe("a");
   });
 });
 

@@ -26,7 +26,8 @@ export async function restoreTopology(
       }
     }
   }
-  if (link !== null) connection.engine.closeChannel(link);
+  // The channels that are restored next may be as many as the server allows.
+  if (link !== null) await connection.closeChannel(link);
 }
 
 async function restore(connection: Connection, link: Link, topology: Topology, item: TopologyItem): Promise<void> {

@@ -29,4 +29,5 @@ export async function startConsumer(connection: Connection, link: Link, start: C
   const flags = { noLocal: false, noAck, exclusive, noWait: false, arguments: start.arguments };
   const ok = call(connection, link, { method: "basic.consume", queue, consumerTag, ...flags });
   await Promise.all([qos, ok]);
+  start.consumer.started = true;
 }

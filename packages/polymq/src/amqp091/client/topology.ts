@@ -42,29 +42,28 @@ export class Topology {
       case "queue.bind":
         return this.#set(bindingKey(method), method, "");
       case "exchange.unbind":
-        return void this.#items.delete(bindingKey({ ...method, method: "exchange.bind", noWait: false }));
+        return this.#unbind(bindingKey({ ...method, method: "exchange.bind", noWait: false }), method.source);
       case "queue.unbind":
-        return void this.#items.delete(bindingKey({ ...method, method: "queue.bind", noWait: false }));
+        return this.#unbind(bindingKey({ ...method, method: "queue.bind", noWait: false }), method.exchange);
       case "exchange.delete":
-        return this.#drop(`exchange ${method.exchange}`, (each) =>
-          each.method === "exchange.bind"
-            ? each.source === method.exchange || each.destination === method.exchange
-            : each.method === "queue.bind" && each.exchange === method.exchange,
-        );
+        return this.#forgetExchange(method.exchange);
       case "queue.delete":
-        for (const [old, now] of [...this.#names]) if (now === method.queue) this.#names.delete(old);
-        return this.#drop(
-          `queue ${method.queue}`,
-          (each) => each.method === "queue.bind" && each.queue === method.queue,
-        );
+        return this.forgetQueue(method.queue);
       default:
     }
   }
 
+  /** True for a queue that the server deletes with its last consumer. */
+  deletesItself(queue: string): boolean {
+    const method = this.#items.get(`queue ${queue}`)?.method;
+    return method?.method === "queue.declare" && method.autoDelete;
+  }
+
   /** A queue is gone: it is not declared again. */
   forgetQueue(queue: string): void {
-    const deletion = { method: "queue.delete", queue, ifUnused: false, ifEmpty: false, noWait: false } as const;
-    this.note(deletion, { method: "queue.delete-ok", messageCount: 0 });
+    for (const [old, now] of [...this.#names]) if (now === queue) this.#names.delete(old);
+    this.#items.delete(`queue ${queue}`);
+    this.#unbindAll((each) => each.method === "queue.bind" && each.queue === queue);
   }
 
   /** A server-named queue has come back under a new name. */
@@ -85,10 +84,30 @@ export class Topology {
     this.#items.set(what, { what, method, serverName });
   }
 
-  #drop(what: string, gone: (method: Declaration) => boolean): void {
-    this.#items.delete(what);
-    for (const [key, each] of [...this.#items]) if (gone(each.method)) this.#items.delete(key);
+  #forgetExchange(exchange: string): void {
+    this.#items.delete(`exchange ${exchange}`);
+    this.#unbindAll((each) => sourceOf(each) === exchange);
+    this.#unbindAll((each) => each.method === "exchange.bind" && each.destination === exchange);
   }
+
+  #unbindAll(gone: (method: Declaration) => boolean): void {
+    for (const [key, { method }] of [...this.#items]) if (gone(method)) this.#unbind(key, sourceOf(method));
+  }
+
+  /** Forgets a binding, and an auto-delete exchange that has no other one. */
+  #unbind(key: string, source: string | null): void {
+    if (!this.#items.delete(key) || source === null) return;
+    const method = this.#items.get(`exchange ${source}`)?.method;
+    if (method?.method !== "exchange.declare" || !method.autoDelete) return;
+    for (const each of this.#items.values()) if (sourceOf(each.method) === source) return;
+    this.#forgetExchange(source);
+  }
+}
+
+/** The exchange that a binding leads from. */
+function sourceOf(method: Declaration): string | null {
+  if (method.method === "exchange.bind") return method.source;
+  return method.method === "queue.bind" ? method.exchange : null;
 }
 
 function bindingKey(method: MethodOf<"exchange.bind" | "queue.bind">): string {

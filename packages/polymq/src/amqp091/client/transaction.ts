@@ -11,7 +11,7 @@ export interface TransactionOwner {
 /** The transaction of one channel: all of it is committed or nothing, also when a connection is lost in between. */
 export class Transaction {
   readonly #owner: TransactionOwner;
-  /** `begun`: something was published since the last commit or rollback. `lost`: the connection went then. */
+  /** `begun`: something was published since the last commit or rollback. `lost`: the connection went then, or when something was settled in it. */
   #is: "none" | "empty" | "begun" | "lost" = "none";
 
   constructor(owner: TransactionOwner) {
@@ -31,9 +31,9 @@ export class Transaction {
     if (this.#is === "empty") this.#is = "begun";
   }
 
-  /** The connection is gone, and with it what was published. */
-  suspend(): void {
-    if (this.#is === "begun") this.#is = "lost";
+  /** The connection is gone, and with it what was published and settled. */
+  suspend(settled: boolean): void {
+    if (this.#is === "begun" || (this.#is === "empty" && settled)) this.#is = "lost";
   }
 
   /** @throws {MessagingError} ERR_CONNECTION_LOST for one that was lost: the rest of it is rolled back */

@@ -116,6 +116,10 @@ export class ClientChannel<T extends EngineTypes> extends Channel<T> {
   confirming = false;
   /** @internal */
   publishes = 0;
+  /** `basic.recover`s that await their answer. @internal */
+  recovers = 0;
+  /** Something was settled since a method of class `tx` was sent last. @internal */
+  settledInTransaction = false;
   /** True since `confirm.select` was sent: publishes are numbered. */
   get confirms(): boolean {
     return this.confirming;

@@ -95,17 +95,36 @@ describe("messages to a client", () => {
     expect(client.sent()).toEqual(['1 basic.ack {"deliveryTag":1,"multiple":false}', "1 tx.commit {}"]);
   });
 
-  test("forgotten before basic.recover are acknowledged up to then and no more", () => {
+  test("cannot be settled once basic.recover has left: those of its turn leave before it, those that meet it on the way come again", () => {
     const [client, channel] = clientWithChannel();
     for (let tag = 1; tag <= 2; tag++) client.feed(deliver(tag), contentFrames(1, []));
     client.engine.ack(channel, 1, false);
-    client.engine.forgetDeliveries(channel);
     client.engine.request(channel, { method: "basic.recover", requeue: true }, "r");
     expect(client.sent()).toEqual([
       '1 basic.ack {"deliveryTag":1,"multiple":false}',
       '1 basic.recover {"requeue":true}',
     ]);
-    expect(client.engine.ack(channel, 2, false)).toBe(false);
+    client.feed(deliver(3), contentFrames(1, []));
+    expect([1, 2, 3].map((tag) => client.engine.ack(channel, tag, false))).toEqual([false, false, false]);
+    expect(client.engine.ack(channel, 3, true)).toBe(false);
+    client.method(1, { method: "basic.recover-ok" });
+    client.feed(deliver(4), contentFrames(1, []));
+    expect(client.engine.nack(channel, 3, false, true)).toBe(false);
+    expect(client.engine.ack(channel, 4, false)).toBe(true);
+    client.engine.beforeFlush();
+    expect(client.sent()).toEqual(['1 basic.ack {"deliveryTag":4,"multiple":false}']);
+  });
+
+  test("and basic.recover-async leaves behind what was acknowledged before it", () => {
+    const [client, channel] = clientWithChannel();
+    for (let tag = 1; tag <= 2; tag++) client.feed(deliver(tag), contentFrames(1, []));
+    client.engine.ack(channel, 2, false);
+    client.engine.send(channel, { method: "basic.recover-async", requeue: true });
+    expect(client.sent()).toEqual([
+      '1 basic.ack {"deliveryTag":2,"multiple":false}',
+      '1 basic.recover-async {"requeue":true}',
+    ]);
+    expect(client.engine.ack(channel, 1, false)).toBe(false);
   });
 
   test("with a delivery tag that does not rise end the connection with 503", () => {

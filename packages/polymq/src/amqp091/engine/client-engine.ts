@@ -142,7 +142,7 @@ export class ClientEngine<T extends EngineTypes>
 
   /**
    * Sends a method that is answered; `onReply` or `onGetOk` brings `request` back, in the order of sending. With `noWait` nothing comes back. After
-   * `confirm.select` publishes are numbered from 1.
+   * `confirm.select` publishes are numbered from 1; after `basic.recover` no delivery up to its answer can be settled, for the server hands them out anew.
    * @throws {MessagingError} ERR_NOT_CONNECTED, ERR_CHANNEL_CLOSED, what the encoder refuses, and ERR_INVALID_ARGUMENT for a method
    * that is not a client's or is not answered; with an error nothing was sent
    */
@@ -157,11 +157,15 @@ export class ClientEngine<T extends EngineTypes>
     if (channel.owed.due) channel.owed.flush(channel.id, this.writer);
     this.write(channel.id, method);
     if (name === "confirm.select") channel.confirming = true;
+    else if (name === "basic.recover") {
+      channel.recovers++;
+      channel.owed.clear();
+    } else if (name.startsWith("tx.")) channel.settledInTransaction = false;
     if (!("noWait" in method) || !method.noWait) channel.requests.push({ method: name, request });
   }
 
   /**
-   * Sends a method that is not answered: `basic.recover-async`.
+   * Sends a method that is not answered: `basic.recover-async`. Deliveries up to now can no longer be settled.
    * @throws {MessagingError} as {@link request}
    */
   send(channel: ClientChannel<T>, method: MethodOf<"basic.recover-async">): void {
@@ -169,7 +173,9 @@ export class ClientEngine<T extends EngineTypes>
     if (method.method !== "basic.recover-async") {
       throw new MessagingError("ERR_INVALID_ARGUMENT", `${String(method.method)} is not for send()`);
     }
+    if (channel.owed.due) channel.owed.flush(channel.id, this.writer);
     this.write(channel.id, method);
+    channel.owed.clear();
   }
 
   /**
@@ -207,10 +213,16 @@ export class ClientEngine<T extends EngineTypes>
     return bytes;
   }
 
-  /** A delivery that was just told must be acknowledged: it counts from now on. A tag that does not rise ends the connection (503). */
-  expectAck(channel: ClientChannel<T>, deliveryTag: number): void {
+  /**
+   * A delivery that was just told must be acknowledged: it counts from now on. A tag that does not rise ends the connection (503). False, and it cannot be settled, while
+   * `basic.recover` awaits its answer: the server sent it before, and delivers it again.
+   */
+  expectAck(channel: ClientChannel<T>, deliveryTag: number): boolean {
     // Thrown when the owner's call has returned, so that what it is told last is the failure.
     if (!channel.owed.add(deliveryTag)) this.#tagRepeated = true;
+    if (channel.recovers === 0) return true;
+    channel.owed.clear();
+    return false;
   }
 
   /**
@@ -224,9 +236,11 @@ export class ClientEngine<T extends EngineTypes>
       if (last === 0) return false;
       this.writer.ack(channel.id, last, true);
       this.outbox.commit();
+      channel.settledInTransaction = true;
       return true;
     }
     if (!channel.owed.ack(deliveryTag)) return false;
+    channel.settledInTransaction = true;
     this.list(channel);
     return true;
   }
@@ -241,6 +255,7 @@ export class ClientEngine<T extends EngineTypes>
     } else if (!channel.owed.take(deliveryTag)) return false;
     this.writer.nack(channel.id, last, multiple, requeue);
     this.outbox.commit();
+    channel.settledInTransaction = true;
     return true;
   }
 
@@ -248,13 +263,8 @@ export class ClientEngine<T extends EngineTypes>
   reject(channel: ClientChannel<T>, deliveryTag: number, requeue: boolean): boolean {
     if (!this.open || channel.state !== "open" || !channel.owed.take(deliveryTag)) return false;
     this.write(channel.id, { method: "basic.reject", deliveryTag, requeue });
+    channel.settledInTransaction = true;
     return true;
-  }
-
-  /** Deliveries up to now can no longer be acknowledged: to be called before `basic.recover` is requested, for it hands them out anew. */
-  forgetDeliveries(channel: ClientChannel<T>): void {
-    if (channel.owed.due && channel.state === "open") channel.owed.flush(channel.id, this.writer);
-    channel.owed.clear();
   }
 
   /** @internal */
@@ -319,7 +329,9 @@ export class ClientEngine<T extends EngineTypes>
       channel.state = "open";
       return this.#handler.onChannelOpen(channel);
     }
-    this.#handler.onReply(channel, this.#answered(channel, method).request, method);
+    const pending = this.#answered(channel, method);
+    if (pending.method === "basic.recover") channel.recovers--;
+    this.#handler.onReply(channel, pending.request, method);
   }
 
   protected onAck(channel: ClientChannel<T>, ack: AckReader): void {
