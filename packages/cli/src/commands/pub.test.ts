@@ -56,6 +56,55 @@ describe.each(PROTOCOLS)("polymq pub over %s", (_, url) => {
   });
 });
 
+describe("whom an answer goes to, and what a payload is", () => {
+  const REPLY = ["--response-topic", "answers/1", "--correlation-data", "no 7"];
+  const FIELDS = ["-C", "1", "-F", "%R|%D|%F|%E\\n%j\\n"];
+
+  test("goes along over MQTT 5.0, with everything else", async () => {
+    const { env, code } = site.start("sub", "-L", "mqtt://memory", "-t", "t", ...FIELDS);
+    await env.subscribed();
+    const more = ["--payload-format-indicator", "--expires", "59.5", "--content-type", "text/plain", "-D", "unit=C"];
+    const sent = await site.run("pub", "-L", "mqtt://memory", "-t", "t", "-m", "21", "-q", "1", ...REPLY, ...more);
+    expect(sent).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(await code).toBe(0);
+    const [fields, json] = env.stdout.split("\n");
+    expect(fields).toBe("answers/1|no 7|1|60");
+    expect(JSON.parse(json ?? "")).toMatchObject({
+      contentType: "text/plain",
+      responseTopic: "answers/1",
+      correlationData: "no 7",
+      payloadFormat: 1,
+      expirySeconds: 60,
+      properties: { unit: "C" },
+    });
+  });
+
+  test("goes along over AMQP 0-9-1 as reply-to and correlation-id", async () => {
+    const { env, code } = site.start("sub", "-L", "amqp://memory", "-t", "t", ...FIELDS);
+    await env.subscribed();
+    const more = ["-D", "unit=C"];
+    expect((await site.run("pub", "-L", "amqp://memory", "-t", "t", "-m", "21", ...REPLY, ...more)).code).toBe(0);
+    expect(await code).toBe(0);
+    const [fields, json] = env.stdout.split("\n");
+    expect(fields).toBe("answers/1|no 7||");
+    expect(JSON.parse(json ?? "")).toMatchObject({ responseTopic: "answers/1", properties: { unit: "C" } });
+  });
+
+  test("is not there where nobody said it", async () => {
+    const { env, code } = site.start("sub", "-L", "mqtt://memory", "-t", "t", "-C", "1", "-F", "%R|%D|%F|%E");
+    await env.subscribed();
+    expect((await site.run("pub", "-L", "mqtt://memory", "-t", "t", "-m", "21")).code).toBe(0);
+    expect(await code).toBe(0);
+    expect(env.stdout.trim()).toBe("|||");
+  });
+
+  test("is for MQTT 5.0: 3.1.1 has no properties", async () => {
+    const { code, stderr } = await site.run("pub", "-L", "mqtt://memory", "-V", "3.1.1", "-t", "t", "-n", ...REPLY);
+    expect(stderr).toMatch(/^polymq: ERR_UNSUPPORTED: .*\n$/);
+    expect(code).toBe(1);
+  });
+});
+
 describe("what pub publishes", () => {
   test("a file, all of standard input, or nothing", async () => {
     const { next } = await arrivals("mqtt://memory");
@@ -111,6 +160,8 @@ describe("what pub cannot", () => {
     ["amqp://memory", ["-r"], "--retain"],
     ["amqp10://memory", ["-q", "2"], "--qos 2"],
     ["mqtt://memory", ["--exchange", "e"], "--exchange"],
+    ["amqp://memory", ["--payload-format-indicator"], "--payload-format-indicator"],
+    ["amqp10://memory", ["--response-topic", "r"], "--response-topic"],
   ])("%s with %j is one line with the code, and exit code 1", async (url, args, flag) => {
     const { code, stdout, stderr } = await site.run("pub", "-L", url, "-t", "t", "-m", "x", ...args);
     expect(code).toBe(1);

@@ -4,10 +4,11 @@ import { type PayloadFlags, payloadOptions, payloadsOf, publishRules } from "../
 import { type ConnectionFlags, connectionOptions } from "../options/connection.ts";
 import { option, parseQos } from "../options/parse.ts";
 import { commonPublishOptions, type PropertyFlags, propertyOptions } from "../options/properties.ts";
+import { hasReplyFlags, publishWithReply, type ReplyFlags, replyOptions, withReply } from "../options/reply-flags.ts";
 import { withClient } from "../session/client-session.ts";
 import { publishAll } from "../session/publish-all.ts";
 
-interface PubFlags extends ConnectionFlags, PayloadFlags, PropertyFlags {
+interface PubFlags extends ConnectionFlags, PayloadFlags, PropertyFlags, ReplyFlags {
   readonly topic: string;
   readonly qos?: 0 | 1 | 2;
   readonly retain?: boolean;
@@ -29,6 +30,7 @@ export const PUB_COMMAND: CommandDefinition<PubFlags> = {
     option("-q, --qos <level>", "0 at most once, 1 at least once, 2 exactly once (MQTT) (default: 0)", parseQos),
     option("-r, --retain", "MQTT: the server keeps it for later subscribers"),
     ...propertyOptions(),
+    ...replyOptions(),
     option("--exchange <name>", "AMQP 0-9-1: publish to this exchange (default: the one that stands for topics)"),
     option("--routing-key <key>", "AMQP 0-9-1: with this routing key (default: the topic)"),
     option("--mandatory", "AMQP 0-9-1: fail when no queue takes the message"),
@@ -50,19 +52,20 @@ export const PUB_COMMAND: CommandDefinition<PubFlags> = {
 };
 
 /** Publishes one payload as the flags say. @throws {MessagingError} ERR_UNSUPPORTED for what the protocol does not have */
-function publisher(client: Client, flags: PubFlags): (payload: Uint8Array) => Promise<void> {
+function publisher(client: Client, flags: PubFlags): (payload: Uint8Array) => Promise<unknown> {
   const { topic, qos = 0, retain = false, exchange, routingKey, mandatory } = flags;
-  const common = commonPublishOptions(flags);
   if (!client.is("amqp091") && (exchange !== undefined || routingKey !== undefined || mandatory === true)) {
     throw new MessagingError("ERR_UNSUPPORTED", "--exchange, --routing-key and --mandatory are for AMQP 0-9-1");
   }
   if (client.is("mqtt")) {
-    const options = { ...common, qos, retain };
+    const options = { ...commonPublishOptions(flags), qos, retain };
+    if (hasReplyFlags(flags)) return publishWithReply(client, flags, options);
     return (payload) => client.publish(topic, payload, options);
   }
   if (retain)
     throw new MessagingError("ERR_UNSUPPORTED", "--retain is for MQTT: AMQP keeps no last message of a topic");
   if (qos === 2) throw new MessagingError("ERR_UNSUPPORTED", "--qos 2 is for MQTT");
+  const common = withReply(client, flags, commonPublishOptions(flags));
   if (client.is("amqp091")) {
     const options = {
       ...common,

@@ -1,4 +1,5 @@
 import type { Message } from "polymq";
+import { replyFields } from "./reply-fields.ts";
 
 /** What is printed of a message, received or looked at. */
 export type PrintedMessage = Pick<
@@ -15,6 +16,8 @@ export type PrintedMessage = Pick<
   | "properties"
   | "json"
 > & {
+  /** The protocol client's own message, of a received one. */
+  readonly native?: unknown;
   /** Why it died, of a dead letter. */
   readonly deadLetter?: Readonly<Record<string, unknown>>;
 };
@@ -42,8 +45,24 @@ export function messageJson(message: PrintedMessage): Readonly<Record<string, un
     ...(offset === null ? {} : { offset }),
     ...(deliveryCount === 0 ? {} : { deliveryCount }),
     ...(message.deadLetter === undefined ? {} : { deadLetter: message.deadLetter }),
+    ...replyJson(message.native),
     properties: ownProperties(message),
   };
+}
+
+function replyJson(native: unknown): Readonly<Record<string, unknown>> {
+  const { responseTopic, correlationData, payloadFormat, expirySeconds } = replyFields(native);
+  return {
+    ...(responseTopic === null ? {} : { responseTopic }),
+    ...(correlationData === null ? {} : correlationJson(correlationData)),
+    ...(payloadFormat === null ? {} : { payloadFormat }),
+    ...(expirySeconds === null ? {} : { expirySeconds }),
+  };
+}
+
+function correlationJson(data: Uint8Array): Readonly<Record<string, string>> {
+  const json = payloadJson(data);
+  return "payload" in json ? { correlationData: json.payload } : { correlationDataBase64: json.payloadBase64 };
 }
 
 /** The payload as `payload` in text, or `payloadBase64`. */

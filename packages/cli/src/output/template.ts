@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { messageJson, ownProperties, type PrintedMessage } from "./message-json.ts";
+import { replyFields } from "./reply-fields.ts";
 
 /** A message, and when it came. */
 export interface Arrival {
@@ -22,6 +23,16 @@ const FIELDS: ReadonlyMap<string, { readonly help: string; readonly piece: Piece
     q: { help: "QoS", piece: ({ message }) => message.properties["mqtt.qos"] ?? "" },
     r: { help: "1 if retained", piece: ({ message }) => (message.properties["mqtt.retain"] === "true" ? "1" : "0") },
     C: { help: "content type", piece: ({ message }) => message.contentType ?? "" },
+    R: { help: "response topic", piece: ({ message }) => replyFields(message.native).responseTopic ?? "" },
+    D: { help: "correlation data", piece: ({ message }) => replyFields(message.native).correlationData ?? "" },
+    E: {
+      help: "seconds until it expires",
+      piece: ({ message }) => String(replyFields(message.native).expirySeconds ?? ""),
+    },
+    F: {
+      help: "1 if it says that it is text",
+      piece: ({ message }) => String(replyFields(message.native).payloadFormat ?? ""),
+    },
     P: { help: "properties", piece: ({ message }) => pairs(ownProperties(message)) },
     j: { help: "all as JSON", piece: ({ message }) => JSON.stringify(messageJson(message)) },
     J: { help: "all as JSON, the payload parsed", piece: ({ message }) => parsedJson(message) },
