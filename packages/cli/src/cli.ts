@@ -4,6 +4,7 @@ import { COMMANDS } from "./command-table.ts";
 import type { Environment } from "./environment.ts";
 import { ExitCode } from "./exit-code.ts";
 import { describeFailure, exitCodeOf } from "./failure.ts";
+import { withOurNames } from "./options/other-names.ts";
 
 /**
  * Runs the command `polymq`. Resolves with its exit code ({@link ExitCode}); never rejects. Failures are told in one line on standard error.
@@ -15,7 +16,7 @@ export async function runCli(args: readonly string[], env: Environment): Promise
     code = ended;
   });
   try {
-    await root.parseAsync([...args], { from: "user" });
+    await root.parseAsync([...withOurNames(args, COMMANDS)], { from: "user" });
     return code;
   } catch (error) {
     // What there is to say, the parser has said already.

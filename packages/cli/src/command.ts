@@ -2,6 +2,7 @@ import type { Argument, Command, Option } from "commander";
 import type { Environment } from "./environment.ts";
 import { EXIT_CODE_HELP, type ExitCode } from "./exit-code.ts";
 import { UsageError } from "./failure.ts";
+import { debugLines } from "./session/debug-lines.ts";
 
 /** One run of a command. */
 export interface CommandCall<Flags> {
@@ -53,11 +54,15 @@ export function addCommand(parent: Command, entry: CommandEntry, env: Environmen
   if (entry.options.some(({ short }) => short === "-h")) command.helpOption("--help", "say what there is");
   command.addHelpText("after", afterHelp(pathOf(command), entry));
   command.action(async () => {
+    const flags = flagsOf(command);
+    const silence = flags["debug"] === true ? debugLines((line) => env.err(`polymq: ${line}\n`)) : () => {};
     try {
-      onEnd(await entry.run({ flags: flagsOf(command) as never, args: command.args, env }));
+      onEnd(await entry.run({ flags: flags as never, args: command.args, env }));
     } catch (error) {
       if (error instanceof UsageError) command.error(`error: ${error.message}`);
       throw error;
+    } finally {
+      silence();
     }
   });
 }

@@ -181,6 +181,47 @@ test("-V chooses the version of MQTT", async () => {
   }
 });
 
+describe("polymq sub -U", () => {
+  const session = [...MQTT, "-i", "me", "-c", "-q", "1"];
+
+  test("ends subscriptions of the session, and with no topic that is all", async () => {
+    expect((await site.run("sub", ...session, "-t", "a", "-t", "b", "-E")).code).toBe(0);
+    expect(await site.run("sub", ...session, "-U", "a")).toEqual({ code: 0, stdout: "", stderr: "" });
+    const client = await site.client("mqtt://memory");
+    await client.publish("a", "to nobody", { qos: 1 });
+    await client.publish("b", "to me", { qos: 1 });
+    expect((await site.run("sub", ...session, "-t", "b", "-C", "1")).stdout).toBe("to me\n");
+  });
+
+  test("is for MQTT, and takes filters alone", async () => {
+    const { code, stderr } = await site.run("sub", "-L", "amqp://memory", "-U", "a");
+    expect(stderr).toBe("polymq: ERR_UNSUPPORTED: the options --unsubscribe are for MQTT\n");
+    expect(code).toBe(1);
+    expect((await site.run("sub", ...session, "-U", "a/#/b")).code).toBe(2);
+  });
+});
+
+test("nothing to subscribe to is wrong usage", async () => {
+  const { code, stderr } = await site.run("sub", ...MQTT);
+  expect(stderr).toContain("error: say what to subscribe to with --topic");
+  expect(code).toBe(2);
+});
+
+describe("polymq sub -d", () => {
+  test("tells on standard error what the client does, and is silent again afterwards", async () => {
+    const { env, code } = site.start("sub", ...MQTT, "-t", "t", "-C", "1", "-d");
+    await env.subscribed();
+    await (await site.client("mqtt://memory")).publish("t", "x", { qos: 1 });
+    expect(await code).toBe(0);
+    expect(env.stdout).toBe("x\n");
+    expect(env.stderr).toMatch(/^polymq: connect server=mqtt:\/\/memory:1883 phase=connected attempt=1$/m);
+    expect(env.stderr).toMatch(/^polymq: deliver address=t payloadBytes=1 deliveryId=\d+$/m);
+    const said = env.stderr;
+    await (await site.client("mqtt://memory")).publish("t", "y");
+    expect(env.stderr).toBe(said);
+  });
+});
+
 describe("sessions", () => {
   test("-E leaves a subscription behind for which the server keeps messages", async () => {
     const session = [...MQTT, "-t", "t", "-q", "1", "-i", "me", "-c"];

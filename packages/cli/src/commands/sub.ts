@@ -12,7 +12,8 @@ import { type Session, withClient } from "../session/client-session.ts";
 import { Consumption } from "../session/consumption.ts";
 
 interface SubFlags extends ConnectionFlags, LimitFlags, OutputFlags {
-  readonly topic: readonly string[];
+  readonly topic?: readonly string[];
+  readonly unsubscribe?: readonly string[];
   readonly qos?: 0 | 1 | 2;
   readonly filterOut?: readonly string[];
   readonly exitAfterSubscribe?: boolean;
@@ -40,11 +41,12 @@ export const SUB_COMMAND: CommandDefinition<SubFlags> = {
   name: "sub",
   summary: "subscribe to topics and print their messages",
   options: [
+    option("-t, --topic <filter>", "topic filter; + is one level, # all that follow; repeatable", collect),
     option(
-      "-t, --topic <filter>",
-      "topic filter; + is one level, # all that follow; repeatable",
-      collect,
-    ).makeOptionMandatory(),
+      "-U, --unsubscribe <filter>",
+      "MQTT: first end this subscription of the session; without --topic that is all; repeatable",
+      collectFilter,
+    ),
     option("-q, --qos <level>", "0 at most once, 1 at least once, 2 exactly once (MQTT) (default: 0)", parseQos),
     option("-T, --filter-out <filter>", "print and count no messages whose topic matches; repeatable", collectFilter),
     ...limitOptions(),
@@ -74,6 +76,9 @@ export const SUB_COMMAND: CommandDefinition<SubFlags> = {
     if (flags.retainedOnly === true && flags.retained === false) {
       throw new UsageError("--no-retained and --retained-only exclude each other");
     }
+    if (flags.topic === undefined && flags.unsubscribe === undefined) {
+      throw new UsageError("say what to subscribe to with --topic");
+    }
     const print = printerOf(flags, () => env.clock.epochMs());
     return await withClient(call, (session) => consume(session, flags, print));
   },
@@ -86,6 +91,11 @@ async function consume(
 ): Promise<ExitCode> {
   const { client } = session;
   if (client.protocol !== "mqtt") refuseMqttFlags(flags);
+  if (flags.unsubscribe !== undefined && client.is("mqtt")) {
+    await client.native.unsubscribe(flags.unsubscribe, { signal: session.stop.signal });
+    if (flags.topic === undefined) return ExitCode.ok;
+  }
+  const { topic: filters = [] } = flags;
   const consumption = new Consumption(session, {
     count: flags.count,
     timeoutMs: flags.timeout,
@@ -101,7 +111,7 @@ async function consume(
     },
   });
   return await consumption.run(async () => {
-    await Promise.all(flags.topic.map((filter) => subscribe(client, filter, flags, consumption)));
+    await Promise.all(filters.map((filter) => subscribe(client, filter, flags, consumption)));
     if (flags.exitAfterSubscribe === true) consumption.end(ExitCode.ok);
   });
 }
@@ -121,6 +131,7 @@ function subscribe(client: Client, filter: string, flags: SubFlags, { handler }:
 /** @throws {MessagingError} ERR_UNSUPPORTED with the flags that only MQTT has */
 function refuseMqttFlags({ retained, local, ...flags }: SubFlags): void {
   const given = [
+    ...(flags.unsubscribe === undefined ? [] : ["--unsubscribe"]),
     ...(retained === false ? ["--no-retained"] : []),
     ...(flags.retainedOnly === true ? ["--retained-only"] : []),
     ...(flags.removeRetained === true ? ["--remove-retained"] : []),

@@ -1,3 +1,6 @@
+import type { Socket } from "node:net";
+import { connect } from "polymq";
+import { listenTcp } from "polymq/transport";
 import { describe, expect, test } from "vitest";
 import { addressOf, type ConnectionFlags, clientOptions } from "./connection.ts";
 
@@ -37,6 +40,7 @@ describe("clientOptions", () => {
       cert: "cert",
       key: "key",
       insecure: true,
+      alpn: ["mqtt", "x"],
       dialect: "fluxmq",
       connectTimeout: 2_000,
       reconnect: false,
@@ -53,7 +57,13 @@ describe("clientOptions", () => {
       username: "ann",
       password: "secret",
       clientId: "me",
-      tls: { ca: bytes("ca"), cert: bytes("cert"), key: bytes("key"), rejectUnauthorized: false },
+      tls: {
+        ca: bytes("ca"),
+        cert: bytes("cert"),
+        key: bytes("key"),
+        alpnProtocols: ["mqtt", "x"],
+        rejectUnauthorized: false,
+      },
       dialect: "fluxmq",
       connectTimeoutMs: 2_000,
       reconnect: false,
@@ -67,6 +77,30 @@ describe("clientOptions", () => {
     });
   });
 
+  test("say which headers a WebSocket request has", async () => {
+    const flags: ConnectionFlags = { url: "wss://h/mqtt", wsHeader: { "x-token": "t" } };
+    expect(await clientOptions(flags, read)).toEqual({ webSocket: { headers: { "x-token": "t" } } });
+  });
+
+  test.skipIf(process.platform !== "linux").each(["mqtt", "ws", "amqp", "amqp10"])(
+    "connect from --bind-address over %s",
+    async (scheme) => {
+      let accept: (socket: Socket) => void = () => {};
+      const accepted = new Promise<Socket>((resolve) => {
+        accept = resolve;
+      });
+      const listener = await listenTcp({ host: "127.0.0.1", port: 0 }, accept);
+      const url = `${scheme}://127.0.0.1:${listener.port}`;
+      const attempt = connect(url, await clientOptions({ url, bindAddress: "127.0.0.9" }, read));
+      const refused = expect(attempt).rejects.toMatchObject({ name: "MessagingError" });
+      const socket = await accepted;
+      expect(socket.remoteAddress).toBe("127.0.0.9");
+      socket.destroy();
+      await refused;
+      await listener.close();
+    },
+  );
+
   test("are empty without flags", async () => {
     expect(await clientOptions({}, read)).toEqual({});
   });
@@ -76,6 +110,7 @@ describe("clientOptions", () => {
     [{ willPayload: "x" }],
     [{ clean: false }],
     [{ key: "key" }],
+    [{ url: "mqtt://h", wsHeader: { a: "b" } }],
   ])("%j is wrong usage", async (flags) => {
     await expect(clientOptions(flags, read)).rejects.toMatchObject({ name: "UsageError" });
   });

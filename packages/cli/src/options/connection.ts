@@ -2,11 +2,12 @@ import type { Option } from "commander";
 import type { ClientOptions, Dialect } from "polymq";
 import { UsageError } from "../failure.ts";
 import { type MqttFlags, mqttFlagOptions, mqttOptions } from "./mqtt-flags.ts";
+import { type NetworkFlags, networkFlagOptions, networkOptions } from "./network-flags.ts";
 import { envOption, option, parseSeconds, wholeNumber, wordOption } from "./parse.ts";
 import { type TlsFlags, tlsFlagOptions, tlsOptions, wantsTls } from "./tls-flags.ts";
 
 /** Flags of every command that connects a client. */
-export interface ConnectionFlags extends TlsFlags, MqttFlags {
+export interface ConnectionFlags extends TlsFlags, NetworkFlags, MqttFlags {
   readonly url?: string;
   readonly host?: string;
   readonly port?: number;
@@ -19,6 +20,7 @@ export interface ConnectionFlags extends TlsFlags, MqttFlags {
   /** False: `--no-reconnect`. */
   readonly reconnect?: boolean;
   readonly quiet?: boolean;
+  readonly debug?: boolean;
 }
 
 /** Protocols as `--protocol` names them. */
@@ -50,6 +52,7 @@ export function connectionOptions(): readonly Option[] {
     envOption("-P, --password <password>", "password; an environment variable is seen by fewer", "POLYMQ_PASSWORD"),
     option("-i, --id <name>", "client id, connection name or container id (default: a random one)"),
     ...tlsFlagOptions(),
+    ...networkFlagOptions(),
     wordOption("--dialect <name>", "whose ways of queues the server has (default: what it says of itself)", [
       "polymq",
       "fluxmq",
@@ -60,6 +63,7 @@ export function connectionOptions(): readonly Option[] {
     option("--connect-timeout <seconds>", "longest wait for the connection", parseSeconds),
     option("--no-reconnect", "give up when the connection is lost"),
     option("--quiet", "print no notices about the connection on standard error"),
+    option("-d, --debug", "tell there what the client does: connections, publishes, deliveries, settlements"),
   ];
   return [...options.map((each) => each.helpGroup("Connection:")), ...mqttFlagOptions()];
 }
@@ -103,7 +107,7 @@ export async function clientOptions(
   readFile: (path: string) => Promise<Uint8Array>,
 ): Promise<ClientOptions> {
   const { username, password, id, dialect, connectTimeout, reconnect } = flags;
-  const { protocol } = addressOf(flags);
+  const { url, protocol } = addressOf(flags);
   const tls = await tlsOptions(flags, readFile);
   const mqtt = mqttOptions(flags, protocol);
   return {
@@ -112,6 +116,7 @@ export async function clientOptions(
     ...(password === undefined ? {} : { password }),
     ...(id === undefined ? {} : { clientId: id }),
     ...(tls === null ? {} : { tls }),
+    ...networkOptions(flags, url),
     ...(mqtt === null ? {} : { mqtt }),
     ...(dialect === undefined ? {} : { dialect }),
     ...(connectTimeout === undefined ? {} : { connectTimeoutMs: connectTimeout }),

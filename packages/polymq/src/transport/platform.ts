@@ -84,6 +84,8 @@ export interface DialOptions {
   readonly webSocket?: WebSocketDialOptions | undefined;
   /** Idle time before TCP probes the peer. Default 60,000; 0 sends no probes. */
   readonly tcpKeepAliveMs?: number | undefined;
+  /** Address of this machine to connect from; not possible in browsers, where it means nothing. Default: what the system chooses. */
+  readonly localAddress?: string | undefined;
   /** A hook that connects in place of the platform; deadline and signal still hold. */
   readonly dial?: DialHook | undefined;
 }

@@ -17,9 +17,14 @@ export function dialTcp(
   options: DialOptions,
   handler: TransportHandler,
 ): Promise<Transport> {
-  const target =
-    options.kind === "unix" ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port, noDelay: true };
+  const { host, port, path } = endpoint;
+  const target = options.kind === "unix" ? { path } : { host, port, noDelay: true, ...localOptions(options) };
   return dialSocket({ clock, options, handler, event: "connect", open: () => connect(target) });
+}
+
+/** Where a socket connects from, in Node's words. */
+export function localOptions({ localAddress }: DialOptions): { readonly localAddress?: string } {
+  return localAddress === undefined ? {} : { localAddress };
 }
 
 /** What {@link dialSocket} needs. */

@@ -11,7 +11,7 @@ import { MessagingError } from "../../base/errors.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { DialOptions, TlsMaterial, TlsOptions } from "../platform.ts";
 import type { Transport, TransportHandler } from "../transport.ts";
-import { dialSocket, type Listener, type ListenOptions, startServer } from "./tcp.ts";
+import { dialSocket, type Listener, type ListenOptions, localOptions, startServer } from "./tcp.ts";
 
 /**
  * Connects over TLS. The server's certificate is checked against `tls.ca` (or the runtime's authorities) and the server's name.
@@ -25,7 +25,8 @@ export function dialTls(
   handler: TransportHandler,
 ): Promise<Transport> {
   const { host, port } = endpoint;
-  const open = (): TLSSocket => tlsConnect({ host, port, ...secureOptions(options.tls ?? {}, host) });
+  const open = (): TLSSocket =>
+    tlsConnect({ host, port, ...localOptions(options), ...secureOptions(options.tls ?? {}, host) });
   return dialSocket({ clock, options, handler, event: "secureConnect", open });
 }
 

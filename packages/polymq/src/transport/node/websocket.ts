@@ -11,6 +11,7 @@ import type { Transport, TransportHandler, TransportInfo } from "../transport.ts
 import { CloseCode, closedError, MESSAGE_BYTES_MAX, webSocketUrl } from "../websocket-rules.ts";
 import { peerInfo } from "./peer-info.ts";
 import { TCP_KEEP_ALIVE_MS } from "./socket-transport.ts";
+import { localOptions } from "./tcp.ts";
 import { secureOptions } from "./tls.ts";
 
 /** How long a closing handshake may take before the connection is torn down. */
@@ -54,6 +55,7 @@ function openSocket(address: string, endpoint: Endpoint, options: DialOptions): 
     closeTimeout: LINGER_MS,
     ...(web.headers === undefined ? {} : { headers: { ...web.headers } }),
     ...(web.agent === undefined ? {} : { agent: web.agent }),
+    ...localOptions(options),
     ...(options.kind === "wss" ? secureOptions(options.tls ?? {}, endpoint.host) : {}),
   };
   return new WebSocket(address, [...web.protocols], settings);
