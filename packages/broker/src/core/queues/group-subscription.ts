@@ -27,9 +27,9 @@ export class GroupSubscription implements QueueSubscription {
     this.#group.pump();
   }
 
-  settle(offset: number, outcome: SettleOutcome): SettleResult {
-    // What its time was over for may be with somebody else, who would lose it; what was done with it is done.
-    if (outcome.is === "nack" && !this.#group.holds(this.#member, offset)) return "not-pending";
+  settle(offset: number, outcome: SettleOutcome, ticket?: number): SettleResult {
+    // What its time was over for may be with somebody else, who would lose it, or here again; what was done with it is done.
+    if (outcome.is === "nack" && !this.#group.holds(this.#member, offset, ticket)) return "not-pending";
     return this.#group.settle(offset, outcome);
   }
 

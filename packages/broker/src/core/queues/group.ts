@@ -94,8 +94,8 @@ export interface Group extends Omit<GroupFacts, "lifetime"> {
   /** Delivers what can be delivered now. */
   pump(): void;
   settle(offset: number, outcome: SettleOutcome): SettleResult;
-  /** Whether a member has a message in hand, and can settle it; true where the group does not know what members have. */
-  holds(member: Member, offset: number): boolean;
+  /** Whether a member has a message, with `ticket` by this delivery, in hand, and can settle it; true where the group does not know what members have. */
+  holds(member: Member, offset: number, ticket?: number): boolean;
   /** A message was taken out of the queue. */
   onRemoved(offset: number): void;
   /** The log begins at `first` now. */

@@ -1,5 +1,6 @@
 // Hot path: runs per delivery. No closure, promise, spread, iterator or regex here.
 import type { Member } from "./members.ts";
+import type { QueueDelivery } from "./queue-port.ts";
 
 /**
  * `pending`: a member works on it; `ready`: to be delivered again; `waiting`: to be delivered again later; `done`: settled, and only found in
@@ -15,6 +16,8 @@ export class Pending {
   count: number;
   state: PendingState = "pending";
   member: Member | null = null;
+  /** Of the latest delivery; see {@link QueueDelivery.ticket}. */
+  ticket = 0;
   /** On the clock's monotonic scale: when the delivery is made again, or when it is ready. */
   dueMs = 0;
   before: Pending | null = null;

@@ -40,6 +40,8 @@ export interface QueueDelivery {
   readonly group: string;
   readonly offset: number;
   readonly message: QueueMessage;
+  /** Tells this delivery from others of the message to the same group; 0 where the group does not know what members have. */
+  readonly ticket: number;
   /** Earlier deliveries of it to this group: 0 the first time. In stream mode at least 1 for what the group reads again without having been moved; unless it commits what is settled, since the broker started. */
   readonly deliveryCount: number;
   /** Only of groups in stream mode. */
@@ -100,8 +102,11 @@ export interface QueueSubscription {
    * delivered before the first call.
    */
   wake(): void;
-  /** As {@link SettleResult}, without looking for queue and group. A message that is not with this consumer any more cannot be given back: `not-pending`. */
-  settle(offset: number, outcome: SettleOutcome): SettleResult;
+  /**
+   * As {@link SettleResult}, without looking for queue and group. A message that is not with this consumer any more cannot be given back, nor, with
+   * `ticket`, one of which it has a later delivery by now: `not-pending`.
+   */
+  settle(offset: number, outcome: SettleOutcome, ticket?: number): SettleResult;
   /** Leaves the group; what this consumer has not settled goes back to the others at once. Harmless when called again. */
   close(): void;
 }

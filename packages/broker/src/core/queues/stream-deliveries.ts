@@ -18,6 +18,8 @@ export class StreamDeliveries implements KeptDeliveries {
   #ready = new ReadyLine();
   #waiting = new WaitingLine();
   #pendingCount = 0;
+  /** Of the latest delivery. */
+  #ticket = 0;
   /** Offsets of entries that are kept for their counts, until the group reads them again: nobody has them, and they stand in no line. */
   readonly #left = new Set<number>();
 
@@ -95,6 +97,7 @@ export class StreamDeliveries implements KeptDeliveries {
     this.#left.delete(offset);
     entry.state = "pending";
     entry.member = member;
+    entry.ticket = ++this.#ticket;
     this.#pendingCount++;
     const earlier = entry.count++;
     if (entry.count > 1 || entry.isCountStored) this.#listCount(entry);

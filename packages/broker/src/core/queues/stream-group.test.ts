@@ -283,6 +283,20 @@ describe("a group that commits what is settled", () => {
     expect(scene.consume("s", "g", settled).consumer.counted).toEqual(["a/2"]);
   });
 
+  test("that begins anew does not take back by a late nack of a first delivery what the member has again", () => {
+    const scene = stream(["a"]);
+    const { subscription, consumer } = scene.consume("s", "g", settled);
+    const mover = scene.consume("s", "g", { ...settled, credit: 0, from: { at: "first" } });
+    scene.run();
+    subscription.wake();
+    expect(consumer.texts).toEqual(["a", "a"]);
+    const [first, second] = consumer.got.map(({ ticket }) => ticket);
+    expect(subscription.settle(0, { is: "nack" }, first)).toBe("not-pending");
+    expect(subscription.settle(0, { is: "nack" }, second)).toBe("settled");
+    expect(consumer.texts).toEqual(["a", "a", "a"]);
+    mover.subscription.close();
+  });
+
   test("that all have left goes on there as well, and says what it has delivered before", () => {
     const { scene, x, y, ack, group } = shared();
     ack(0, 2);

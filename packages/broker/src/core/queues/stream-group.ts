@@ -167,8 +167,10 @@ export class StreamGroup implements Group {
     return "settled";
   }
 
-  holds(member: Member, offset: number): boolean {
-    return this.#deliveries === null || this.#deliveries.get(offset)?.member === member;
+  holds(member: Member, offset: number, ticket?: number): boolean {
+    if (this.#deliveries === null) return true;
+    const entry = this.#deliveries.get(offset);
+    return entry?.member === member && (ticket ?? entry.ticket) === entry.ticket;
   }
 
   /** Sets the next offset to read after a restart; it may go back. */
@@ -282,8 +284,10 @@ export class StreamGroup implements Group {
     if (this.#deliveries !== null) this.#touch("lazy");
     if (deliveryCount > 0) statistics.redelivered++;
     const stream = { timestampMs: message.createdAtMs, work };
-    const note = this.#deliveries?.get(offset)?.note ?? null;
-    member.consumer.deliver({ queue: name, group: this.id, offset, message, deliveryCount, stream, note });
+    const entry = this.#deliveries?.get(offset);
+    const ticket = entry?.ticket ?? 0;
+    const note = entry?.note ?? null;
+    member.consumer.deliver({ queue: name, group: this.id, offset, message, ticket, deliveryCount, stream, note });
   }
 
   #settleEntry(entry: Pending, outcome: SettleOutcome): void {

@@ -242,6 +242,22 @@ describe("a message that was not settled", () => {
     expect(late.subscription.settle(0, { is: "ack" })).toBe("settled");
   });
 
+  test("is not taken from the one who has it again by giving its first delivery back late; its second can be", () => {
+    const scene = new QueueScene();
+    scene.hub.queues.declare({ name: "q", visibilityTimeoutMs: 1_000 });
+    const { subscription, consumer } = scene.consume("q");
+    scene.publish("q", "a");
+    scene.clock.advanceSync(1_000);
+    const [first, second] = consumer.got.map(({ ticket }) => ticket);
+    expect(subscription.settle(0, { is: "nack" }, first)).toBe("not-pending");
+    scene.run();
+    expect(consumer.counted).toEqual(["a/0", "a/1"]);
+    expect(subscription.settle(0, { is: "nack" }, second)).toBe("settled");
+    scene.run();
+    expect(consumer.counted).toEqual(["a/0", "a/1", "a/2"]);
+    expect(subscription.settle(0, { is: "ack" }, first)).toBe("settled");
+  });
+
   test("comes again before anything later, also when another group's timer of the same moment is served first", () => {
     const scene = new QueueScene();
     scene.hub.queues.declare({ name: "q", visibilityTimeoutMs: 700, pendingMax: 3, priorityMax: 1, deliveryLimit: 0 });

@@ -48,6 +48,8 @@ export class WorkGroup implements Group {
   #isFull = false;
   #pumping: "no" | "yes" | "again" = "no";
   #isClosed = false;
+  /** Of the latest delivery. */
+  #ticket = 0;
   /** Of the current run. */
   #nowMs = 0;
   #epochMs = 0;
@@ -205,8 +207,9 @@ export class WorkGroup implements Group {
     }
   }
 
-  holds(member: Member, offset: number): boolean {
-    return !this.#isClosed && this.#entries.get(offset)?.member === member;
+  holds(member: Member, offset: number, ticket?: number): boolean {
+    const entry = this.#entries.get(offset);
+    return !this.#isClosed && entry?.member === member && (ticket ?? entry.ticket) === entry.ticket;
   }
 
   onRemoved(offset: number): void {
@@ -349,6 +352,7 @@ export class WorkGroup implements Group {
     if (entry.count > 1 || entry.isCountStored) this.#listCount(entry);
     entry.state = "pending";
     entry.member = member;
+    entry.ticket = ++this.#ticket;
     member.pendingCount++;
     entry.dueMs = this.#dueMs(this.#nowMs);
     this.#pending.push(entry);
@@ -361,6 +365,7 @@ export class WorkGroup implements Group {
       group: this.id,
       offset,
       message,
+      ticket: entry.ticket,
       deliveryCount,
       stream: null,
       note: entry.note,

@@ -116,8 +116,8 @@ class HostedMember implements HostedSubscription {
     this.#joined.wake();
   }
 
-  settle(offset: number, outcome: SettleOutcome): SettleResult {
-    return this.#joined.settle(offset, outcome);
+  settle(offset: number, outcome: SettleOutcome, ticket?: number): SettleResult {
+    return this.#joined.settle(offset, outcome, ticket);
   }
 
   recover(): void {

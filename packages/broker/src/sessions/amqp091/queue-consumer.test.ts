@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { QueueDelivery } from "../../core/queues/queue-port.ts";
+import type { QueueDelivery, SettleOutcome } from "../../core/queues/queue-port.ts";
 import type { HostedSubscription } from "../../core/topology/topology-port.ts";
 import type { ChannelConsumer } from "./consumer.ts";
 import { AmqpQueueConsumer, type ConsumerLink } from "./queue-consumer.ts";
@@ -10,7 +10,9 @@ function scene(mode: "work" | "stream" = "work"): {
   consumer: AmqpQueueConsumer;
   inHand: Unsettled[];
   told: string[];
+  settled: unknown[];
 } {
+  const settled: unknown[] = [];
   const inHand: Unsettled[] = [];
   const told: string[] = [];
   const link: ConsumerLink = {
@@ -27,12 +29,25 @@ function scene(mode: "work" | "stream" = "work"): {
   consumer.start({
     mode,
     wake: () => undefined,
-    settle: () => "settled",
+    settle: (offset: number, { is }: SettleOutcome, ticket: number) => {
+      settled.push([offset, is, ticket]);
+      return "settled";
+    },
     close: () => told.push("closed"),
   } as unknown as HostedSubscription);
-  for (let offset = 0; offset < 2; offset++) consumer.deliver({ offset } as QueueDelivery);
-  return { consumer, inHand, told };
+  for (let offset = 0; offset < 2; offset++) consumer.deliver({ offset, ticket: 10 + offset } as QueueDelivery);
+  return { consumer, inHand, told, settled };
 }
+
+test("a settlement says which delivery of the message it means", () => {
+  const { inHand, settled } = scene();
+  inHand[0]?.requeue();
+  inHand[1]?.reject();
+  expect(settled).toEqual([
+    [0, "nack", 10],
+    [1, "reject", 11],
+  ]);
+});
 
 test("a consumer that is cancelled leaves its group with the last message that it has in hand, and its channel forgets it", () => {
   const { consumer, inHand, told } = scene();

@@ -41,22 +41,24 @@ const REJECT: SettleOutcome = Object.freeze({ is: "reject", detail: "rejected by
 class Outstanding implements Unsettled {
   readonly #consumer: AmqpQueueConsumer;
   readonly #offset: number;
+  readonly #ticket: number;
 
-  constructor(consumer: AmqpQueueConsumer, offset: number) {
+  constructor(consumer: AmqpQueueConsumer, { offset, ticket }: QueueDelivery) {
     this.#consumer = consumer;
     this.#offset = offset;
+    this.#ticket = ticket;
   }
 
   ack(): void {
-    this.#consumer.settle(this.#offset, ACK);
+    this.#consumer.settle(this.#offset, ACK, this.#ticket);
   }
 
   requeue(): void {
-    this.#consumer.settle(this.#offset, NACK);
+    this.#consumer.settle(this.#offset, NACK, this.#ticket);
   }
 
   reject(): void {
-    this.#consumer.settle(this.#offset, REJECT);
+    this.#consumer.settle(this.#offset, REJECT, this.#ticket);
   }
 }
 
@@ -110,18 +112,18 @@ export class AmqpQueueConsumer implements QueueConsumer, ChannelConsumer {
       return;
     }
     this.#unsettled++;
-    if (this.#link.deliver(this.terms, delivery, new Outstanding(this, offset))) return;
+    if (this.#link.deliver(this.terms, delivery, new Outstanding(this, delivery))) return;
     this.#unsettled--;
     this.#bury(offset);
   }
 
   /** The client settled a delivery. */
-  settle(offset: number, outcome: SettleOutcome): void {
+  settle(offset: number, outcome: SettleOutcome, ticket: number): void {
     this.#unsettled--;
     const subscription = this.#subscription;
     if (subscription === null) return;
     // What a stream has delivered stays there: to settle it only gives its place back.
-    if (!this.#isStream) subscription.settle(offset, outcome);
+    if (!this.#isStream) subscription.settle(offset, outcome, ticket);
     if (!this.#isCancelled) return this.wake();
     if (this.#unsettled > 0) return;
     this.end();

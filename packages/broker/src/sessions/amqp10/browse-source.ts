@@ -96,7 +96,7 @@ export class BrowseSource implements OutgoingLink, SentItem {
     this.#cursor = offset + 1;
     const { queue, isStamped, selects } = this.#terms;
     if (selects !== null && !selects(message)) return;
-    const delivery = { queue, group: "", offset, message, deliveryCount: 0, stream: null, note: null };
+    const delivery = { queue, group: "", offset, message, ticket: 0, deliveryCount: 0, stream: null, note: null };
     const epochMs = hub.clock.epochMs();
     try {
       const bytes = isStamped ? messages.stamped(delivery, epochMs) : messages.plain(delivery, epochMs);

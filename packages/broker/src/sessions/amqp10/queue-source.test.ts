@@ -146,6 +146,32 @@ describe("outcomes of a queue's deliveries", () => {
     await closing;
   });
 
+  test("what came again to the same receiver is not given back by releasing its first delivery late (§3.4.4)", async () => {
+    const clock = new VirtualClock();
+    const queues = [{ name: "q", visibilityTimeoutMs: 1_000 }];
+    const scene = await Amqp10Scene.open({ queues }, { platform: { ...nodePlatform(), clock } });
+    const during = async <T>(work: Promise<T>): Promise<T> => {
+      work.catch(() => undefined);
+      for (let i = 0; i < 3; i++) await clock.settle();
+      return work;
+    };
+    const client = await during(scene.connection({ idleTimeoutMs: 0, connectTimeoutMs: 0 }));
+    const session = await during(client.createSession());
+    await during((await during(session.createSender("$queue/q"))).send(bytes("x")));
+    const receiver = await during(session.createReceiver("$queue/q"));
+    const first = await during(receiver.receive());
+    await clock.advance(1_000);
+    const second = await during(receiver.receive());
+    await during(first.release());
+    expect([second.message.header?.deliveryCount, receiver.prefetched()]).toEqual([1, null]);
+    await during(second.release());
+    expect((await during(receiver.receive())).message.header?.deliveryCount).toBe(1);
+    client.destroy();
+    const closing = scene.broker.close();
+    await clock.advance(10_000);
+    await closing;
+  });
+
   test("a sender whose receiver settles second gets its outcome (§2.6.12)", async () => {
     await using scene = await Amqp10Scene.open();
     const session = await scene.session();

@@ -26,13 +26,15 @@ export interface QueueSourceTerms {
 export class QueuedDelivery implements SentItem {
   readonly source: QueueSource;
   readonly offset: number;
+  readonly ticket: number;
   readonly note: Uint8Array | null;
   /** True once its outcome counts: a client may repeat it, as long as it has not been told that the delivery is settled. */
   isDone = false;
 
-  constructor(source: QueueSource, offset: number, note: Uint8Array | null) {
+  constructor(source: QueueSource, { offset, ticket, note }: QueueDelivery) {
     this.source = source;
     this.offset = offset;
+    this.ticket = ticket;
     this.note = note;
   }
 
@@ -95,10 +97,10 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
     const { context } = this.#connection;
     const { messages, hub } = context;
     const epochMs = hub.clock.epochMs();
-    const { offset, note, message } = delivery;
+    const { offset, message } = delivery;
     try {
       const bytes = messages[form](delivery, epochMs);
-      this.#link.send(bytes, new QueuedDelivery(this, offset, note), this.#isSettled ? SETTLED : UNSETTLED);
+      this.#link.send(bytes, new QueuedDelivery(this, delivery), this.#isSettled ? SETTLED : UNSETTLED);
     } catch (error) {
       return this.#cannotBeSent(offset, error);
     }
@@ -136,7 +138,7 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
     item.isDone = true;
     this.#unsettled--;
     const subscription = this.#subscription;
-    const result = subscription?.settle(item.offset, outcome) ?? "settled";
+    const result = subscription?.settle(item.offset, outcome, item.ticket) ?? "settled";
     this.#rouse();
     // A stream that has gone on needs no settlement.
     return result === "settled" || subscription?.mode === "stream";
@@ -182,8 +184,9 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
     this.#isOver = true;
     if (this.#enlisted.size > 0) {
       for (const { item } of this.#link.left.unsettled) {
-        if (item instanceof QueuedDelivery && !this.#enlisted.has(item))
-          this.#subscription?.settle(item.offset, FAILED);
+        if (item instanceof QueuedDelivery && !this.#enlisted.has(item)) {
+          this.#subscription?.settle(item.offset, FAILED, item.ticket);
+        }
       }
     }
     this.#leaveIfDone();

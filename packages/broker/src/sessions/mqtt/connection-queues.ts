@@ -10,15 +10,10 @@ import {
 import { Phase } from "polymq/mqtt/engine";
 import type { Hub } from "../../core/hub.ts";
 import { parseQueueFilter } from "../../core/queues/queue-address.ts";
-import type {
-  GroupLifetime,
-  QueueDelivery,
-  SettleOutcome,
-  SettleResult,
-  StreamPosition,
-} from "../../core/queues/queue-port.ts";
+import type { GroupLifetime, QueueDelivery, SettleResult, StreamPosition } from "../../core/queues/queue-port.ts";
 import { type ConsumerTerms, MqttQueueConsumer, type QueueLink } from "./mqtt-queue-consumer.ts";
 import type { MqttSession } from "./mqtt-session.ts";
+import type { Settlement } from "./queue-properties.ts";
 import { QueuedDelivery } from "./queued-delivery.ts";
 
 /** What queues need of a client's connection. */
@@ -131,11 +126,11 @@ export class ConnectionQueues implements QueueLink {
    * Settles a message by its id. A delivery of it in flight here is settled with that; what is with somebody else by now cannot be given back by it, nor
    * by a member of the group that has no delivery of it.
    */
-  settle(queue: string, group: string, offset: number, outcome: SettleOutcome): SettleResult {
+  settle(queue: string, { group, offset, outcome, deliveryCount }: Settlement): SettleResult {
     let isMember = false;
     for (const consumer of this.#consumers) {
       if (consumer.queue !== queue || consumer.groupId !== group) continue;
-      const result = consumer.settleById(offset, outcome);
+      const result = consumer.settleById(offset, outcome, deliveryCount);
       if (result !== null) return result;
       isMember = true;
     }

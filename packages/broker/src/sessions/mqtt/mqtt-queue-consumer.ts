@@ -77,7 +77,7 @@ export class MqttQueueConsumer implements QueueConsumer {
       earlier.isSuperseded = true;
       this.#superseded++;
     }
-    const item = new QueuedDelivery(this, delivery.offset, this.terms.qos);
+    const item = new QueuedDelivery(this, delivery, this.terms.qos);
     const isStream = this.#subscription?.mode === "stream";
     if (item.qos === 1) this.#open.add(item.offset, item);
     if (!this.#link.send(item, delivery)) {
@@ -96,10 +96,12 @@ export class MqttQueueConsumer implements QueueConsumer {
     this.#subscription?.settle(item.offset, reasonCode < 0x80 ? ACK : refused(reasonCode));
   }
 
-  /** Settles a delivery in flight by the message's id: its PUBACK says nothing any more. Null when there is none. */
-  settleById(offset: number, outcome: SettleOutcome): SettleResult | null {
+  /** Settles a delivery in flight by the message's id: its PUBACK says nothing any more. Null when there is none, or, to be given back, none with this count. */
+  settleById(offset: number, outcome: SettleOutcome, deliveryCount: number | null): SettleResult | null {
     const item = this.#open.get(offset);
     if (item === undefined || this.#subscription === null) return null;
+    // An earlier delivery that the client still had in hand: its time is over, and the one that followed is another.
+    if (outcome.is === "nack" && (deliveryCount ?? item.deliveryCount) !== item.deliveryCount) return null;
     // First: a message that is given back may come here again within the call, and then it is another delivery.
     this.#close(item);
     return this.#subscription.settle(offset, outcome);

@@ -44,6 +44,7 @@ function delivery(of: QueueMessage, given: Partial<QueueDelivery> = {}): QueueDe
     group: "g",
     offset: of.offset,
     message: of,
+    ticket: 1,
     deliveryCount: 2,
     stream: null,
     note: null,
@@ -134,8 +135,9 @@ test("a settlement needs message id and group; of the id the digits after the la
     reader.settlement(verb, { ...message([]), encoding: MQTT_ENCODING, properties: block(pairs) } as never);
   const group = ["group-id", "g"] as const;
   const named = ["message-id", "a:b:12"] as const;
-  expect(read("ack", named, group)).toEqual({ offset: 12, group: "g", outcome: { is: "ack" } });
+  expect(read("ack", named, group)).toEqual({ offset: 12, group: "g", deliveryCount: null, outcome: { is: "ack" } });
   expect(read("ack", ["message-id", "3"], group)).toMatchObject({ offset: 3 });
+  expect(read("nack", named, group, ["delivery-count", "2"])).toMatchObject({ deliveryCount: 2 });
   expect(read("nack", named, group)).toMatchObject({ outcome: { is: "nack" } });
   expect(read("nack", named, group, ["delay-ms", "250"])).toMatchObject({ outcome: { is: "nack", delayMs: 250 } });
   expect(read("reject", named, group, ["reason", "ü"])).toMatchObject({ outcome: { is: "reject", detail: "ü" } });

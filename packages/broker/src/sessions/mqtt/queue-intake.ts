@@ -52,8 +52,7 @@ export class QueueIntake {
     if (settlement === null) return ReasonCode.UnspecifiedError;
     // Clients repeat on later connections only [MQTT-4.4.0-1], and what was in hand has gone back with the one before: others may have it.
     if (dup && address.verb === "nack") return ReasonCode.UnspecifiedError;
-    const { group, offset, outcome } = settlement;
-    const result = queues.settle(address.queue, group, offset, outcome);
+    const result = queues.settle(address.queue, settlement);
     return result === "settled" ? 0 : ReasonCode.UnspecifiedError;
   }
 }

@@ -6,7 +6,7 @@ import { MQTT_ENCODING, propertyBytes } from "./property-block.ts";
 
 /*
  * What user properties say about queues (MQTT 5.0 §3.3.2.3.7): to a queue `priority` and `deliver-after-ms`, in a settlement `message-id`, `group-id`,
- * `reason` and `delay-ms`. Blocks were checked when they came.
+ * `reason`, `delay-ms` and `delivery-count`. Blocks were checked when they came.
  */
 
 /** The identifier of a user property. */
@@ -16,6 +16,8 @@ export const USER_PROPERTY = 0x26;
 export interface Settlement {
   readonly offset: number;
   readonly group: string;
+  /** Which of the message's deliveries is meant, or null. */
+  readonly deliveryCount: number | null;
   readonly outcome: SettleOutcome;
 }
 
@@ -39,7 +41,9 @@ export class QueuePropertyReader {
     const group = this.#value(block, "group-id");
     if (id === null || group === null) return null;
     const offset = whole(id.slice(id.lastIndexOf(":") + 1));
-    return offset === null ? null : { offset, group, outcome: this.#outcome(verb, block) };
+    if (offset === null) return null;
+    const deliveryCount = whole(this.#value(block, "delivery-count"));
+    return { offset, group, deliveryCount, outcome: this.#outcome(verb, block) };
   }
 
   /** How a message is to be enqueued; null for nothing special. A value that is no number counts as not given. */

@@ -1,3 +1,4 @@
+import type { QueueDelivery } from "../../core/queues/queue-port.ts";
 import type { Delivery } from "./delivery.ts";
 import type { MqttQueueConsumer } from "./mqtt-queue-consumer.ts";
 
@@ -11,6 +12,8 @@ export type Outgoing = Delivery | QueuedDelivery;
 export class QueuedDelivery {
   readonly consumer: MqttQueueConsumer;
   readonly offset: number;
+  /** As the client was told. */
+  readonly deliveryCount: number;
   /** True until it is settled, or given back. */
   isOpen = true;
   /** True when the same message was sent to this client again before its PUBACK. */
@@ -21,9 +24,10 @@ export class QueuedDelivery {
   readonly dup = false;
   packetId = 0;
 
-  constructor(consumer: MqttQueueConsumer, offset: number, qos: 0 | 1) {
+  constructor(consumer: MqttQueueConsumer, { offset, deliveryCount }: QueueDelivery, qos: 0 | 1) {
     this.consumer = consumer;
     this.offset = offset;
+    this.deliveryCount = deliveryCount;
     this.qos = qos;
   }
 }

@@ -189,8 +189,11 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
     message.settlement = "settling";
     if (keepsBack) this.#keepBack(message);
     const { queue, messageId, groupId: group } = message;
+    // Another delivery of the message may have come since: that one is not meant.
+    const which: UserProperties =
+      verb === "nack" && ours ? [["delivery-count", `${message.deliveryCount}`], ...extra] : extra;
     try {
-      await this.#port.publishSettlement(verb, { queue, messageId, group }, extra, signal);
+      await this.#port.publishSettlement(verb, { queue, messageId, group }, which, signal);
     } catch (error) {
       // A message that is not pending any more is nobody's; an ack is what PUBACK says by itself. Else it may be settled again.
       const gone = ours && isMessagingError(error) && (error.peer?.code === NOT_PENDING || error.code === STALE);
@@ -241,10 +244,7 @@ const STALE = "ERR_STALE_DELIVERY";
 
 /** The error of giving back what was given back with its connection. */
 export function staleDelivery(): MessagingError {
-  return new MessagingError(
-    STALE,
-    "the connection that brought the message is gone, and the message was given back with it",
-  );
+  return new MessagingError(STALE, "given back when its connection ended");
 }
 
 const HANDLER_FAILED: UserProperties = [["reason", "the handler failed"]];

@@ -96,7 +96,7 @@ export class MqttQueueMessage {
 
   /** Earlier deliveries to the group: 0 the first time. Servers that do not count say 1 of a repeated message. */
   get deliveryCount(): number {
-    return this.#number("delivery-count") ?? (this.message.dup ? 1 : 0);
+    return this.#number("delivery-count") ?? Number(this.message.dup);
   }
 
   /** The topic as it was published to, or null when the server did not say. */

@@ -15,7 +15,7 @@ import {
 import type { MqttQueueMessage } from "./queue-message.ts";
 
 const ACK = "$queue/orders/$ack qos1 message-id=orders:0 group-id=workers";
-const NACK = "$queue/orders/$nack qos1 message-id=orders:0 group-id=workers";
+const NACK = "$queue/orders/$nack qos1 message-id=orders:0 group-id=workers delivery-count=0";
 const REJECT = "$queue/orders/$reject qos1 message-id=orders:0 group-id=workers";
 
 describe("a buffer that the server overfills", () => {
