@@ -14,7 +14,7 @@ import type { AmqpSession } from "./session.ts";
 
 /** What a link does for the sake of a server that departs from the specification. */
 export interface LinkQuirks {
-  /** A sender takes credit back with each outcome, from a server that gives some once and never again. */
+  /** A sender takes credit back with each outcome, and none for settled messages, from a server that gives some once and never again. */
   readonly ownCredit?: boolean;
   /** A receiver takes deliveries beyond its credit, from a server that counts it wrongly. */
   readonly lenient?: boolean;
@@ -107,6 +107,8 @@ export abstract class ClientLink {
     this.#remote = attach;
     this.#refusal = this.disagreement(attach);
     if (this.#refusal !== null) return this.#detach(true, null);
+    const link = this.engineLink;
+    if (link.isSender) link.settledAreFree = this.quirks.ownCredit === true;
     this.life.open();
     this.opened();
     if (before !== undefined && before !== this.address) this.session.core.onAddressChanged(this.self);

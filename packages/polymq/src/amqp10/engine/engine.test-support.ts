@@ -56,6 +56,8 @@ export class Side implements EngineHandler<Names> {
   nowMs = 0;
   /** What a peer's attach is answered with: accepted as it is, unless a test decides otherwise. */
   onOffer: (link: AnyLink<Names>) => void = (link) => link.accept();
+  /** What the transport says that it holds. */
+  bufferedBytes = 0;
   onMessage: (delivery: ReceivedDelivery<Names>) => void = () => {};
   onSasl: (what: string, data: Uint8Array | null) => void = () => {};
   onRoom: (link: SenderLink<Names>) => void = () => {};
@@ -162,8 +164,11 @@ export class Side implements EngineHandler<Names> {
   }
 
   #transport(): Transport {
+    const side = this;
     return {
-      bufferedBytes: 0,
+      get bufferedBytes() {
+        return side.bufferedBytes;
+      },
       info: { kind: "memory", remoteAddress: "", remotePort: 0, secure: false, peerCommonName: "" },
       write: (bytes: Uint8Array) => {
         this.#written.push(bytes.slice());

@@ -37,6 +37,18 @@ describe("credit", () => {
     expect(transfers(side)).toHaveLength(8);
   });
 
+  test("is not needed for settled messages where the owner says so, nor for others where it grants it anew", () => {
+    const side = opened();
+    const link = side.sender("a", side.begun());
+    link.settledAreFree = true;
+    side.credit(link, 2);
+    for (let i = 0; i < 5; i++) expect(link.send(message(`${i}`), `${i}`, { settled: true })).toBe(true);
+    expect([link.send(message("x"), "x"), link.send(message("y"), "y")]).toEqual([true, true]);
+    expect(link.send(message("z"), "z")).toBe(false);
+    link.grant(1);
+    expect([transfers(side).length, link.credit, link.queued]).toEqual([8, 0, 0]);
+  });
+
   test("without a delivery count is counted from the link's beginning", () => {
     const side = opened();
     const link = side.sender("a", side.begun());
@@ -156,6 +168,24 @@ describe("large messages", () => {
     const payload = Buffer.concat(transfers(side).map((each) => each.payload));
     data[DATA_BYTES_LARGE - 1] = last;
     expect(payload.equals(encodeMessage(text, sections))).toBe(true);
+  });
+
+  test("are said to have left when they have, not when another one has", () => {
+    const side = opened();
+    const link = side.sender("a", side.begun());
+    side.credit(link, 100);
+    side.isBlocked = true;
+    expect(link.send(message("x"), "x")).toBe(true);
+    side.take();
+    side.bufferedBytes = 2_000_000;
+    expect([link.send(message("a"), "a"), link.send(message("b"), "b")]).toEqual([false, false]);
+    // Room for one: a transport empties before it says that it has drained.
+    side.bufferedBytes = 999_999;
+    expect(link.send(message("c"), "c")).toBe(false);
+    expect([side.sent, link.queued]).toEqual([["a"], 2]);
+    side.bufferedBytes = 0;
+    expect(link.send(message("d"), "d")).toBe(true);
+    expect(side.sent).toEqual(["a", "b", "c", "d"]);
   });
 
   test("wait for a transport that is full without a flush in every turn, and go on when it has drained", () => {

@@ -71,6 +71,8 @@ export class SenderLink<O extends Owners> extends Link<O> {
   inRound = false;
   /** Whether unsettled deliveries keep their bytes until they are settled, so that they can be sent again on another link. Default false. */
   keeps = false;
+  /** Whether settled messages take no credit, from a peer that gives some once and never again; each still needs one to leave. Default false. */
+  settledAreFree = false;
   /** The id of the delivery that was begun last; 0 before the first. */
   lastDeliveryId = 0;
   /** What was unsettled, and what was not sent, when the link ended. */
@@ -124,10 +126,9 @@ export class SenderLink<O extends Owners> extends Link<O> {
     if (this.sendNow(message, item, options)) return true;
     const settled = this.#settledOf(options);
     if (this.state.is === "detaching" || this.state.is === "detached" || this.state.is === "refused") throw over();
-    this.#enqueue(message, item, settled, options);
-    const before = this.#queue.length;
+    const queued = this.#enqueue(message, item, settled, options);
     this.session.ready(this);
-    return this.#queue.length < before;
+    return queued.sent >= queued.message.length;
   }
 
   /** As {@link send} for what leaves at once in one frame; for everything else false, and nothing is done. */
@@ -324,11 +325,13 @@ export class SenderLink<O extends Owners> extends Link<O> {
     }
   }
 
-  #enqueue(message: MessageInput | Uint8Array, item: O["item"], settled: boolean, options: SendOptions): void {
+  #enqueue(message: MessageInput | Uint8Array, item: O["item"], settled: boolean, options: SendOptions): Queued {
     const encoded = this.#encoded(message, options);
     if (encoded.length > this.#messageBytesMax) throw this.#tooLarge(encoded.length);
-    this.#queue.push(new Queued(item, encoded, settled, options));
+    const queued = new Queued(item, encoded, settled, options);
+    this.#queue.push(queued);
     this.#queuedBytes += encoded.length;
+    return queued;
   }
 
   #encoded(message: MessageInput | Uint8Array, options: SendOptions): Encoded {
@@ -354,7 +357,7 @@ export class SenderLink<O extends Owners> extends Link<O> {
     if (typeof fields.tag === "number") this.#nextTag = serialAdd(this.#nextTag, 1);
     this.lastDeliveryId = fields.deliveryId;
     this.session.countDelivery();
-    this.linkCredit--;
+    if (!settled || !this.settledAreFree) this.linkCredit--;
     this.deliveryCount = serialAdd(this.deliveryCount, 1);
     if (settled) return null;
     const delivery = new SentDelivery(fields.deliveryId, this, item, fields.tag);

@@ -45,6 +45,23 @@ describe("publishToQueue", () => {
     await connection.close();
   });
 
+  test("to a relay of FluxMQ goes on beyond the credit that it gives once, also where nothing is to be confirmed", async () => {
+    const { connection, servers } = await queueLab("fluxmq", (server) => {
+      server.onOffer = (link) => {
+        if (!link.isSender) link.lenient = true;
+        server.acceptLink(link);
+      };
+    });
+    const data = new TextEncoder().encode("x");
+    await connection.relay.send("t", { body: { type: "data", data } }, { settled: true });
+    const sent = Array.from({ length: 250 }, (_, i) =>
+      connection.relay.send("t", { body: { type: "data", data } }, { settled: i % 2 === 0 }),
+    );
+    await Promise.all(sent);
+    await until(() => servers[0]?.deliveries.length === 251);
+    await connection.close();
+  });
+
   test("without an outcome within ackTimeoutMs is ERR_TIMEOUT, and a signal gives up before", async () => {
     const { connection, servers } = await queueLab("fluxmq", (server) => {
       server.outcome = null;
