@@ -22,6 +22,18 @@ describe("a transient message", () => {
     expect(textOf(kept.payload)).toBe("payload");
   });
 
+  test("what its connection owns is kept as it is, and only of that message", () => {
+    const view = new TransientMessage(countingStamp());
+    const [payload, properties] = [bytesOf("payload"), bytesOf("props")];
+    view.begin("a", payload);
+    view.properties = properties;
+    view.isOwned = true;
+    const kept = view.keep();
+    expect([kept.payload === payload, kept.properties === properties]).toEqual([true, true]);
+    view.begin("a", payload);
+    expect(view.keep().payload).not.toBe(payload);
+  });
+
   test("everybody who keeps it gets the same copy", () => {
     const view = new TransientMessage(countingStamp());
     view.begin("a", bytesOf("1"));

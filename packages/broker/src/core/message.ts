@@ -53,6 +53,12 @@ export interface MessageStamp {
   epochMs(): number;
 }
 
+/** The bytes of a message. */
+interface Bytes {
+  readonly payload: Uint8Array;
+  readonly properties: Uint8Array | null;
+}
+
 /** A message that somebody holds: in a mailbox, in flight, or retained. What it says never changes. */
 export class Message implements MessageView {
   readonly topic: string;
@@ -131,7 +137,8 @@ export function makeMessage(parts: MessageParts, stamp: MessageStamp): Message {
 
 /**
  * A reusable view of the message that a connection is publishing right now. The connection calls `begin` and sets the other
- * fields; payload and properties may lie in its input. Whoever holds the message beyond the call takes `keep()`, which copies once.
+ * fields; payload and properties may lie in its input. Whoever holds the message beyond the call takes `keep()`, which copies once, unless
+ * the connection says that it need not.
  */
 export class TransientMessage implements MessageView {
   topic = "";
@@ -146,6 +153,8 @@ export class TransientMessage implements MessageView {
   origin = "";
   externalId = "";
   expiresAtMs: number = Number.POSITIVE_INFINITY;
+  /** True when payload and properties are in memory that nobody writes again and that holds little else: whoever keeps the message takes them as they are. */
+  isOwned = false;
   readonly #stamp: MessageStamp;
   #kept: Message | null = null;
 
@@ -163,6 +172,7 @@ export class TransientMessage implements MessageView {
     this.retain = false;
     this.properties = null;
     this.expiresAtMs = Number.POSITIVE_INFINITY;
+    this.isOwned = false;
     this.#kept = null;
   }
 
@@ -183,20 +193,15 @@ export class TransientMessage implements MessageView {
 
   keep(): Message {
     if (this.#kept !== null) return this.#kept;
-    const { payload, properties } = this;
-    // One allocation for both: the copy is what keeping costs.
-    const length = payload.length;
-    const copy = new Uint8Array(length + (properties === null ? 0 : properties.length));
-    copy.set(payload);
-    if (properties !== null) copy.set(properties, length);
+    const { payload, properties } = this.isOwned ? this : copied(this.payload, this.properties);
     const parts: Required<MessageParts> = {
       topic: this.topic,
       exchange: this.exchange,
       routingKey: this.routingKey,
-      payload: properties === null ? copy : copy.subarray(0, length),
+      payload,
       guarantee: this.guarantee,
       retain: this.retain,
-      properties: properties === null ? null : copy.subarray(length),
+      properties,
       encoding: this.encoding,
       publisherId: this.publisherId,
       origin: this.origin,
@@ -206,6 +211,16 @@ export class TransientMessage implements MessageView {
     this.#kept = new Message(parts, this.#stamp.epochMs(), this.#stamp.nextSequence());
     return this.#kept;
   }
+}
+
+/** A message's bytes in memory of its own: one allocation for both, for the copy is what keeping costs. */
+function copied(payload: Uint8Array, properties: Uint8Array | null): Bytes {
+  const length = payload.length;
+  const copy = new Uint8Array(length + (properties === null ? 0 : properties.length));
+  copy.set(payload);
+  if (properties === null) return { payload: copy, properties };
+  copy.set(properties, length);
+  return { payload: copy.subarray(0, length), properties: copy.subarray(length) };
 }
 
 /** Bytes that a message takes in memory, about. */

@@ -8,6 +8,7 @@ import type { Amqp10Connection } from "./amqp10-connection.ts";
 import type { EngineSender, OutgoingLink, PeerState, Sent, SentItem } from "./amqp10-types.ts";
 import { terminalState } from "./outcomes.ts";
 import type { Selects } from "./selection.ts";
+import { sendDelivery } from "./send-delivery.ts";
 
 /** Messages that are read at a time. */
 const STEP = 64;
@@ -100,7 +101,7 @@ export class BrowseSource implements OutgoingLink, SentItem {
     const epochMs = hub.clock.epochMs();
     try {
       const bytes = isStamped ? messages.stamped(delivery, epochMs) : messages.plain(delivery, epochMs);
-      this.#link.send(bytes, this, { settled: this.#isSettled });
+      sendDelivery(this.#link, bytes, this, { settled: this.#isSettled });
     } catch (error) {
       if (isMessagingError(error)) metrics.messagesTooLarge++;
       else metrics.internalErrors++;

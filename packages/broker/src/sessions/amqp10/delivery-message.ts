@@ -21,6 +21,12 @@ import type { QueueDelivery } from "../../core/queues/queue-port.ts";
 import { Encoding } from "../translate/encodings.ts";
 import { APPLICATION_PROPERTIES, DATA, FOOTER, HEADER, MESSAGE_ANNOTATIONS, PROPERTIES, Sections } from "./sections.ts";
 
+/** A message's bytes: valid until the next call, or, of a large one, parts that stay as they are. */
+export type DeliveryBytes = Uint8Array | readonly Uint8Array[];
+
+/** Bytes of a payload from which on it is not copied into its deliveries. */
+const PAYLOAD_BYTES_LARGE = 32_768;
+
 /** Application properties that nobody but the broker writes on deliveries that carry its own. */
 const OWN: ReadonlySet<string> = new Set([
   "message-id",
@@ -75,7 +81,6 @@ const UTF8_BYTES_MAX = 3;
 
 /**
  * Makes the bytes of deliveries: the publisher's sections, turned over where it spoke another protocol, with what the broker has to say about the delivery.
- * They are valid until the next call.
  */
 export class DeliveryMessages {
   readonly #source: SectionSource;
@@ -94,7 +99,7 @@ export class DeliveryMessages {
   }
 
   /** For receivers that know nothing of `$queue/`: the bare message as it was sent, and what AMQP 1.0 servers tell besides. */
-  plain(delivery: QueueDelivery, epochMs: number): Uint8Array {
+  plain(delivery: QueueDelivery, epochMs: number): DeliveryBytes {
     const { message, deliveryCount, stream } = delivery;
     const block = this.#begin(message);
     this.#header(block, message, deliveryCount, epochMs);
@@ -105,7 +110,7 @@ export class DeliveryMessages {
   }
 
   /** For receivers of `$queue/` addresses and named groups: with all that the broker knows of the delivery. */
-  stamped(delivery: QueueDelivery, epochMs: number): Uint8Array {
+  stamped(delivery: QueueDelivery, epochMs: number): DeliveryBytes {
     const { message, queue, deliveryCount } = delivery;
     const block = this.#begin(message);
     this.#header(block, message, deliveryCount, epochMs);
@@ -119,7 +124,7 @@ export class DeliveryMessages {
   }
 
   /** For durable subscriptions to plain topics: as {@link topic}, with what the queue behind it knows. */
-  subscribed(delivery: QueueDelivery, epochMs: number): Uint8Array {
+  subscribed(delivery: QueueDelivery, epochMs: number): DeliveryBytes {
     const { message } = delivery;
     const block = this.#begin(message);
     this.#header(block, message, delivery.deliveryCount, epochMs);
@@ -130,13 +135,15 @@ export class DeliveryMessages {
   }
 
   /** A message of a plain topic; `properties.to` tells which, unless the publisher's says something. */
-  topic(message: MessageView, epochMs: number): Uint8Array {
+  topic(message: MessageView, epochMs: number): DeliveryBytes {
     const block = this.#begin(message, message.guarantee > 0);
     this.#header(block, message, 0, epochMs);
     this.#messageAnnotations(block, null);
     this.#ownProperties(block, message.topic, null);
     if (block !== null) this.#copyFrom(block, APPLICATION_PROPERTIES, DATA);
-    return this.#end(block, message.payload);
+    // What passes through is copied once for all who get it, unless it need not be.
+    const { payload } = message;
+    return this.#end(block, payload.length < PAYLOAD_BYTES_LARGE ? payload : message.keep().payload);
   }
 
   #begin(message: Written, isDurable = true): Uint8Array | null {
@@ -325,26 +332,43 @@ export class DeliveryMessages {
   }
 
   /** The body and the footer. */
-  #end(block: Uint8Array | null, payload: Uint8Array): Uint8Array {
+  #end(block: Uint8Array | null, payload: Uint8Array): DeliveryBytes {
     const w = this.#w;
-    const sections = this.#sections;
-    if (block !== null && sections.hasBody) {
+    if (block !== null && this.#sections.hasBody) {
       // Another body than one data section is kept with the sections.
       this.#copyFrom(block, DATA, FOOTER);
     } else {
-      this.#head(Section.data);
-      w.reserve(payload.length + 5);
-      if (payload.length <= 0xff) {
-        w.u8(CODE_BINARY_8);
-        w.u8(payload.length);
-      } else {
-        w.u8(CODE_BINARY_32);
-        w.u32(payload.length);
-      }
+      this.#dataHead(payload.length);
+      if (payload.length >= PAYLOAD_BYTES_LARGE) return this.#parts(block, payload);
+      w.reserve(payload.length);
       w.bytes(payload);
     }
     if (block !== null) this.#copy(block, FOOTER);
     return w.buffer.subarray(0, w.at);
+  }
+
+  /** What was written, the payload where it lies, and the footer. */
+  #parts(block: Uint8Array | null, payload: Uint8Array): DeliveryBytes {
+    const parts = [this.#w.copyFrom(0), payload];
+    if (block !== null && this.#sections.has(FOOTER)) {
+      this.#w.at = 0;
+      this.#copy(block, FOOTER);
+      parts.push(this.#w.copyFrom(0));
+    }
+    return parts;
+  }
+
+  #dataHead(length: number): void {
+    const w = this.#w;
+    this.#head(Section.data);
+    w.reserve(5);
+    if (length <= 0xff) {
+      w.u8(CODE_BINARY_8);
+      w.u8(length);
+    } else {
+      w.u8(CODE_BINARY_32);
+      w.u32(length);
+    }
   }
 
   #copyFrom(block: Uint8Array, first: number, end: number): void {

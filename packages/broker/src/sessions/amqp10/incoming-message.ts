@@ -83,9 +83,19 @@ export class IncomingMessage {
     this.properties = null;
   }
 
-  /** The whole message in bytes of its own. */
+  /**
+   * True when whoever keeps payload and properties need not copy them: received bytes are not written again, and what is held with them, for they are views,
+   * is little.
+   */
+  get isAlone(): boolean {
+    const kept = this.payload.length + (this.properties === null ? 0 : this.properties.length);
+    return nearlyFills(kept, this.#bytes);
+  }
+
+  /** The whole message in bytes that may be kept. */
   copy(): Uint8Array {
-    return this.#bytes.slice();
+    const bytes = this.#bytes;
+    return nearlyFills(bytes.length, bytes) ? bytes : bytes.slice();
   }
 
   /** Ms that the message is to be delivered later; 0 for none. */
@@ -204,7 +214,14 @@ export class IncomingMessage {
   }
 }
 
+/** Memory may be so many times as large as what is kept of it. */
+const ALONE_FACTOR = 1.125;
+
 const NOTHING: Uint8Array = new Uint8Array(0);
+
+function nearlyFills(count: number, view: Uint8Array): boolean {
+  return view.buffer.byteLength <= count * ALONE_FACTOR;
+}
 
 function orNull(bytes: Uint8Array): Uint8Array | null {
   return bytes.length === 0 ? null : bytes;

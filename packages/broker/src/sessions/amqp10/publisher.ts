@@ -57,6 +57,7 @@ export class Publisher {
     const view = this.#view;
     view.begin("", message.payload);
     view.properties = message.properties;
+    view.isOwned = message.isAlone;
     view.guarantee = isSettled ? 0 : 1;
     if (message.properties !== null)
       view.expiresAtMs = message.expiresAtMs(this.#connection.context.hub.clock.epochMs());

@@ -8,6 +8,7 @@ import type { Amqp10Connection } from "./amqp10-connection.ts";
 import type { EngineSender, OutgoingLink, PeerState, Sent, SentItem } from "./amqp10-types.ts";
 import { ACK, FAILED, settleOutcome, terminalState } from "./outcomes.ts";
 import { said } from "./refused.ts";
+import { sendDelivery } from "./send-delivery.ts";
 import type { RetiredDelivery } from "./transaction.ts";
 
 /** How deliveries of one link are made. */
@@ -100,7 +101,7 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
     const { offset, message } = delivery;
     try {
       const bytes = messages[form](delivery, epochMs);
-      this.#link.send(bytes, new QueuedDelivery(this, delivery), this.#isSettled ? SETTLED : UNSETTLED);
+      sendDelivery(this.#link, bytes, new QueuedDelivery(this, delivery), this.#isSettled ? SETTLED : UNSETTLED);
     } catch (error) {
       return this.#cannotBeSent(offset, error);
     }

@@ -54,6 +54,27 @@ describe("plain topics over AMQP 1.0", () => {
     }
   });
 
+  test("large messages reach all receivers whole, with the sections around them, by whichever protocol they came", async () => {
+    await using scene = await Amqp10Scene.open();
+    const session = await scene.session();
+    const receivers = [await session.createReceiver("t/#"), await session.createReceiver("t/+")];
+    const data = new Uint8Array(2_500_000).map((_, index) => index % 251);
+    const sender = await session.createSender("t/a");
+    const footer = { sum: 7 };
+    await sender.send({ messageAnnotations: { x: 1 }, body: { type: "data", data }, footer });
+    const mqtt = await scene.mqtt();
+    await mqtt.publish("t/b", data.subarray(0, 1_000_000), { qos: 1 });
+    await sender.send(data.subarray(0, 40_000));
+    for (const receiver of receivers) {
+      const came = [await receiver.receive(), await receiver.receive(), await receiver.receive()];
+      const bodies = came.map(({ message }) => Buffer.from(message.data ?? bytes("")));
+      const sent = [2_500_000, 1_000_000, 40_000].map((length) => data.subarray(0, length));
+      expect(bodies.map((body, index) => body.equals(sent[index] as Uint8Array))).toEqual([true, true, true]);
+      expect(came.map(({ message }) => message.footer?.size ?? 0)).toEqual([1, 0, 0]);
+      expect(came[0]?.message.messageAnnotations?.size).toBe(1);
+    }
+  });
+
   test("a text that is the body's value is text to MQTT", async () => {
     await using scene = await Amqp10Scene.open();
     const mqtt = await scene.mqtt();

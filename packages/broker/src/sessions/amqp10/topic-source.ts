@@ -7,6 +7,7 @@ import type { Availability, DeliverResult, Subscriber, Subscription } from "../.
 import type { Amqp10Connection } from "./amqp10-connection.ts";
 import type { EngineSender, OutgoingLink, PeerState, Sent, SentItem } from "./amqp10-types.ts";
 import { terminalState } from "./outcomes.ts";
+import { sendDelivery } from "./send-delivery.ts";
 
 /** What a receiver of plain topics asks for. */
 export interface TopicSourceTerms {
@@ -130,7 +131,7 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
     const isSettled = this.#mode === SenderSettleMode.mixed ? guarantee === 0 : this.#mode === SenderSettleMode.settled;
     try {
       const bytes = messages.topic(message, hub.clock.epochMs());
-      this.#link.send(bytes, this, isSettled ? SETTLED : UNSETTLED);
+      sendDelivery(this.#link, bytes, this, isSettled ? SETTLED : UNSETTLED);
     } catch (error) {
       if (isMessagingError(error)) metrics.messagesTooLarge++;
       else metrics.internalErrors++;

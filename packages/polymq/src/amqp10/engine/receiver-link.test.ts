@@ -143,6 +143,30 @@ describe("deliveries of several frames", () => {
     expect(Buffer.from(payload as Uint8Array).equals(whole)).toBe(true);
   });
 
+  test.each([
+    ["in as much memory as they say that they take", 20_000_000, 20_000_000],
+    ["in memory that grows, where they are longer than they say", 20_000_000, 2_000_000],
+    ["as they came, where they are shorter than they say", 2_000_000, 100_000_000],
+  ])("that are large are gathered %s", (_, length, claimed) => {
+    const side = opened();
+    side.receiver("r", side.begun(), 5);
+    const [head] = transfer(0, "");
+    const whole = new Uint8Array(length).map((_byte, index) => index % 251);
+    whole.set([0x00, 0x53, 0x75, 0xb0, claimed >>> 24, claimed >>> 16, claimed >>> 8, claimed]);
+    const step = 60_000;
+    for (let at = 0; at < length; at += step) {
+      const more = at + step < length;
+      const fields = at === 0 ? { ...head, more } : { type: "transfer", handle: 0, more };
+      side.feed([fields as never, whole.subarray(at, at + step)]);
+      side.take();
+    }
+    const payload = side.deliveries[0]?.payload as Uint8Array | Uint8Array[];
+    const parts = payload instanceof Uint8Array ? [payload] : payload;
+    expect(Buffer.concat(parts).equals(whole)).toBe(true);
+    const held = parts.reduce((sum, each) => sum + each.buffer.byteLength, 0);
+    if (claimed === length) expect(held).toBeLessThan(length + 10_000);
+  });
+
   test("above the largest message end the link with message-size-exceeded", () => {
     const side = opened();
     const session = side.begun();

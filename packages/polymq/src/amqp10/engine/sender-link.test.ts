@@ -188,6 +188,26 @@ describe("large messages", () => {
     expect(side.sent).toEqual(["a", "b", "c", "d"]);
   });
 
+  test("that are given in parts leave as those are when their turn comes, and count until then", () => {
+    const side = opened(512);
+    const link = side.sender("a", side.begun());
+    const parts = [new Uint8Array(3).fill(1), new Uint8Array(2_000).fill(2), new Uint8Array(1).fill(3)];
+    expect([link.sendParts(parts, "big"), link.queued, link.queuedBytes]).toEqual([false, 1, 2_004]);
+    parts[1]?.fill(4);
+    side.credit(link, 10, { incomingWindow: 1_000 });
+    const payload = Buffer.concat(transfers(side).map((each) => each.payload));
+    expect([payload.equals(Buffer.concat(parts)), link.queuedBytes]).toEqual([true, 0]);
+    expect(link.sendParts(parts, "next")).toBe(true);
+  });
+
+  test("that are given in parts are refused above the peer's largest, and when the link is over", () => {
+    const side = opened();
+    const link = side.sender("a", side.begun(), { maxMessageSize: 100 });
+    expect(() => link.sendParts([new Uint8Array(101)], "big")).toThrow("the peer takes 100");
+    link.detach({ closed: true });
+    expect(() => link.sendParts([new Uint8Array(1)], "late")).toThrow("the link is over");
+  });
+
   test("wait for a transport that is full without a flush in every turn, and go on when it has drained", () => {
     const side = opened();
     const link = side.sender("a", side.begun());

@@ -125,10 +125,19 @@ export class SenderLink<O extends Owners> extends Link<O> {
   send(message: MessageInput | Uint8Array, item: O["item"], options: SendOptions = NO_OPTIONS): boolean {
     if (this.sendNow(message, item, options)) return true;
     const settled = this.#settledOf(options);
-    if (this.state.is === "detaching" || this.state.is === "detached" || this.state.is === "refused") throw over();
-    const queued = this.#enqueue(message, item, settled, options);
-    this.session.ready(this);
-    return queued.sent >= queued.message.length;
+    this.#checkOpen();
+    return this.#enqueue(this.#encoded(message, options), item, settled, options);
+  }
+
+  /**
+   * As {@link send} for a large message that is encoded, given in parts that stay as they are until it is settled: none of them is copied before it leaves,
+   * frame by frame, out of the link's queue.
+   */
+  sendParts(parts: readonly Uint8Array[], item: O["item"], options: SendOptions = NO_OPTIONS): boolean {
+    const settled = this.#settledOf(options);
+    if (options.tag !== undefined) checkTag(options.tag);
+    this.#checkOpen();
+    return this.#enqueue(new Encoded(parts), item, settled, options);
   }
 
   /** As {@link send} for what leaves at once in one frame; for everything else false, and nothing is done. */
@@ -325,13 +334,19 @@ export class SenderLink<O extends Owners> extends Link<O> {
     }
   }
 
-  #enqueue(message: MessageInput | Uint8Array, item: O["item"], settled: boolean, options: SendOptions): Queued {
-    const encoded = this.#encoded(message, options);
+  #checkOpen(): void {
+    const { is } = this.state;
+    if (is === "detaching" || is === "detached" || is === "refused") throw over();
+  }
+
+  /** Puts a message into the queue, and sends what of it can be sent; true when that is all. */
+  #enqueue(encoded: Encoded, item: O["item"], settled: boolean, options: SendOptions): boolean {
     if (encoded.length > this.#messageBytesMax) throw this.#tooLarge(encoded.length);
     const queued = new Queued(item, encoded, settled, options);
     this.#queue.push(queued);
     this.#queuedBytes += encoded.length;
-    return queued;
+    this.session.ready(this);
+    return queued.sent >= queued.message.length;
   }
 
   #encoded(message: MessageInput | Uint8Array, options: SendOptions): Encoded {
