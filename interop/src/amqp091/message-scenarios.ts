@@ -215,6 +215,31 @@ export const messageScenarios: readonly AmqpScenario[] = [
     },
   },
   {
+    name: "headers of a publisher that look like the server's come as published, and a death stands before them",
+    run: async ({ channel, name }) => {
+      const [queue, dead] = [name("q"), name("dead")];
+      await channel.declareQueue(dead);
+      const table = { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead };
+      await channel.declareQueue(queue, { arguments: table });
+      const headers = { "x-death": [{ queue: "elsewhere", reason: "expired" }], queue: "mine", protocol: "mine" };
+      await channel.publish("", queue, "x", { properties: { headers } });
+      const seen = (got: Readonly<Record<string, unknown>> = {}): unknown =>
+        JSON.parse(JSON.stringify([got["x-death"], got["queue"], got["protocol"]]));
+      const published = [headers["x-death"], "mine", "mine"];
+      const first = await channel.get(queue);
+      same(seen(first?.properties.headers), published);
+      if (first !== null) channel.nack(first, { requeue: true });
+      const again = await channel.get(queue);
+      same(seen(again?.properties.headers), published, "given again");
+      if (again !== null) channel.nack(again, { requeue: false });
+      const [letter] = await (await Inbox.of(channel, dead, { noAck: true })).take(1);
+      const [death] = (letter?.properties.headers?.["x-death"] ?? []) as Record<string, unknown>[];
+      same([death?.["queue"], death?.["reason"], Number(death?.["count"])], [queue, "rejected", 1]);
+      await channel.deleteQueue(queue);
+      await channel.deleteQueue(dead);
+    },
+  },
+  {
     name: "a message whose own time ran out is a dead letter",
     run: async ({ channel, name }) => {
       const [queue, dead] = [name("q"), name("dead")];

@@ -8,21 +8,11 @@ import { Encoding } from "../translate/encodings.ts";
 import type { PropertyTranslator } from "../translate/property-translator.ts";
 import { BlockFields, Flag, fieldBytes, isNamed, Place } from "./block-fields.ts";
 
-/** Headers that nobody but the broker writes on deliveries that carry its own. */
-const OWN: readonly string[] = [
-  "group-id",
-  "queue",
-  "offset",
-  "x-source-topic",
-  "x-delivery-count",
-  "x-stream-offset",
-  "x-stream-timestamp",
-  "x-work-committed-offset",
-  "x-work-acked",
-  "x-work-group",
-  "client_id",
-  "protocol",
-  "external_id",
+/** Headers that tell a consumer of a queue by its plain name of the delivery: one of the two is written. */
+const PLAIN: readonly string[] = ["x-delivery-count", "x-stream-offset"];
+
+/** Headers that dead letters have besides. */
+const DEATH: readonly string[] = [
   "x-dead-letter-reason",
   "x-dead-letter-queue",
   "x-dead-letter-offset",
@@ -38,7 +28,27 @@ const OWN: readonly string[] = [
   "x-last-death-exchange",
 ];
 
-const OWN_BY_LENGTH: readonly (readonly string[] | undefined)[] = namesByLength(OWN);
+/** Headers that consumers of addresses and groups get from the broker alone, dead letter or not. */
+const STAMPED: readonly string[] = [
+  "group-id",
+  "queue",
+  "offset",
+  "x-source-topic",
+  "x-stream-timestamp",
+  "x-work-committed-offset",
+  "x-work-acked",
+  "x-work-group",
+  "client_id",
+  "protocol",
+  "external_id",
+];
+
+/** Names by their lengths. */
+type Names = readonly (readonly string[] | undefined)[];
+
+const PLAIN_NAMES: Names = namesByLength(PLAIN);
+const DEAD_NAMES: Names = namesByLength([...PLAIN, ...DEATH]);
+const STAMPED_NAMES: Names = namesByLength([...PLAIN, ...DEATH, ...STAMPED]);
 
 /** Bytes that a UTF-16 unit can take. */
 const UTF8_BYTES_MAX = 3;
@@ -82,7 +92,8 @@ export class DeliveryBlocks {
     if (stream !== null) this.#int64("x-stream-offset", delivery.offset);
     else if (deliveryCount > 0) this.#int64("x-delivery-count", deliveryCount);
     if (message.deadLetter !== null) this.#deaths(message.deadLetter, block);
-    return this.#spliced(block, null, message.deadLetter !== null);
+    const isDead = message.deadLetter !== null;
+    return this.#spliced(block, null, isDead, isDead ? DEAD_NAMES : PLAIN_NAMES);
   }
 
   /** For consumers of `$queue/` addresses and named groups: with all that the broker knows of the delivery. */
@@ -101,7 +112,7 @@ export class DeliveryBlocks {
     if (message.origin !== "") this.#string("protocol", message.origin);
     if (message.externalId !== "") this.#string("external_id", message.externalId);
     if (message.deadLetter !== null) this.#deaths(message.deadLetter, block);
-    return this.#spliced(block, `${queue}:${digits}`, message.deadLetter !== null);
+    return this.#spliced(block, `${queue}:${digits}`, message.deadLetter !== null, STAMPED_NAMES);
   }
 
   #publishers(message: QueueMessage, epochMs: number): Uint8Array {
@@ -183,11 +194,12 @@ export class DeliveryBlocks {
   }
 
   /**
-   * The block with the gathered headers behind its own, of which those that only the broker writes are left out.
+   * The block with the gathered headers behind its own.
    * @param messageId takes the place of the publisher's, or null to leave that
    * @param isDead the time that the publisher gave the message is over and is left out, so that it is not applied again where the client sends it on
+   * @param broker names of headers that are left out, for the broker alone writes them here
    */
-  #spliced(block: Uint8Array, messageId: string | null, isDead: boolean): Uint8Array {
+  #spliced(block: Uint8Array, messageId: string | null, isDead: boolean, broker: Names): Uint8Array {
     const fields = this.#fields;
     const w = this.#w;
     const own = this.#headers;
@@ -199,14 +211,14 @@ export class DeliveryBlocks {
     w.u16(fields.flags | Flag.Headers | (id === null ? 0 : Flag.MessageId));
     for (let place = 0; place < fields.starts.length; place++) {
       const start = fields.starts[place] as number;
-      if (place === Place.Headers) this.#writeHeaders(block, start, fields.ends[place] as number);
+      if (place === Place.Headers) this.#writeHeaders(block, start, fields.ends[place] as number, broker);
       else if (place === Place.MessageId && id !== null) this.#writeShort(id);
       else if (start >= 0) w.bytes(block.subarray(start, fields.ends[place] as number));
     }
     return w.buffer.subarray(0, w.at);
   }
 
-  #writeHeaders(block: Uint8Array, start: number, end: number): void {
+  #writeHeaders(block: Uint8Array, start: number, end: number, broker: Names): void {
     const w = this.#w;
     const from = w.at;
     w.u32(0);
@@ -214,7 +226,7 @@ export class DeliveryBlocks {
       for (let at = start + 4; at < end; ) {
         const value = at + 1 + (block[at] as number);
         const next = value + fieldBytes(block, value);
-        if (!isOwn(block, at)) w.bytes(block.subarray(at, next));
+        if (!isOneOf(broker, block, at)) w.bytes(block.subarray(at, next));
         at = next;
       }
     }
@@ -315,9 +327,9 @@ function wordOf(reason: DeadLetterFacts["reason"]): string {
   return reason === "delivery-limit" ? "delivery_limit" : reason;
 }
 
-/** Whether the header at `at` is one that only the broker writes. */
-function isOwn(block: Uint8Array, at: number): boolean {
-  const names = OWN_BY_LENGTH[block[at] as number];
+/** Whether the header at `at` has one of the names. */
+function isOneOf(broker: Names, block: Uint8Array, at: number): boolean {
+  const names = broker[block[at] as number];
   if (names === undefined) return false;
   for (let i = 0; i < names.length; i++) if (isNamed(block, at, names[i] as string)) return true;
   return false;
