@@ -6,7 +6,14 @@ import type { QoS, ReasonProperties } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
 import { type OutboundFlow, Phase } from "../engine/outbound-flow.ts";
 import type { Link } from "./link.ts";
-import { type ClientItem, PendingPublish, type PublishResult, publishRejected, publishResult } from "./pending.ts";
+import {
+  type ClientItem,
+  PendingPublish,
+  PUBLISHED,
+  type PublishResult,
+  publishRejected,
+  publishResult,
+} from "./pending.ts";
 
 /** Finished items kept for later messages: with a larger window some are made anew. */
 const SPARE_MAX = 1_024;
@@ -22,10 +29,8 @@ export class Inflight {
   readonly #spare: PendingPublish[] | null;
   /** The item that the promise being made belongs to: one executor for all, instead of a closure for each. */
   #promised: PendingPublish = new PendingPublish("", EMPTY, 0, false, null);
-  readonly #takeEnds = (resolve: (result: PublishResult) => void, reject: (error: Error) => void): void => {
-    const item = this.#promised;
-    item.resolve = resolve;
-    item.reject = reject;
+  readonly #takeEnd = (resolve: PendingPublish["resolve"]): void => {
+    this.#promised.resolve = resolve;
   };
 
   constructor(outbound: OutboundFlow<ClientItem>, items: "reused" | "kept", tracer: Tracer) {
@@ -48,7 +53,7 @@ export class Inflight {
   /** The promise of an item. */
   promise(item: PendingPublish): Promise<PublishResult> {
     this.#promised = item;
-    return new Promise<PublishResult>(this.#takeEnds);
+    return new Promise<PublishResult>(this.#takeEnd);
   }
 
   /** Takes a packet id, or throws ERR_MAX_INFLIGHT when there is none. */
@@ -93,10 +98,11 @@ export class Inflight {
   complete(link: Link | null, item: PendingPublish, reasonCode: number, properties: ReasonProperties | null): void {
     this.unpin(link, item);
     if (item.release !== null) releaseSignal(item);
+    if (reasonCode === 0 && properties === null) item.resolve(PUBLISHED);
     // PUBCOMP says so when the exchange was over on the last connection: the message has arrived (MQTT 5.0 §3.7.2.1).
-    if (reasonCode === ReasonCode.PacketIdentifierNotFound) item.resolve(publishResult(0, properties));
+    else if (reasonCode === ReasonCode.PacketIdentifierNotFound) item.resolve(publishResult(0, properties));
     else if (reasonCode < 0x80) item.resolve(publishResult(reasonCode, properties));
-    else item.reject(publishRejected(item.topic, reasonCode, properties));
+    else item.fail(publishRejected(item.topic, reasonCode, properties));
     if (this.#tracer.settle.hasSubscribers) this.#traceEnd(item, reasonCode);
     const spare = this.#spare;
     if (spare === null || spare.length >= SPARE_MAX) return;
@@ -114,7 +120,7 @@ export class Inflight {
   /** The promise fails; the message itself may stay in flight. */
   settleError(item: PendingPublish, error: Error): void {
     if (item.release !== null) releaseSignal(item);
-    item.reject(error);
+    item.fail(error);
   }
 
   /** Its bytes are not needed any more. */

@@ -66,8 +66,8 @@ export class PendingPublish {
   passing = false;
   /** True once a store knows that the server has it (PUBREC). */
   releaseStored = false;
-  resolve: (result: PublishResult) => void = ignore;
-  reject: (error: Error) => void = ignore;
+  /** Takes a rejected promise where it failed: one function per message to keep instead of two. */
+  resolve: (result: PublishResult | Promise<never>) => void = ignore;
   /** Takes the abort listener away; null without a signal. */
   release: (() => void) | null = null;
 
@@ -92,7 +92,14 @@ export class PendingPublish {
     this.passing = false;
     this.sentAtMs = -1;
     this.resolve = ignore;
-    this.reject = ignore;
+  }
+
+  /** Rejects the promise; nothing happens to one that has settled. */
+  fail(error: Error): void {
+    const failed = Promise.reject<never>(error);
+    // Only the caller's promise is to be missed when nobody handles it.
+    failed.catch(ignore);
+    this.resolve(failed);
   }
 
   /** The payload as it was when `publish` was called. */

@@ -120,7 +120,13 @@ export class Publisher {
     // Checked here as well, so that a bad topic fails the call and not a later turn.
     const topicBytes = this.#topics.encode(topic);
     if (signal?.aborted === true) throw abortedError(signal);
-    if (link === null || this.#draining || !this.#hasRoom(link, qos)) {
+    if (
+      link === null ||
+      this.#draining ||
+      this.#waiting.length > 0 ||
+      this.#resending() !== null ||
+      !this.#canSend(link, qos)
+    ) {
       return this.submit(new PendingPublish(topic, payload, qos, retain, block), signal);
     }
     link.check(qos, retain, block);
@@ -244,10 +250,6 @@ export class Publisher {
   /** What sends again, while something is left for it or awaits its answer. */
   #resending(): Resender | null {
     return this.#resender === null || this.#resender.done ? null : this.#resender;
-  }
-
-  #hasRoom(link: Link, qos: QoS): boolean {
-    return this.#waiting.length === 0 && this.#resending() === null && this.#canSend(link, qos);
   }
 
   #canSend(link: Link, qos: QoS): boolean {
