@@ -42,6 +42,31 @@ describe("a connection that is lost", () => {
     await connection.close();
   });
 
+  test("and closed by us while it comes back ends in order, also what is back already, and each end is told once", async () => {
+    const { connection, servers } = await recoveringLab({}, (server, index) => {
+      // The second server says nothing of the sender.
+      if (index > 0) server.onOffer = (link) => (link.isSender ? server.acceptLink(link) : undefined);
+    });
+    const session = await connection.createSession();
+    const sender = await session.createSender("in");
+    const receiver = await session.createReceiver("out");
+    const told: unknown[] = [];
+    connection.on("linkClose", ({ link, error }) => told.push(link, error));
+    connection.on("sessionClose", ({ error }) => told.push("session", error));
+    const handling = (async () => {
+      for await (const delivery of receiver) await delivery.accept();
+      return "over";
+    })();
+    servers[0]?.transport.destroy();
+    await until(() => servers.length === 2 && receiver.state === "open");
+    expect([connection.state, sender.state]).toEqual(["reconnecting", "reconnecting"]);
+    await connection.close();
+    expect(await handling).toBe("over");
+    expect([connection.error, session.error, sender.error, receiver.error]).toEqual([null, null, null, null]);
+    await quiet();
+    expect(told).toEqual([sender, null, receiver, null, "session", null]);
+  });
+
   test("comes back after the server closed it", async () => {
     const { connection, servers } = await recoveringLab();
     const lost: unknown[] = [];

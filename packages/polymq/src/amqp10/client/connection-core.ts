@@ -90,10 +90,13 @@ export class ConnectionCore implements WireOwner {
     if (this.life.state === "closed") return;
     const lost = this.life.state === "reconnecting";
     this.life.closing();
-    this.#supervisor.stop();
-    if (this.#wire !== null && !lost) return this.#wire.close(error);
-    this.#wire?.destroy(closedError());
+    if (this.#wire !== null && !lost) {
+      this.#supervisor.stop();
+      return this.#wire.close(error);
+    }
+    // Before its wire: what has come back on that already ends in order as well.
     this.#finish(null, closedError());
+    this.#wire?.destroy(closedError());
   }
 
   /** Ends everything at once, without a word. */

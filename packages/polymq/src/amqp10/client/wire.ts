@@ -201,6 +201,7 @@ export class Wire implements TransportHandler, EngineHandler<ClientOwners> {
   onEnd(session: Session<ClientOwners>, end: End): void {
     if (session.byPeer) return;
     const { owner } = session;
+    if (owner.life.state === "closed") return;
     if (this.#survives(owner.life, end)) return owner.life.suspend(this.#why(end));
     owner.life.end(end, end.scope === "connection" ? (this.#reason ?? undefined) : undefined);
     this.#owner.onSessionOver(owner);
@@ -214,6 +215,7 @@ export class Wire implements TransportHandler, EngineHandler<ClientOwners> {
   onDetach(link: AnyLink<ClientOwners>, end: End): void {
     if (link.byPeer) return;
     const { owner } = link;
+    if (owner.life.state === "closed") return;
     if (this.#survives(owner.life, end)) return owner.suspend(this.#why(end));
     owner.onDetached(end, end.scope === "connection" ? this.#reason : null);
     this.#owner.onLinkOver(owner);

@@ -40,8 +40,13 @@ export class LinkTable<O extends Owners> {
     this.#remote.set(remoteHandle, link);
   }
 
-  remove(link: AnyLink<O>): void {
+  /** The peer has detached, and may use its handle again; we have not. */
+  unbind(link: AnyLink<O>): void {
     this.#remote.delete(link.remoteHandle);
+  }
+
+  remove(link: AnyLink<O>): void {
+    if (this.#remote.get(link.remoteHandle) === link) this.#remote.delete(link.remoteHandle);
     this.#local[link.handle] = undefined;
     this.#freeFrom = Math.min(this.#freeFrom, link.handle);
   }

@@ -17,7 +17,7 @@ export type AcceptFields = Partial<Omit<AttachFields, "name">>;
 /**
  * Where a link is. `attaching`: our attach is sent. `offered`: the peer's attach waits for the owner's answer. `refused`: one side
  * answered without a terminus and a detach follows. `detaching`: our detach is sent, the peer's is awaited, everything else of the link is
- * dropped.
+ * dropped. `leaving`: the peer has closed it, and the owner's answer to that is awaited.
  */
 export type LinkState =
   | { readonly is: "attaching" }
@@ -25,6 +25,7 @@ export type LinkState =
   | { readonly is: "attached"; readonly remote: Composite<"attach"> }
   | { readonly is: "refused" }
   | { readonly is: "detaching" }
+  | { readonly is: "leaving" }
   | { readonly is: "detached" };
 
 /** What both directions of a link have in common: names, handles, attach and detach. */
@@ -47,6 +48,8 @@ export abstract class Link<O extends Owners> {
   protected linkCredit = 0;
   /** The credit that was left when the link ended. */
   creditLeft = 0;
+  /** Whether the owner answers the peer's closing detach itself ({@link answerDetach}), once what that ends is stored. Default false. */
+  answersLater = false;
   protected readonly flowFields: FlowFields = new FlowFields();
 
   constructor(session: Session<O>, name: string, handle: number, owner: O["link"], state: LinkState) {
@@ -65,6 +68,12 @@ export abstract class Link<O extends Owners> {
   /** True while deliveries can pass. */
   get attached(): boolean {
     return this.#state.is === "attached";
+  }
+
+  /** True once one side has ended it. */
+  get isOver(): boolean {
+    const { is } = this.#state;
+    return is === "detaching" || is === "leaving" || is === "detached";
   }
 
   /** The peer's attach, once the link is open; else null. */
@@ -109,7 +118,7 @@ export abstract class Link<O extends Owners> {
    * the peer has answered.
    */
   detach(how: { readonly closed: boolean; readonly error?: AmqpErrorInput | null }): void {
-    if (this.#state.is === "detaching" || this.#state.is === "detached") return;
+    if (this.isOver) return;
     const { closed, error = null } = how;
     // The peer hears of an end only where it has heard of the link.
     if (this.#state.is === "offered") return this.refuse(error);
@@ -118,6 +127,14 @@ export abstract class Link<O extends Owners> {
     this.linkCredit = 0;
     this.session.send({ type: "detach", handle: this.handle, closed, error });
     this.stopped();
+  }
+
+  /** Answers the closing detach of the peer, on a link that {@link answersLater}; in any other state nothing is done. */
+  answerDetach(error: AmqpErrorInput | null = null): void {
+    if (this.#state.is !== "leaving") return;
+    this.session.send({ type: "detach", handle: this.handle, closed: true, error });
+    this.session.linkLeft(this as unknown as Parameters<Session<O>["linkLeft"]>[0]);
+    this.#state = { is: "detached" };
   }
 
   /** The peer has left our detach unanswered: the owner hears `onDetach` now instead. The link's name is free again once the answer has come after all. */
@@ -155,7 +172,7 @@ export abstract class Link<O extends Owners> {
    * For the session: the peer detached, session or connection ended, or (`detaching`) we detach because of a violation. True the first time,
    * when the owner is to be told.
    */
-  ended(state: "detaching" | "detached"): boolean {
+  ended(state: "detaching" | "leaving" | "detached"): boolean {
     this.#state = { is: state };
     if (this.#ended) return false;
     this.#ended = true;

@@ -40,6 +40,41 @@ describe("credit", () => {
   });
 });
 
+describe("a resumed delivery (§2.7.5)", () => {
+  test("that we hold no state of is ignored, with all its frames, and takes its credit", () => {
+    const side = opened();
+    const link = side.receiver("r", side.begun(), 9);
+    const [first, payload] = transfer(0, "ab");
+    side.feed([{ ...first, resume: true, more: true } as never, payload.subarray(0, payload.length - 1)]);
+    side.feed([{ type: "transfer", handle: 0 } as never, payload.subarray(payload.length - 1)]);
+    side.feed(transfer(1, "c", { resume: true } as never), transfer(2, "d"));
+    expect([side.texts, link.credit, link.session.incoming.size]).toEqual([["d"], 6, 1]);
+  });
+
+  test("that our unsettled map has comes once", () => {
+    const side = opened();
+    const session = side.begun();
+    const unsettled = new Map([[Uint8Array.of(0, 7), null]]);
+    const link = session.attachReceiver(
+      { name: "r", source: { type: "source", address: "q" }, target: { type: "target" }, unsettled },
+      "r",
+    );
+    side.feed({
+      type: "attach",
+      name: "r",
+      handle: 0,
+      role: false,
+      source: { type: "source", address: "q" },
+      target: { type: "target" },
+      initialDeliveryCount: 0,
+    });
+    link.setCredit(9);
+    const resumed = { resume: true, deliveryTag: Uint8Array.of(0, 7) } as never;
+    side.feed(transfer(0, "a", resumed), transfer(1, "a", resumed));
+    expect(side.deliveries.map((each) => [each.id, each.resumed])).toEqual([[0, true]]);
+  });
+});
+
 describe("a drain", () => {
   test("ends when the sender has given the credit back", () => {
     const side = opened();

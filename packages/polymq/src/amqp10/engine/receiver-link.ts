@@ -1,4 +1,4 @@
-// Hot path: runs per transfer. No closure, promise, spread, iterator or regex here.
+// Hot path: runs per transfer. No closure, promise, spread, iterator or regex here, but for an unsettled map.
 import { serialAdd, serialDistance } from "../../base/serial.ts";
 import type { FlowFields } from "../codec/flow.ts";
 import type { Composite, DeliveryState, DeliveryStateInput } from "../codec/tables.ts";
@@ -23,6 +23,10 @@ export class ReceiverLink<O extends Owners> extends Link<O> {
   /** Messages that the sender said it has (§2.6.7), or null. */
   available: number | null = null;
   #settlesSecond = false;
+  /** Tags of our unsettled map, of deliveries that may be resumed (§2.6.13); null for none. */
+  #resumable: Set<string> | null = null;
+  /** The delivery that comes is a resumed one of which we hold no state: it is ignored (§2.7.5). */
+  #isForeign = false;
   /** Whether deliveries beyond the credit are taken, for peers that count it wrongly. Default false: they end the link. */
   lenient = false;
 
@@ -95,6 +99,7 @@ export class ReceiverLink<O extends Owners> extends Link<O> {
     this.linkCredit--;
     this.deliveryCount = serialAdd(this.deliveryCount, 1);
     if (head.aborted) return;
+    this.#isForeign = head.resume && !this.#takeResumed(buffer.subarray(head.tagStart, head.tagEnd));
     if (end - start > this.#messageBytesMax) return this.#tooLarge();
     const payload = buffer.subarray(start, end);
     const delivery = new ReceivedDelivery(this, buffer, head, payload);
@@ -143,6 +148,10 @@ export class ReceiverLink<O extends Owners> extends Link<O> {
     const ours = Number(fields.maxMessageSize ?? 0);
     this.#messageBytesMax = ours === 0 ? MESSAGE_BYTES_MAX : ours;
     this.#settlesSecond = fields.rcvSettleMode === 1;
+    const unsettled = fields.unsettled ?? null;
+    if (unsettled === null || !(Symbol.iterator in unsettled)) return;
+    this.#resumable = new Set();
+    for (const [tag] of unsettled) if (tag instanceof Uint8Array) this.#resumable.add(tag.join());
   }
 
   protected attachedNow(attach: Composite<"attach">): void {
@@ -179,11 +188,18 @@ export class ReceiverLink<O extends Owners> extends Link<O> {
   }
 
   #deliver(delivery: ReceivedDelivery<O>): void {
-    if (!delivery.settled) this.session.incoming.add(delivery);
-    this.session.handler.onDelivery(delivery);
+    if (!this.#isForeign) {
+      if (!delivery.settled) this.session.incoming.add(delivery);
+      this.session.handler.onDelivery(delivery);
+    }
     if (!this.#draining || this.linkCredit > 0) return;
     this.#draining = false;
     this.session.handler.onDrained(this);
+  }
+
+  /** Whether we hold state of this delivery; once, for what is resumed twice is known by then. */
+  #takeResumed(tag: Uint8Array): boolean {
+    return this.#resumable?.delete(tag.join()) === true;
   }
 
   #tooLarge(): void {

@@ -335,8 +335,7 @@ export class SenderLink<O extends Owners> extends Link<O> {
   }
 
   #checkOpen(): void {
-    const { is } = this.state;
-    if (is === "detaching" || is === "detached" || is === "refused") throw over();
+    if (this.isOver || this.state.is === "refused") throw over();
   }
 
   /** Puts a message into the queue, and sends what of it can be sent; true when that is all. */

@@ -221,6 +221,11 @@ export class Session<O extends Owners> {
     if (this.#state !== "mapped") return;
     const link = this.#links.remote(detach.handle);
     if (link === undefined) throw unattached(detach.handle);
+    if (link.answersLater && detach.closed && link.attached) {
+      this.flushLink();
+      this.#links.unbind(link);
+      return this.#tell(link, { scope: "link", by: "peer", error: detach.error, cause: null }, true, "leaving");
+    }
     const byUs = link.state.is === "detaching";
     // Who leaves before the owner has answered its attach gets an answer and a detach.
     if (link.state.is === "offered") link.refuse(null);
@@ -267,6 +272,11 @@ export class Session<O extends Owners> {
   /** For a link: the peer has left our detach unanswered. Its name and handle stay taken until the answer comes after all. */
   linkUnanswered(link: AnyLink<O>): void {
     this.#tell(link, { scope: "link", by: "us", error: null, cause: null }, false, "detaching");
+  }
+
+  /** For a link: the peer's detach is answered. */
+  linkLeft(link: AnyLink<O>): void {
+    this.#links.remove(link);
   }
 
   /** For links: sends a performative on this session's channel. */
@@ -432,7 +442,7 @@ export class Session<O extends Owners> {
     this.handler.onAttach(link, attach);
   }
 
-  #tell(link: AnyLink<O>, end: End, closed: boolean, state: "detaching" | "detached" = "detached"): void {
+  #tell(link: AnyLink<O>, end: End, closed: boolean, state: "detaching" | "leaving" | "detached" = "detached"): void {
     this.#deliveries.leave(link);
     if (link.ended(state)) this.handler.onDetach(link, end, closed);
   }
