@@ -304,6 +304,7 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
     this.links.delete(owner);
     this.opening.delete(link);
     owner.end(end, closed);
+    if (link.state.is === "leaving") this.#answerWhenStored(link);
   }
 
   onCredit(link: EngineSender): void {
@@ -336,6 +337,17 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
   }
 
   // Own
+
+  /** What a closing detach ends must not be there again after a crash, once it is answered. */
+  #answerWhenStored(link: AnyLink<Amqp10Types>): void {
+    this.context.hub.committer.whenDurable(
+      {
+        onDurable: () => link.answerDetach(),
+        onCommitFailed: () => link.answerDetach(said(Condition.internalError, "the end could not be stored")),
+      },
+      0,
+    );
+  }
 
   #onOutcome(delivery: Sent, state: PeerState, settled: boolean): void {
     delivery.item.onOutcome(delivery, state, settled);

@@ -1,36 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { StoreBatch } from "../../storage/batch.ts";
-import { MemoryStore } from "../../storage/memory-store.ts";
+import { HeldStore, turns } from "./held-store.test-support.ts";
 import { Amqp10Scene, takeTexts } from "./scene.test-support.ts";
-
-/** A store whose commits end when the test says so. */
-class HeldStore extends MemoryStore {
-  isHeld = false;
-  readonly #held: (() => void)[] = [];
-
-  get held(): number {
-    return this.#held.length;
-  }
-
-  override commit(batch: StoreBatch): Promise<void> | null {
-    if (!this.isHeld) return super.commit(batch);
-    return new Promise((resolve) => {
-      this.#held.push(() => {
-        void super.commit(batch);
-        resolve();
-      });
-    });
-  }
-
-  release(): void {
-    this.isHeld = false;
-    for (const go of this.#held.splice(0)) go();
-  }
-}
-
-async function turns(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
-}
 
 describe("an attach", () => {
   test("that joins a group is answered once the group is stored, so that a crash cannot take back what was promised", async () => {

@@ -64,6 +64,7 @@ function subscription(
   const { filter, source, filters } = asked;
   const name = subscriptionName(connection, link, source.capabilities);
   makeSubscription(connection, name, filter, source);
+  link.answersLater = true;
   const own = connection.client.id;
   const selects = selection(filters.selector, connection.context.selectors);
   const owner = new QueueSource(

@@ -19,7 +19,7 @@ export interface QueueSourceTerms {
   readonly selects: ((delivery: QueueDelivery) => boolean) | null;
   /** What counts for a delivery that the client settles without an outcome; null gives it back. */
   readonly defaultOutcome: DeliveryState | null;
-  /** The link is over. @param closed the client is done with what stays beyond links */
+  /** The link has left its group. @param closed the client is done with what stays beyond links */
   readonly onEnd: ((closed: boolean) => void) | null;
 }
 
@@ -60,6 +60,8 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
   /** Deliveries may leave: the client's attach is answered. */
   #isOpen = false;
   #isOver = false;
+  /** How the link ended, until {@link QueueSourceTerms.onEnd} is told. */
+  #ending: "closed" | "detached" | null = null;
 
   constructor(connection: Amqp10Connection, link: EngineSender, terms: QueueSourceTerms, isSettled: boolean) {
     this.id = connection.client.id;
@@ -181,7 +183,7 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
 
   /** What is unsettled goes back, but for what an open transaction may still settle. */
   end(end: End, closed: boolean): void {
-    const isFirst = !this.#isOver;
+    if (!this.#isOver) this.#ending = closed && end.by === "peer" ? "closed" : "detached";
     this.#isOver = true;
     if (this.#enlisted.size > 0) {
       for (const { item } of this.#link.left.unsettled) {
@@ -191,13 +193,15 @@ export class QueueSource implements QueueConsumer, OutgoingLink {
       }
     }
     this.#leaveIfDone();
-    if (isFirst) this.#terms.onEnd?.(closed && end.by === "peer");
   }
 
   #leaveIfDone(): void {
     if (!this.#isOver || this.#enlisted.size > 0) return;
     this.#subscription?.close();
     this.#subscription = null;
+    const ending = this.#ending;
+    this.#ending = null;
+    if (ending !== null) this.#terms.onEnd?.(ending === "closed");
   }
 
   #rouse(): void {

@@ -1,6 +1,7 @@
 import { noLocalFilter, type ReceiverOptions } from "polymq/amqp10";
 import { describe, expect, test } from "vitest";
 import { MemoryMedium, MemoryStore } from "../../storage/memory-store.ts";
+import { HeldStore, turns } from "./held-store.test-support.ts";
 import { Amqp10Scene, takeTexts } from "./scene.test-support.ts";
 
 const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -44,6 +45,32 @@ describe("durable subscriptions (§3.5.3)", () => {
     const receiver = await (await connection.createSession()).createReceiver("news/#", LASTING);
     expect(scene.broker.inspect().queues).toHaveLength(1);
     await receiver.close();
+    expect(scene.broker.inspect().queues).toHaveLength(0);
+  });
+
+  test("are over once their end is stored, and not before their link's closing is answered", async () => {
+    const store = new HeldStore();
+    await using scene = await Amqp10Scene.open({}, { store });
+    const session = await scene.session();
+    const receiver = await session.createReceiver("news/#", LASTING);
+    store.isHeld = true;
+    const closing = receiver.close();
+    await turns();
+    expect([store.held, receiver.state]).toEqual([1, "closing"]);
+    store.release();
+    await closing;
+    expect(scene.broker.inspect().queues).toHaveLength(0);
+  });
+
+  test("end with the transaction that their deliveries are part of, when their link is closed before", async () => {
+    await using scene = await Amqp10Scene.open();
+    const session = await scene.session();
+    const receiver = await session.createReceiver("news/#", LASTING);
+    await (await session.createSender("news/a")).send(bytes("1"));
+    const transaction = await (await session.createCoordinator()).begin();
+    await (await receiver.receive()).accept({ transaction });
+    await receiver.close();
+    await transaction.commit();
     expect(scene.broker.inspect().queues).toHaveLength(0);
   });
 

@@ -191,6 +191,46 @@ describe("the connection's end", () => {
   });
 });
 
+describe("a closing detach that the owner answers itself", () => {
+  test("is told at once and answered when the owner says so, with its reason; the peer's handle is free meanwhile", () => {
+    const side = opened();
+    const session = side.begun();
+    const link = side.receiver("r", session, 5);
+    link.answersLater = true;
+    side.take();
+    side.feed({ type: "detach", handle: 0, closed: true });
+    expect([side.told.at(-1), link.state.is, side.types(), session.links]).toEqual([
+      "detach r closed by link peer",
+      "leaving",
+      [],
+      [link],
+    ]);
+    link.detach({ closed: true });
+    side.feed({ type: "attach", name: "other", handle: 0, role: false, source: { type: "source" }, target: null });
+    expect(side.only("attach")).toMatchObject({ name: "other", handle: 1 });
+    link.answerDetach({ type: "error", condition: "amqp:internal-error" });
+    link.answerDetach();
+    expect(side.only("detach")).toMatchObject({ handle: 0, closed: true, error: { condition: "amqp:internal-error" } });
+    expect(session.links.map(({ name }) => name)).toEqual(["other"]);
+    side.feed({ type: "detach", handle: 0, closed: true });
+    expect([side.only("detach"), session.links]).toMatchObject([{ handle: 1 }, []]);
+  });
+
+  test("is answered at once when it does not close, and is nobody's any more when the session ends first", () => {
+    const side = opened();
+    const session = side.begun();
+    const [kept, closed] = [side.receiver("a", session, 5), side.receiver("b", session, 5)];
+    for (const link of [kept, closed]) link.answersLater = true;
+    side.take();
+    side.feed({ type: "detach", handle: kept.remoteHandle, closed: false });
+    expect(side.only("detach")).toMatchObject({ handle: kept.handle, closed: false });
+    side.feed({ type: "detach", handle: closed.remoteHandle, closed: true }, { type: "end" });
+    closed.answerDetach();
+    expect(side.types()).toEqual(["end"]);
+    expect(side.told.filter((line) => line.startsWith("detach b"))).toEqual(["detach b closed by link peer"]);
+  });
+});
+
 describe("an end that is left unanswered", () => {
   test("is over for us when we say so, and its answer is told nobody any more", () => {
     const side = opened();
