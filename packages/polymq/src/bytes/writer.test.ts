@@ -72,6 +72,13 @@ describe("ByteWriter", () => {
     expect([...w.copyFrom(0)]).toEqual([1, 2, 0, 1, 3, 0, 0]);
   });
 
+  test("takes lent bytes without room made before", () => {
+    const w = new ByteWriter(webText(), 1);
+    w.u8(1);
+    w.lend(Uint8Array.of(2, 3));
+    expect([...w.copyFrom(0)]).toEqual([1, 2, 3]);
+  });
+
   test("keeps what it has written when it grows", () => {
     const w = new ByteWriter(webText(), 2);
     w.u16(0xabcd);

@@ -77,6 +77,12 @@ export class ByteWriter {
     this.at += source.length;
   }
 
+  /** Writes bytes that stay as they are; the caller has reserved no room for them. An outbox sends them where they lie. */
+  lend(source: Uint8Array): void {
+    this.reserve(source.length);
+    this.bytes(source);
+  }
+
   /** UTF-8 without a length in front; returns the bytes written. */
   utf8(text: string): number {
     const start = this.at;

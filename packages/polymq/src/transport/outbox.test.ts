@@ -368,9 +368,34 @@ describe("Outbox", () => {
     expect(transport.all()).toEqual([1, 1, 2, 2]);
   });
 
+  test("lent bytes leave from where they lie, behind what was encoded and before what follows", () => {
+    const { outbox, transport } = setup();
+    const lent = Uint8Array.of(2, 2);
+    put(outbox, 1, 1);
+    transport.accepts = 1;
+    outbox.lend(lent);
+    put(outbox, 1, 3);
+    outbox.flush();
+    expect(transport.held.map((bytes) => bytes === lent)).toEqual([true]);
+    expect(outbox.unsentBytes).toBe(3);
+    letGo(outbox, transport, Number.POSITIVE_INFINITY);
+    expect(transport.all()).toEqual([1, 2, 2, 3]);
+  });
+
+  test("lent bytes count towards the mark of their turn", () => {
+    const { outbox } = setup(100);
+    outbox.lend(new Uint8Array(99));
+    expect(outbox.full).toBe(false);
+    put(outbox, 1, 1);
+    expect(outbox.full).toBe(true);
+    outbox.flush();
+    expect(outbox.full).toBe(false);
+  });
+
   test("whatever the order of writes, turns, blocks, drains and pins: all bytes leave once, in order, unharmed", () => {
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.record({ put: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.nat(140_000)) }) },
+      { weight: 2, arbitrary: fc.record({ lend: fc.nat(70_000) }) },
       { weight: 3, arbitrary: fc.constant("flush" as const) },
       { weight: 2, arbitrary: fc.record({ drain: fc.nat(3) }) },
       { weight: 1, arbitrary: fc.record({ block: fc.nat(2) }) },
@@ -386,6 +411,7 @@ describe("Outbox", () => {
           else if (step === "pin") pinned.push(outbox.pin());
           else if (step === "unpin") pinned.splice(0, 1).forEach((chunk) => void outbox.unpin(chunk));
           else if ("put" in step) sizes.push(putNumbered(outbox, sizes.length, step.put));
+          else if ("lend" in step) sizes.push(lendNumbered(outbox, sizes.length, step.lend));
           else if ("block" in step) transport.accepts = step.block;
           else letGo(outbox, transport, step.drain);
         }
@@ -403,6 +429,11 @@ describe("Outbox", () => {
 
 function putNumbered(outbox: Outbox, index: number, length: number): number {
   put(outbox, length + 1, index & 0xff);
+  return length + 1;
+}
+
+function lendNumbered(outbox: Outbox, index: number, length: number): number {
+  outbox.lend(new Uint8Array(length + 1).fill(index & 0xff));
   return length + 1;
 }
 

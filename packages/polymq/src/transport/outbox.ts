@@ -157,6 +157,14 @@ export class Outbox extends ByteWriter {
     this.#chunk = new Chunk(this.buffer);
   }
 
+  /** Sends bytes that nobody changes any more from where they lie, behind what was encoded. */
+  override lend(bytes: Uint8Array): void {
+    this.#cut();
+    this.#turnBytes += bytes.length;
+    this.#send(bytes);
+    this.#rewind();
+  }
+
   /** Keeps the current chunk's bytes unchanged until the returned chunk is unpinned as often as it was pinned. */
   pin(): Chunk {
     this.#chunk.pins++;

@@ -82,14 +82,16 @@ export class Inflight {
     const outbox = link.outbox;
     if (link.engine.sendPublish(item, item.topic, topicBytes, payload, item.block) === 0) {
       // The connection is over and nothing was written: the next one sends it, when the caller may have changed its bytes.
-      item.payload = copyOf(payload);
+      if (!item.lent) item.payload = copyOf(payload);
       return;
     }
     item.attempted = true;
-    item.chunk = outbox.pin();
-    item.end = outbox.at;
-    item.start = outbox.at - payload.length;
-    if (item.payload !== EMPTY) item.payload = EMPTY;
+    if (!item.lent) {
+      item.chunk = outbox.pin();
+      item.end = outbox.at;
+      item.start = outbox.at - payload.length;
+      if (item.payload !== EMPTY) item.payload = EMPTY;
+    }
     item.sentAtMs = link.nowMs();
     if (this.#tracer.publish.hasSubscribers) this.#tracer.published(item.topic, payload.length, item.packetId);
   }
@@ -126,6 +128,7 @@ export class Inflight {
   /** Its bytes are not needed any more. */
   unpin(link: Link | null, item: PendingPublish): void {
     if (item.chunk !== null) link?.outbox.unpin(item.chunk);
+    else if (item.lent) item.payload = EMPTY;
     item.chunk = null;
   }
 }

@@ -1,6 +1,8 @@
 import type { MessagingError } from "../../base/errors.ts";
+import { copyOf } from "../../bytes/copy.ts";
 import type { Chunk } from "../../transport/outbox.ts";
 import type { QoS, ReasonProperties, UserProperties } from "../codec/packets.ts";
+import { PAYLOAD_LARGE } from "../codec/publish.ts";
 import type { Phase } from "../engine/outbound-flow.ts";
 import type { PendingRequest } from "./pending-request.ts";
 import { refusedByServer } from "./refusals.ts";
@@ -36,7 +38,7 @@ export function publishRejected(
 }
 
 /**
- * A publish on its way. While it waits, `payload` is a copy of its own; in flight, its bytes stay in the outbox chunk they
+ * A publish on its way. While it waits, `payload` is a copy of its own; a large one stays that. In flight, the bytes of others stay in the outbox chunk they
  * were encoded into ([start, end) of `chunk`), so nothing the caller does later can change what is sent again.
  */
 export class PendingPublish {
@@ -48,6 +50,8 @@ export class PendingPublish {
   payload: Uint8Array;
   packetId = 0;
   dup = false;
+  /** True when `payload` is a large copy of its own, which is sent from where it lies. */
+  lent = false;
   /** The bytes in flight; null as long as `payload` holds them. */
   chunk: Chunk | null = null;
   start = 0;
@@ -86,12 +90,20 @@ export class PendingPublish {
     this.payload = NO_BYTES;
     this.packetId = 0;
     this.dup = false;
+    this.lent = false;
     this.attempted = false;
     this.refusals = -1;
     this.settles = false;
     this.passing = false;
     this.sentAtMs = -1;
     this.resolve = ignore;
+  }
+
+  /** Takes a copy of a payload that the caller may change before it is sent. */
+  own(payload: Uint8Array): Uint8Array {
+    this.payload = copyOf(payload);
+    this.lent = payload.length >= PAYLOAD_LARGE;
+    return this.payload;
   }
 
   /** Rejects the promise; nothing happens to one that has settled. */

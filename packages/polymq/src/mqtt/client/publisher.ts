@@ -2,8 +2,8 @@
 import { abortedError, onAbort } from "../../base/abort.ts";
 import { MessagingError } from "../../base/errors.ts";
 import type { Tracer } from "../../base/tracer.ts";
-import { copyOf } from "../../bytes/copy.ts";
 import type { QoS, ReasonProperties } from "../codec/packets.ts";
+import { PAYLOAD_LARGE } from "../codec/publish.ts";
 import type { TopicEncoder } from "../codec/topic-encoder.ts";
 import type { OutboundFlow } from "../engine/outbound-flow.ts";
 import { Admission, type AdmissionOwner } from "./admission.ts";
@@ -263,12 +263,13 @@ export class Publisher {
   /** Takes an in-flight slot and sends, or stores and then sends. */
   #send(link: Link, item: PendingPublish, topicBytes: Uint8Array, payload: Uint8Array): void {
     if (this.#stored === null) {
-      this.#inflight.send(link, item, topicBytes, payload);
+      const sent = payload.length < PAYLOAD_LARGE ? payload : item.own(payload);
+      this.#inflight.send(link, item, topicBytes, sent);
       this.#owner.awaitingChanged();
       return;
     }
     // Kept until it is stored, when the caller may have changed it.
-    item.payload = copyOf(payload);
+    item.own(payload);
     this.#stored.send(link, item);
   }
 
@@ -295,7 +296,7 @@ export class Publisher {
     const refused = this.#admission.refusal(this.#link, this.#outbound.quota <= 0, item);
     if (refused !== null) return Promise.reject(refused);
     // A copy, for the caller may change its bytes before they are sent.
-    item.payload = copyOf(item.payload);
+    item.own(item.payload);
     const promise = this.#inflight.promise(item);
     if (signal !== undefined) this.#watch(item, signal);
     this.#waiting.push(item);

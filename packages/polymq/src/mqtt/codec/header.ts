@@ -120,10 +120,12 @@ export function readPacketId(r: ByteReader, type: PacketTypeNumber): number {
 /**
  * Reserves room for a whole packet and writes its fixed header. A remaining length above 268,435,455 is
  * `ERR_PACKET_TOO_LARGE` before anything is reserved.
+ *
+ * @param lentBytes bytes of the packet's end that need no room
  */
-export function writeHeader(w: ByteWriter, byte: number, remainingLength: number): void {
+export function writeHeader(w: ByteWriter, byte: number, remainingLength: number, lentBytes = 0): void {
   if (remainingLength > VARINT_MAX) throw tooLarge(remainingLength, VARINT_MAX);
-  w.reserve(1 + varintBytes(remainingLength) + remainingLength);
+  w.reserve(1 + varintBytes(remainingLength) + remainingLength - lentBytes);
   const buffer = w.buffer;
   let at = w.at;
   buffer[at++] = byte;

@@ -19,6 +19,8 @@ const FIRST_BYTE = PacketType.PUBLISH << 4;
 const TOPIC_BYTES_MAX = 0xffff;
 /** Longest topic copied byte by byte: below, that is faster than `set`. */
 const TOPIC_LOOP_MAX = 32;
+/** Bytes of a payload from which on sending it from where it lies takes less time than a copy and one write less. */
+export const PAYLOAD_LARGE = 32_768;
 
 /** The fields of a PUBLISH that are not bytes; a `PublishHead` and a `Publish` have them. */
 export interface PublishFields {
@@ -26,6 +28,8 @@ export interface PublishFields {
   readonly retain: boolean;
   readonly dup: boolean;
   readonly packetId: number;
+  /** True when the payload stays as it is for ever: a large one is then not copied. Default false. */
+  readonly lent?: boolean;
 }
 
 /** Bytes behind the fixed header. */
@@ -41,7 +45,7 @@ export function publishBytes(qos: QoS, topic: Uint8Array, payload: Uint8Array, p
 }
 
 /**
- * Writes a PUBLISH and returns its bytes: it stands at `w.at - <bytes>`. `ERR_PACKET_TOO_LARGE` above 268,435,455 bytes,
+ * Writes a PUBLISH and returns its bytes: it stands at `w.at - <bytes>`, unless its payload was lent. `ERR_PACKET_TOO_LARGE` above 268,435,455 bytes,
  * `ERR_INVALID_ARGUMENT` for a packet id of 0 at QoS 1 and 2 or another at QoS 0, DUP at QoS 0 and a topic above 65,535 bytes;
  * the writer is then as it was. The topic is UTF-8 that `TopicEncoder` has checked.
  *
@@ -62,7 +66,8 @@ export function writePublish(
   const topicBytes = topic.length;
   if (topicBytes > TOPIC_BYTES_MAX) throw invalid(`a topic of ${topicBytes} bytes, the limit is ${TOPIC_BYTES_MAX}`);
   const rest = remainingLength(qos, topic, payload, properties);
-  writeHeader(w, FIRST_BYTE | (head.dup ? 8 : 0) | (qos << 1) | (head.retain ? 1 : 0), rest);
+  const lent = payload.length >= PAYLOAD_LARGE && head.lent === true;
+  writeHeader(w, FIRST_BYTE | (head.dup ? 8 : 0) | (qos << 1) | (head.retain ? 1 : 0), rest, lent ? payload.length : 0);
   // By index, in one go: lengths are known, and topics are short.
   const buffer = w.buffer;
   let at = w.at;
@@ -82,7 +87,8 @@ export function writePublish(
     w.varint(properties.length);
     if (properties.length > 0) w.bytes(properties);
   }
-  w.bytes(payload);
+  if (lent) w.lend(payload);
+  else w.bytes(payload);
   return 1 + varintBytes(rest) + rest;
 }
 
