@@ -162,7 +162,6 @@ export class Outbox extends ByteWriter {
     this.#cut();
     this.#turnBytes += bytes.length;
     this.#send(bytes);
-    this.#rewind();
   }
 
   /** Keeps the current chunk's bytes unchanged until the returned chunk is unpinned as often as it was pinned. */

@@ -59,8 +59,8 @@ export class Admission {
     // Messages in hand bound what belongs to them.
     if (message.settles || this.#waiting.fits(message)) return null;
     return link.outbox.full
-      ? new MessagingError("ERR_OUTBOUND_BACKPRESSURE", "the server reads too slowly and too many messages wait")
-      : new MessagingError("ERR_MAX_INFLIGHT", "too many messages in flight and waiting");
+      ? new MessagingError("ERR_OUTBOUND_BACKPRESSURE", "too many messages wait for a slow server")
+      : new MessagingError("ERR_MAX_INFLIGHT", "too many messages wait for those in flight");
   }
 
   #dropOldest(message: PendingPublish): boolean {

@@ -1,19 +1,12 @@
 // Hot path: runs per QoS 1 and 2 message. No closure, iterator or regex here; one promise per message.
-import { MessagingError } from "../../base/errors.ts";
 import type { Tracer } from "../../base/tracer.ts";
 import { copyOf } from "../../bytes/copy.ts";
 import type { QoS, ReasonProperties } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
 import { type OutboundFlow, Phase } from "../engine/outbound-flow.ts";
+import { noPacketId } from "../engine/packet-ids.ts";
 import type { Link } from "./link.ts";
-import {
-  type ClientItem,
-  PendingPublish,
-  PUBLISHED,
-  type PublishResult,
-  publishRejected,
-  publishResult,
-} from "./pending.ts";
+import { type ClientItem, PendingPublish, type PublishResult, publishRejected, publishResult } from "./pending.ts";
 
 /** Finished items kept for later messages: with a larger window some are made anew. */
 const SPARE_MAX = 1_024;
@@ -64,15 +57,11 @@ export class Inflight {
 
   /** Begins and writes; throws before anything is taken when the message cannot be encoded. */
   send(link: Link, item: PendingPublish, topicBytes: Uint8Array, payload: Uint8Array): void {
-    const outbound = this.#outbound;
-    const phase = phaseOf(item);
-    const packetId = outbound.beginPublish(item, phase);
-    if (packetId === 0) throw noPacketId();
-    item.packetId = packetId;
+    this.begin(item);
     try {
       this.write(link, item, topicBytes, payload);
     } catch (error) {
-      outbound.finish(packetId, phase);
+      this.#outbound.finish(item.packetId, phaseOf(item));
       throw error;
     }
   }
@@ -100,23 +89,18 @@ export class Inflight {
   complete(link: Link | null, item: PendingPublish, reasonCode: number, properties: ReasonProperties | null): void {
     this.unpin(link, item);
     if (item.release !== null) releaseSignal(item);
-    if (reasonCode === 0 && properties === null) item.resolve(PUBLISHED);
     // PUBCOMP says so when the exchange was over on the last connection: the message has arrived (MQTT 5.0 §3.7.2.1).
-    else if (reasonCode === ReasonCode.PacketIdentifierNotFound) item.resolve(publishResult(0, properties));
-    else if (reasonCode < 0x80) item.resolve(publishResult(reasonCode, properties));
-    else item.fail(publishRejected(item.topic, reasonCode, properties));
-    if (this.#tracer.settle.hasSubscribers) this.#traceEnd(item, reasonCode);
+    const code = reasonCode === ReasonCode.PacketIdentifierNotFound ? 0 : reasonCode;
+    const error = code < 0x80 ? null : publishRejected(item.topic, code, properties);
+    if (error === null) item.resolve(publishResult(code, properties));
+    else item.fail(error);
+    if (this.#tracer.settle.hasSubscribers && item.packetId !== 0) {
+      this.#tracer.settled("out", item.packetId, error === null ? "accepted" : "rejected", error);
+    }
     const spare = this.#spare;
     if (spare === null || spare.length >= SPARE_MAX) return;
     item.forget();
     spare.push(item);
-  }
-
-  #traceEnd(item: PendingPublish, reasonCode: number): void {
-    if (item.packetId === 0) return;
-    const accepted = reasonCode < 0x80 || reasonCode === ReasonCode.PacketIdentifierNotFound;
-    const error = accepted ? null : publishRejected(item.topic, reasonCode, null);
-    this.#tracer.settled("out", item.packetId, accepted ? "accepted" : "rejected", error);
   }
 
   /** The promise fails; the message itself may stay in flight. */
@@ -131,10 +115,6 @@ export class Inflight {
     else if (item.lent) item.payload = EMPTY;
     item.chunk = null;
   }
-}
-
-function noPacketId(): MessagingError {
-  return new MessagingError("ERR_MAX_INFLIGHT", "all packet identifiers are in use");
 }
 
 /** The phase in which an item's exchange begins. */

@@ -262,15 +262,12 @@ export class Publisher {
 
   /** Takes an in-flight slot and sends, or stores and then sends. */
   #send(link: Link, item: PendingPublish, topicBytes: Uint8Array, payload: Uint8Array): void {
-    if (this.#stored === null) {
-      const sent = payload.length < PAYLOAD_LARGE ? payload : item.own(payload);
-      this.#inflight.send(link, item, topicBytes, sent);
-      this.#owner.awaitingChanged();
-      return;
-    }
-    // Kept until it is stored, when the caller may have changed it.
-    item.own(payload);
-    this.#stored.send(link, item);
+    // Kept until it is stored, when the caller may have changed it, or because it is large.
+    const isKept = this.#stored !== null || payload.length >= PAYLOAD_LARGE;
+    const sent = isKept && item.payload !== payload ? item.own(payload) : payload;
+    if (this.#stored !== null) return this.#stored.send(link, item);
+    this.#inflight.send(link, item, topicBytes, sent);
+    this.#owner.awaitingChanged();
   }
 
   #sendWaiting(link: Link, item: PendingPublish): void {
@@ -281,11 +278,7 @@ export class Publisher {
         link.engine.sendPublish(item, item.topic, topicBytes, item.payload, item.block);
         if (this.#tracer.publish.hasSubscribers) this.#tracer.published(item.topic, item.payload.length, 0);
         this.#inflight.complete(link, item, 0, null);
-      } else if (this.#stored !== null) this.#stored.send(link, item);
-      else {
-        this.#inflight.send(link, item, topicBytes, item.payload);
-        this.#owner.awaitingChanged();
-      }
+      } else this.#send(link, item, topicBytes, item.payload);
     } catch (error) {
       this.#settleError(item, error instanceof Error ? error : new Error(String(error)));
     }

@@ -110,7 +110,7 @@ function checkVersion4(options: MqttClientOptions, id: string): void {
     throw invalid('clientId "" needs a clean start in MQTT 3.1.1'); // [MQTT3-3.1.3-7]
   }
   if (options.password !== undefined && options.username === undefined && options.credentials === undefined) {
-    throw invalid("a password needs a username in MQTT 3.1.1"); // [MQTT3-3.1.2-22]
+    throw invalid("a password needs a user name in MQTT 3.1.1"); // [MQTT3-3.1.2-22]
   }
 }
 

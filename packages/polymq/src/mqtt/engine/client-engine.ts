@@ -30,6 +30,7 @@ import type { EndpointHandler, EndpointOptions } from "./endpoint-contract.ts";
 import { HeldMessages } from "./held-messages.ts";
 import { ClientKeepAlive } from "./keep-alive.ts";
 import { type OutboundFlow, Phase } from "./outbound-flow.ts";
+import { noPacketId } from "./packet-ids.ts";
 import type { Receiving, Reception } from "./reception.ts";
 
 /** What a client engine tells its owner on top of {@link EndpointHandler}. */
@@ -135,7 +136,7 @@ export class ClientEngine<Item, Route> extends Endpoint<Item> {
     if (!this.open) throw new MessagingError("ERR_NOT_CONNECTED", "no connection to send a request on");
     const phase = packet.type === "subscribe" ? Phase.Subscribe : Phase.Unsubscribe;
     const packetId = this.#outbound.beginRequest(item, phase);
-    if (packetId === 0) throw new MessagingError("ERR_MAX_INFLIGHT", "all packet identifiers are in use");
+    if (packetId === 0) throw noPacketId();
     try {
       this.send({ ...packet, packetId });
     } catch (error) {

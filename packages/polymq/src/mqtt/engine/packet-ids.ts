@@ -1,10 +1,16 @@
 // Hot path: runs per message. No closure, promise, spread, iterator or regex here.
+import { MessagingError } from "../../base/errors.ts";
 
 /** Ids that stay unused for a while after their acknowledgement, so that a trace does not show the same id all the time. */
 const SPREAD = 31;
 
 /** The largest packet identifier (MQTT 5.0 §2.2.1). */
 export const PACKET_ID_MAX = 65_535;
+
+/** The error of an exchange for which no packet identifier is free. */
+export function noPacketId(): MessagingError {
+  return new MessagingError("ERR_MAX_INFLIGHT", "all packet identifiers are in use");
+}
 
 /**
  * Hands out packet identifiers 1 to 65,535; a freed one goes to the end of the line. Small windows use small ids, so tables
