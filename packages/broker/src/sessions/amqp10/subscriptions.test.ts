@@ -48,6 +48,21 @@ describe("durable subscriptions (§3.5.3)", () => {
     expect(scene.broker.inspect().queues).toHaveLength(0);
   });
 
+  test("are found by the link's name alone, to be taken up or ended; one that is not there is refused (§2.6.3)", async () => {
+    await using scene = await Amqp10Scene.open();
+    const first = await scene.session({ containerId: "c" });
+    await (await first.createReceiver("news/#", LASTING)).detach();
+    await (await first.createSender("news/a")).send(bytes("1"));
+    const known = await first.createReceiver(null, { name: "sub", source: null });
+    expect([known.address, await takeTexts(known, 1)]).toEqual(["news/#", ["1"]]);
+    await known.close();
+    expect(scene.broker.inspect().queues).toHaveLength(0);
+    await expect(first.createReceiver(null, { name: "sub", source: null })).rejects.toMatchObject({
+      code: "ERR_LINK_DETACHED",
+      peer: { code: "amqp:not-found" },
+    });
+  });
+
   test("are over once their end is stored, and not before their link's closing is answered", async () => {
     const store = new HeldStore();
     await using scene = await Amqp10Scene.open({}, { store });

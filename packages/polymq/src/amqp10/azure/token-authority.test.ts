@@ -89,6 +89,27 @@ describe("a token authority", () => {
     await connection.close();
   });
 
+  test("a token that cannot be had after a reconnect is asked for again with the next one; no link comes back without", async () => {
+    const { connection, servers, log, provider } = await azure();
+    let fails = false;
+    const authority = await TokenAuthority.open(connection, () => {
+      if (fails) throw new Error("no network");
+      return provider();
+    });
+    await authority.authorize("a");
+    const sender = await (await connection.createSession()).createSender("q");
+    log.length = 0;
+    fails = true;
+    servers[0]?.transport.destroy();
+    await until(() => servers.length === 3);
+    fails = false;
+    await until(() => connection.state === "open");
+    expect(log.filter((line) => !line.startsWith("attach $cbs"))).toEqual(["put-token a jwt t2", "attach q"]);
+    expect([sender.state, sender.error]).toEqual(["open", null]);
+    await authority.authorize("b");
+    await connection.close();
+  });
+
   test("a token that is refused is ERR_AUTH_FAILED with the service's status", async () => {
     const { connection, provider } = await azure(() => 401);
     const authority = await TokenAuthority.open(connection, provider);

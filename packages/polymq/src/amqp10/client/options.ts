@@ -158,7 +158,8 @@ export interface ReceiverOptions extends LinkOptions {
   readonly senderSettlementMode?: "unsettled" | "settled" | "mixed";
   /** Largest message taken, in bytes. Default 134,217,728. */
   readonly maxMessageSize?: number;
-  readonly source?: SourceOptions;
+  /** null: the one that the server keeps under the link's name, such as a durable subscription to be ended whose address nobody knows (§2.6.3). */
+  readonly source?: SourceOptions | null;
   readonly target?: TerminusOptions;
   /** Told of what the server says about a message that we have not settled, with its tag; `settled`: it is not ours any more. */
   readonly onDeliveryState?: (deliveryTag: Uint8Array, state: Outcome | null, settled: "settled" | "unsettled") => void;

@@ -387,6 +387,19 @@ describe("attaching", () => {
     await connection.close();
   });
 
+  test("a source that only the server knows is asked for by the link's name (§2.6.3)", async () => {
+    const { connection, server } = await lab();
+    const asked: unknown[] = [];
+    server.onOffer = (link) => {
+      if (link.state.is === "offered") asked.push([link.name, link.state.attach.source]);
+      link.accept({ source: { type: "source", address: "topic", durable: 2, expiryPolicy: "never" } });
+    };
+    const session = await connection.createSession();
+    const receiver = await session.createReceiver(null, { name: "sub-1", source: null });
+    expect([asked, receiver.address, receiver.ignoredFilters]).toEqual([[["sub-1", null]], "topic", []]);
+    await connection.close();
+  });
+
   test("filters that the server does not confirm are listed, or refused when asked to", async () => {
     const { connection, server } = await lab();
     server.onOffer = (link) => link.accept({ source: { type: "source", address: "q" } });

@@ -184,7 +184,7 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
         ...this.attachFields(options),
         sndSettleMode: SenderSettleMode[options.senderSettlementMode ?? "mixed"],
         rcvSettleMode: ReceiverSettleMode[options.settlementMode ?? "first"],
-        source: sourceOf(this.askedAddress, options.source),
+        source: options.source === null ? null : sourceOf(this.askedAddress, options.source),
         target: targetOf(null, options.target),
         maxMessageSize: options.maxMessageSize ?? null,
       },

@@ -174,6 +174,25 @@ describe("SASL", () => {
     await connection.close();
   });
 
+  test.each([
+    [saslXoauth2("me", "old"), "XOAUTH2", []],
+    [saslOauthBearer("me", "old"), "OAUTHBEARER", [1]],
+  ] as const)(
+    "the reasons of a refused token are answered as %o wants it (RFC 7628 §3.2.3)",
+    async (sasl, name, answer) => {
+      const answers: number[][] = [];
+      const attempt = lab({ sasl }, { sasl: "required", saslMechanisms: [name] }, (server) => {
+        server.onSaslInit = () => server.engine.saslChallenge(new TextEncoder().encode('{"status":"401"}'));
+        server.onSaslResponse = (response) => {
+          answers.push([...response]);
+          server.engine.saslOutcome(1);
+        };
+      });
+      await expect(attempt).rejects.toMatchObject({ code: "ERR_AUTH_FAILED" });
+      expect(answers).toEqual([answer]);
+    },
+  );
+
   test("a token that cannot be had ends the attempt with its reason", async () => {
     const failing = saslXoauth2("me", () => Promise.reject(new Error("no token")));
     await expect(saslLab({ sasl: failing }, ["XOAUTH2"])).rejects.toMatchObject({

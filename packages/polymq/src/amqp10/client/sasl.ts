@@ -55,7 +55,12 @@ export function saslXoauth2(username: string, token: SaslToken): SaslMechanism {
 
 /** OAUTHBEARER (RFC 7628). @param username may be "" */
 export function saslOauthBearer(username: string, token: SaslToken): SaslMechanism {
-  return oneStep("OAUTHBEARER", true, async () => oauthBearerResponse(username, await tokenOf(token)));
+  return oneStep(
+    "OAUTHBEARER",
+    true,
+    async () => oauthBearerResponse(username, await tokenOf(token)),
+    OAUTH_BEARER_END,
+  );
 }
 
 /** SCRAM-SHA-1, SCRAM-SHA-256 and SCRAM-SHA-512 (RFC 5802, RFC 7677), without channel binding. The server has to prove that it knows the password. */
@@ -128,16 +133,20 @@ class ScramExchange implements SaslExchange {
   }
 }
 
-/** A mechanism that says everything at once; it answers every challenge, which can only be an error's details, with nothing. */
+/** What a client answers to the details of a refusal (RFC 7628 §3.2.3). */
+const OAUTH_BEARER_END: Uint8Array = Uint8Array.of(1);
+
+/** A mechanism that says everything at once; every challenge, which can only be an error's details, has the same answer. */
 function oneStep(
   name: string,
   exposesSecret: boolean,
   response: () => Uint8Array | Promise<Uint8Array>,
+  last: Uint8Array = new Uint8Array(0),
 ): SaslMechanism {
   return {
     name,
     exposesSecret,
-    begin: async () => ({ initialResponse: await response(), respond: () => new Uint8Array(0) }),
+    begin: async () => ({ initialResponse: await response(), respond: () => last }),
   };
 }
 

@@ -205,7 +205,13 @@ export class AmqpSession {
     } catch (error) {
       if (wire.life.reason !== null) throw wire.life.reason;
       if (this.life.state === "closed") return;
-      this.fail(asMessagingError(error, "ERR_SESSION_ENDED"));
+      const failure = asMessagingError(error, "ERR_SESSION_ENDED");
+      // Without what others need, such as a token, these would be refused for good: it is for the next attempt to try again.
+      if (failure.scope === "connection") {
+        wire.destroy(failure);
+        throw failure;
+      }
+      this.fail(failure);
       this.core.onSessionOver(this);
     }
   }

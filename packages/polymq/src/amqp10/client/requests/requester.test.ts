@@ -96,6 +96,44 @@ describe("request", () => {
 });
 
 describe("a responder", () => {
+  test("that is closed answers and accepts what it is at work on, and gives back what it has not begun", async () => {
+    const { connection, servers } = await recoveringLab({}, routing);
+    const outcomes: unknown[] = [];
+    const server = servers[0] as LabServer;
+    server.onOutcome = ({ item }, state) => outcomes.push([item, (state as { type: string } | null)?.type]);
+    const session = await connection.createSession();
+    let finish = (): void => undefined;
+    const responder = await session.createResponder("work", () => {
+      return new Promise((resolve) => {
+        finish = () => resolve(ask("done"));
+      });
+    });
+    const replies = await session.createReceiver(null, { source: { dynamic: true } });
+    const to = server.engine.sessions[0]?.links.find((link) => link.isSender) as SenderLink<Names>;
+    for (const item of ["begun", "not begun"]) {
+      to.send({ ...message(item), properties: { messageId: item, replyTo: replies.address } }, item, {
+        settled: false,
+      });
+    }
+    server.push();
+    await quiet();
+    let isOver = false;
+    const closing = responder.close().then(() => {
+      isOver = true;
+    });
+    await until(() => outcomes.length === 1);
+    await quiet();
+    expect([outcomes, isOver]).toEqual([[["not begun", "released"]], false]);
+    finish();
+    await closing;
+    expect(answerOf((await replies.receive()).message)).toBe("done");
+    expect(outcomes).toEqual([
+      ["not begun", "released"],
+      ["begun", "accepted"],
+    ]);
+    await connection.close();
+  });
+
   test("rejects requests whose handler fails, with its text, and goes on", async () => {
     const { connection, servers, requester } = await requesting({ timeoutMs: 1 });
     const outcomes: unknown[] = [];

@@ -32,6 +32,11 @@ export class AmqpResponder {
   readonly #relay: AmqpRelay;
   readonly #handler: RequestHandler;
   readonly #working: Promise<void>[];
+  #isClosing = false;
+  /** Handlers under way. */
+  #busy = 0;
+  /** Told when none is any more. */
+  #idle: (() => void) | null = null;
 
   private constructor(receiver: AmqpReceiver, relay: AmqpRelay, handler: RequestHandler, concurrency: number) {
     this.#receiver = receiver;
@@ -69,9 +74,15 @@ export class AmqpResponder {
 
   /** Stops taking requests; resolves when handlers under way are done and the links are closed. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     this.#receiver.stop();
     for (let next = this.#receiver.prefetched(); next !== null; next = this.#receiver.prefetched()) {
       next.release().catch(noop);
+    }
+    if (this.#busy > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
     }
     await this.#receiver.detach();
     await Promise.all(this.#working);
@@ -85,7 +96,15 @@ export class AmqpResponder {
 
   async #work(): Promise<void> {
     try {
-      for await (const delivery of this.#receiver) await this.#answer(delivery);
+      for await (const delivery of this.#receiver) {
+        if (this.#isClosing) {
+          delivery.release().catch(noop);
+          continue;
+        }
+        this.#busy++;
+        await this.#answer(delivery);
+        if (--this.#busy === 0) this.#idle?.();
+      }
     } catch (error) {
       this.#warn("a responder's link ended", error);
     }
