@@ -8,7 +8,7 @@ import { build } from "esbuild";
 import { failureInBrowser, gzipBytes, nodeNames } from "./ci/bundle-check.mjs";
 
 /** What the bundle may have, minified and compressed. */
-const LIMIT_BYTES = 52 * 1024;
+const LIMIT_BYTES = 53 * 1024;
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 try {
