@@ -387,6 +387,40 @@ describe("attaching", () => {
     await connection.close();
   });
 
+  test("a receiver's own end of the link is as its options say (§3.5.4)", async () => {
+    const { connection, server } = await lab();
+    const attaches: unknown[] = [];
+    server.onOffer = (link) => {
+      if (link.state.is === "offered") attaches.push(link.state.attach);
+      server.acceptLink(link);
+    };
+    const told: unknown[] = [];
+    await (await connection.createSession()).createReceiver("q", {
+      desiredCapabilities: ["c"],
+      onFlowProperties: (properties) => told.push([...properties]),
+      source: { expiryPolicy: "link-detach", expiryTimeoutSeconds: 7 },
+      target: {
+        address: "mine",
+        capabilities: ["queue"],
+        durability: "configuration",
+        expiryPolicy: "connection-close",
+        expiryTimeoutSeconds: 5,
+      },
+    });
+    expect(attaches).toMatchObject([
+      {
+        desiredCapabilities: ["c"],
+        source: { address: "q", expiryPolicy: "link-detach", timeout: 7 },
+        target: { address: "mine", capabilities: ["queue"], durable: 1, expiryPolicy: "connection-close", timeout: 5 },
+      },
+    ]);
+    server.link().sendFlow({ properties: new Map([["a", 1]]) });
+    server.push();
+    await until(() => told.length === 1);
+    expect(told).toMatchObject([[[{ value: "a" }, 1]]]);
+    await connection.close();
+  });
+
   test("a source that only the server knows is asked for by the link's name (§2.6.3)", async () => {
     const { connection, server } = await lab();
     const asked: unknown[] = [];
