@@ -172,8 +172,10 @@ export class TargetLink implements IncomingLink, CommitListener {
     const { context, message } = this.#connection;
     message.end();
     if (!(error instanceof Refused || isMessagingError(error))) context.metrics.internalErrors++;
-    if (delivery.settled) return this.#done();
-    this.#settle(delivery, { type: "rejected", error: errorFor(error) });
+    if (!delivery.settled) return this.#settle(delivery, { type: "rejected", error: errorFor(error) });
+    const inTransaction = transactionOf(delivery.state);
+    if (inTransaction !== null) this.#connection.transactions.spoil(inTransaction, errorFor(error));
+    this.#done();
   }
 }
 

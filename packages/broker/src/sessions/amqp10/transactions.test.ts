@@ -1,8 +1,11 @@
 import type { AmqpSession } from "polymq/amqp10";
 import { describe, expect, test } from "vitest";
+import { message, RawAmqp10, transfer } from "./raw-client.test-support.ts";
 import { Amqp10Scene, takeTexts, textOf } from "./scene.test-support.ts";
 
 const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+type CompositeBody = Extract<Parameters<typeof message>[0]["body"], { type: "composite" }>["composite"];
 
 function depth(scene: Amqp10Scene, name: string): number | undefined {
   return scene.broker.inspect().queues.find((one) => one.settings.name === name)?.depth;
@@ -87,6 +90,35 @@ describe("transactions (§4)", () => {
     });
     expect(depth(scene, "small")).toBe(0);
     expect(textOf((await receiver.receive()).message.data)).toBe("work");
+  });
+
+  test("one with a settled message that could not be taken is rolled back: its client was told nothing of that", async () => {
+    await using scene = await Amqp10Scene.open();
+    const client = await new RawAmqp10(scene.broker).open();
+    const links = [
+      { name: "coordinator", handle: 0, target: { type: "coordinator", capabilities: [] } },
+      { name: "relay", handle: 1, target: { type: "target", address: null } },
+    ] as const;
+    for (const each of links) {
+      const source = { type: "source" } as const;
+      client.send(0, { ...each, type: "attach", role: false, initialDeliveryCount: 0, source });
+      await client.until("flow");
+    }
+    const state = { type: "transactionalState", txnId: Uint8Array.of(0, 0, 0, 1) } as const;
+    const request = (id: number, composite: CompositeBody): Uint8Array =>
+      transfer(id, message({ body: { type: "composite", composite } }));
+    const post = (id: number, to: string): Uint8Array =>
+      transfer(id, message({ properties: { to }, body: { type: "data", data: bytes("x") } }), {
+        handle: 1,
+        settled: true,
+        state,
+      });
+    client.write(request(0, { type: "declare" }));
+    expect(await client.until("disposition 0")).toBe("disposition 0 declared");
+    client.write(post(1, "$queue/out"), post(2, "/exchanges/none/key"));
+    client.write(request(3, { type: "discharge", txnId: state.txnId, fail: false }));
+    expect(await client.until("disposition 3")).toBe("disposition 3 rejected amqp:transaction:rollback");
+    expect(depth(scene, "out")).toBeUndefined();
   });
 
   test("a receiver that is closed before the commit has settled all the same", async () => {

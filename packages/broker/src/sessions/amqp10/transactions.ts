@@ -1,4 +1,10 @@
-import { type AmqpValue, Condition, type DeliveryState, type DeliveryStateInput } from "polymq/amqp10/codec";
+import {
+  type AmqpErrorInput,
+  type AmqpValue,
+  Condition,
+  type DeliveryState,
+  type DeliveryStateInput,
+} from "polymq/amqp10/codec";
 import type { Deadline } from "../../core/schedule.ts";
 import type { TargetAddress } from "./addresses.ts";
 import type { Amqp10Connection } from "./amqp10-connection.ts";
@@ -75,6 +81,13 @@ export class Transactions {
     if (transaction.failure !== null) throw transaction.failure;
     transaction.post({ to, bytes });
     return transaction.provisional;
+  }
+
+  /** Something that the client takes for a part of it could not be done, and the client cannot be told: it can only be rolled back. */
+  spoil(id: AmqpValue, { description }: AmqpErrorInput): void {
+    const open = this.#open.get(numberOf(id));
+    const why = `a settled message was not taken: ${description}`;
+    open?.transaction.fail(new Refused(Condition.transactionRollback, why));
   }
 
   /** A delivery's outcome is said in a transaction. One that is unknown is as if nothing was said: the delivery goes back. */
