@@ -8,6 +8,7 @@ import { HeldMessages } from "./held-messages.ts";
 import { type HubInspection, inspectHub } from "./inspection.ts";
 import type { Message, MessageStamp, MessageView } from "./message.ts";
 import { type MessageParts, makeMessage, messageBytes, TransientMessage } from "./message.ts";
+import { PassingMessages } from "./passing-messages.ts";
 import { Persistence, type StoredSession } from "./persistence.ts";
 import type { AutoCreate, QueueLimits } from "./queues/queue-directory.ts";
 import type { QueueDefinition } from "./queues/queue-settings.ts";
@@ -108,6 +109,7 @@ export class Hub implements MessageStamp {
   readonly persistence: Persistence | null;
   readonly #store: Store | null;
   readonly #onError: (error: unknown) => void;
+  readonly #passing = new PassingMessages();
   readonly #distribution: Distribution;
   readonly #subscriptionsPerSessionMax: number;
   readonly #filterUnitsPerSessionMax: number;
@@ -194,6 +196,10 @@ export class Hub implements MessageStamp {
     return this.clock.epochMs();
   }
 
+  takenAtMs(): number {
+    return this.turn.epochMs();
+  }
+
   /** What a commit promises; "none" without a store. */
   get durability(): "none" | Durability {
     return this.#store?.durability ?? "none";
@@ -201,7 +207,7 @@ export class Hub implements MessageStamp {
 
   /** A message view for one connection to reuse. */
   transientMessage(): TransientMessage {
-    return new TransientMessage(this);
+    return new TransientMessage(this, this.#passing);
   }
 
   /** An owned message, such as a will. */

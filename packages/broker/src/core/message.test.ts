@@ -64,6 +64,46 @@ describe("a transient message", () => {
     });
   });
 
+  test("what is lent lies in the input until somebody keeps it", () => {
+    const view = new TransientMessage(countingStamp());
+    const input = bytesOf("payloadprops");
+    view.begin("a/b", input.subarray(0, 7), input);
+    view.properties = input.subarray(7);
+    const lent = view.lend();
+    expect([lent.payload.buffer, lent.properties?.buffer]).toEqual([input.buffer, input.buffer]);
+    expect(view.lend()).toBe(lent);
+    expect(lent.payload.buffer).toBe(input.buffer);
+    expect(view.keep()).toBe(lent);
+    input.fill(0);
+    expect([textOf(lent.payload), textOf(lent.properties ?? bytesOf(""))]).toEqual(["payload", "props"]);
+  });
+
+  test("a lent message that is lent or kept once more, after its publication, is copied", () => {
+    const view = new TransientMessage(countingStamp());
+    const input = bytesOf("12");
+    const lent = [0, 1].map((at) => {
+      view.begin("a", input.subarray(at, at + 1), input);
+      return view.lend();
+    });
+    view.end();
+    lent[0]?.keep();
+    lent[1]?.lend();
+    input.fill(0);
+    expect(lent.map((message) => textOf(message.payload))).toEqual(["1", "2"]);
+  });
+
+  test("what was kept is lent as it is, and input that may be written into is not lent", () => {
+    const view = new TransientMessage(countingStamp());
+    const input = bytesOf("1");
+    view.begin("a", input, input);
+    const kept = view.keep();
+    expect(view.lend()).toBe(kept);
+    view.begin("a", input);
+    const lent = view.lend();
+    input.fill(0);
+    expect([textOf(kept.payload), textOf(lent.payload)]).toEqual(["1", "1"]);
+  });
+
   test("an ended view holds no bytes of the input any more", () => {
     const view = new TransientMessage(countingStamp());
     view.begin("a", bytesOf("1"));

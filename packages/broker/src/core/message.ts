@@ -1,4 +1,5 @@
 // Hot path: runs per message. No closure, promise, spread, iterator or regex here.
+import { PassingMessages } from "./passing-messages.ts";
 
 /** How hard the broker tries: 0 at most once, 1 at least once, 2 exactly once. */
 export type Guarantee = 0 | 1 | 2;
@@ -28,6 +29,11 @@ export interface MessageView {
   readonly expiresAtMs: number;
   /** An owned copy that may be kept; the same one for every call while the message is being published. */
   keep(): Message;
+  /**
+   * As {@link keep}, but its bytes may stay in the input that brought them for a while: for whoever is likely to be done with it soon, and holds it (`HeldMessages`) before the
+   * call in which it was published ends.
+   */
+  lend(): Message;
 }
 
 /** What is needed to make a {@link Message}; the byte arrays become the message's own. */
@@ -50,7 +56,8 @@ export interface MessageParts {
 /** Gives each kept message its place and time; the hub is one. */
 export interface MessageStamp {
   nextSequence(): number;
-  epochMs(): number;
+  /** When the message counts as taken, in milliseconds since 1970: now, or a little earlier in this turn. */
+  takenAtMs(): number;
 }
 
 /** The bytes of a message. */
@@ -64,10 +71,11 @@ export class Message implements MessageView {
   readonly topic: string;
   readonly exchange: string | null;
   readonly routingKey: string;
-  readonly payload: Uint8Array;
+  /** This and `properties` lie elsewhere from the first {@link keep} on, if they are lent. */
+  payload: Uint8Array;
   readonly guarantee: Guarantee;
   readonly retain: boolean;
-  readonly properties: Uint8Array | null;
+  properties: Uint8Array | null;
   readonly encoding: number;
   readonly publisherId: string;
   readonly origin: string;
@@ -81,8 +89,11 @@ export class Message implements MessageView {
   body: StoredBody | null = null;
   /** How many hold it; written by `core/held-messages.ts` alone. */
   holders = 0;
+  /** True while its bytes lie in the input that brought them. */
+  #isLent: boolean;
 
-  constructor(parts: Required<MessageParts>, createdAtMs: number, sequence: number) {
+  /** @param isLent payload and properties lie in input that nobody writes into; see {@link keep} */
+  constructor(parts: Required<MessageParts>, createdAtMs: number, sequence: number, isLent = false) {
     this.topic = parts.topic;
     this.exchange = parts.exchange;
     this.routingKey = parts.routingKey;
@@ -97,15 +108,28 @@ export class Message implements MessageView {
     this.expiresAtMs = parts.expiresAtMs;
     this.createdAtMs = createdAtMs;
     this.sequence = sequence;
+    this.#isLent = isLent;
   }
 
   keep(): Message {
+    if (this.#isLent) this.#copy();
     return this;
+  }
+
+  lend(): Message {
+    return this.keep();
   }
 
   /** Bytes it holds in memory, about: what limits in bytes count. */
   get bytes(): number {
     return messageBytes(this);
+  }
+
+  #copy(): void {
+    const { payload, properties } = copied(this.payload, this.properties);
+    this.payload = payload;
+    this.properties = properties;
+    this.#isLent = false;
   }
 }
 
@@ -132,7 +156,7 @@ export function makeMessage(parts: MessageParts, stamp: MessageStamp): Message {
     externalId: parts.externalId ?? "",
     expiresAtMs: parts.expiresAtMs ?? Number.POSITIVE_INFINITY,
   };
-  return new Message(full, stamp.epochMs(), stamp.nextSequence());
+  return new Message(full, stamp.takenAtMs(), stamp.nextSequence());
 }
 
 /**
@@ -156,14 +180,22 @@ export class TransientMessage implements MessageView {
   /** True when payload and properties are in memory that nobody writes again and that holds little else: whoever keeps the message takes them as they are. */
   isOwned = false;
   readonly #stamp: MessageStamp;
+  readonly #passing: PassingMessages;
+  #input: Uint8Array | null = null;
   #kept: Message | null = null;
 
-  constructor(stamp: MessageStamp) {
+  /** @param passing takes note of what is lent */
+  constructor(stamp: MessageStamp, passing: PassingMessages = new PassingMessages()) {
     this.#stamp = stamp;
+    this.#passing = passing;
   }
 
-  /** Starts the next message; every other field but `publisherId`, `origin`, `externalId` and `encoding` goes back to its default. */
-  begin(topic: string, payload: Uint8Array): void {
+  /**
+   * Starts the next message; every other field but `publisherId`, `origin`, `externalId` and `encoding` goes back to its default.
+   * @param input the chunk that payload and properties lie in, when it is never written into again: only then is the message lent
+   */
+  begin(topic: string, payload: Uint8Array, input: Uint8Array | null = null): void {
+    this.#input = input;
     this.topic = topic;
     this.exchange = null;
     this.routingKey = "";
@@ -188,28 +220,23 @@ export class TransientMessage implements MessageView {
   end(): void {
     this.payload = EMPTY;
     this.properties = null;
+    this.#input = null;
     this.#kept = null;
   }
 
   keep(): Message {
+    this.#kept ??= new Message(this, this.#stamp.takenAtMs(), this.#stamp.nextSequence(), !this.isOwned);
+    return this.#kept.keep();
+  }
+
+  lend(): Message {
     if (this.#kept !== null) return this.#kept;
-    const { payload, properties } = this.isOwned ? this : copied(this.payload, this.properties);
-    const parts: Required<MessageParts> = {
-      topic: this.topic,
-      exchange: this.exchange,
-      routingKey: this.routingKey,
-      payload,
-      guarantee: this.guarantee,
-      retain: this.retain,
-      properties,
-      encoding: this.encoding,
-      publisherId: this.publisherId,
-      origin: this.origin,
-      externalId: this.externalId,
-      expiresAtMs: this.expiresAtMs,
-    };
-    this.#kept = new Message(parts, this.#stamp.epochMs(), this.#stamp.nextSequence());
-    return this.#kept;
+    const input = this.#input;
+    if (input === null || this.isOwned) return this.keep();
+    const message = new Message(this, this.#stamp.takenAtMs(), this.#stamp.nextSequence(), true);
+    this.#passing.add(message, input);
+    this.#kept = message;
+    return message;
   }
 }
 

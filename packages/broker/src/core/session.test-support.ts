@@ -13,7 +13,7 @@ import type { Availability, DeliverResult, Subscriber, Subscription } from "./su
 /** A stamp that counts, at a fixed time. */
 export function countingStamp(epochMs = 1000): MessageStamp {
   let sequence = 0;
-  return { nextSequence: () => ++sequence, epochMs: () => epochMs };
+  return { nextSequence: () => ++sequence, takenAtMs: () => epochMs };
 }
 
 /** A message with a text payload; at least once unless told otherwise. */

@@ -68,3 +68,12 @@ describe("the end of a turn", () => {
     expect(log).toEqual(["Error: broken", "y"]);
   });
 });
+
+test("the time of day is asked for once a turn, and anew in the next one", () => {
+  const { clock, turn } = make();
+  let asked = 0;
+  clock.epochMs = () => 1_000 + ++asked;
+  expect([turn.epochMs(), turn.epochMs()]).toEqual([1_001, 1_001]);
+  clock.advanceSync(0);
+  expect([turn.epochMs(), turn.epochMs()]).toEqual([1_002, 1_002]);
+});

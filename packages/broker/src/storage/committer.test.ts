@@ -201,6 +201,26 @@ describe("with a store that commits at once, or none", () => {
     expect(rig.log).toEqual(["outer 1", "ok 2"]);
   });
 
+  test("many waits of several listeners are answered in the order in which they came, batch after batch", async () => {
+    const rig = new Rig(null);
+    const seen: string[] = [];
+    const names = ["a", "b", "c"];
+    const listeners = names.map((name) => ({
+      onDurable: (token: number) => void seen.push(`${name}${token}`),
+      onCommitFailed: () => undefined,
+    }));
+    for (const waits of [5_000, 3, 1_500]) {
+      const expected: string[] = [];
+      for (let i = 0; i < waits; i++) {
+        const who = i < 100 ? i % 3 : Math.floor(i / 700) % 3;
+        rig.committer.whenDurable(listeners[who] as CommitListener, i);
+        expected.push(`${names[who]}${i}`);
+      }
+      await rig.clock.settle();
+      expect(seen.splice(0)).toEqual(expected);
+    }
+  });
+
   test("a listener that throws is reported and the next ones are served", async () => {
     const rig = new Rig(new MemoryStore());
     rig.committer.whenDurable(

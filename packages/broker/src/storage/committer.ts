@@ -156,11 +156,16 @@ export class Committer {
   #settle(batch: number): void {
     this.#durableBatch = batch;
     const waiters = this.#inFlight;
-    for (let i = 0; i < waiters.length; i++) {
-      try {
-        waiters.listeners[i]?.onDurable(waiters.tokens[i] as number);
-      } catch (error) {
-        this.#onListenerError(error);
+    let i = 0;
+    for (let run = 0; run < waiters.listeners.length; run++) {
+      const listener = waiters.listeners[run] as CommitListener;
+      const end = waiters.ends[run] as number;
+      while (i < end) {
+        try {
+          listener.onDurable(waiters.tokens[i++] as number);
+        } catch (error) {
+          this.#onListenerError(error);
+        }
       }
     }
     waiters.clear();
@@ -183,33 +188,61 @@ export class Committer {
   }
 
   #refuse(waiters: Waiters, error: MessagingError): void {
-    for (let i = 0; i < waiters.length; i++) {
-      try {
-        waiters.listeners[i]?.onCommitFailed(waiters.tokens[i] as number, error);
-      } catch (thrown) {
-        this.#onListenerError(thrown);
+    let i = 0;
+    for (let run = 0; run < waiters.listeners.length; run++) {
+      const listener = waiters.listeners[run] as CommitListener;
+      const end = waiters.ends[run] as number;
+      while (i < end) {
+        try {
+          listener.onCommitFailed(waiters.tokens[i++] as number, error);
+        } catch (thrown) {
+          this.#onListenerError(thrown);
+        }
       }
     }
     waiters.clear();
   }
 }
 
-/** Listeners and their tokens in two arrays that are reused: no object per waiting acknowledgement. */
-class Waiters {
-  readonly listeners: CommitListener[] = [];
-  readonly tokens: number[] = [];
+/** Tokens for which there is room at first, and again after more were needed. */
+const FIRST_TOKENS = 1_024;
 
-  get length(): number {
-    return this.listeners.length;
-  }
+/**
+ * Listeners and their tokens in order: no object per waiting acknowledgement. The tokens of one listener that come one after the other, as those of a chunk
+ * of input do, are a run.
+ */
+class Waiters {
+  /** The listener of each run, and where its tokens end. */
+  readonly listeners: CommitListener[] = [];
+  readonly ends: number[] = [];
+  tokens: Float64Array = new Float64Array(FIRST_TOKENS);
+  length = 0;
+  #last: CommitListener | null = null;
 
   push(listener: CommitListener, token: number): void {
-    this.listeners.push(listener);
-    this.tokens.push(token);
+    if (this.length === this.tokens.length) this.#grow();
+    this.tokens[this.length++] = token;
+    if (listener === this.#last) this.ends[this.ends.length - 1] = this.length;
+    else this.#begin(listener);
   }
 
   clear(): void {
     this.listeners.length = 0;
-    this.tokens.length = 0;
+    this.ends.length = 0;
+    this.length = 0;
+    this.#last = null;
+    if (this.tokens.length > FIRST_TOKENS) this.tokens = new Float64Array(FIRST_TOKENS);
+  }
+
+  #begin(listener: CommitListener): void {
+    this.#last = listener;
+    this.listeners.push(listener);
+    this.ends.push(this.length);
+  }
+
+  #grow(): void {
+    const grown = new Float64Array(this.tokens.length * 2);
+    grown.set(this.tokens);
+    this.tokens = grown;
   }
 }

@@ -20,7 +20,7 @@ const RICH: PublishProperties = {
 };
 
 describe("a stored delivery", () => {
-  const message = makeMessage({ topic: "t", payload: bytesOf("x") }, { nextSequence: () => 1, epochMs: () => 0 });
+  const message = makeMessage({ topic: "t", payload: bytesOf("x") }, { nextSequence: () => 1, takenAtMs: () => 0 });
 
   test.each(["waiting", "sent", "released"] as const)(
     "in phase %s is read as it was written",

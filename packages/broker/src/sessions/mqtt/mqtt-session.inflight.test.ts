@@ -36,4 +36,21 @@ describe("messages in flight to a client", () => {
     await client.ack("puback", sent.packetId);
     expect(client.texts()).toEqual(["2"]);
   });
+
+  test("are sent again as they were, however much has come since", async () => {
+    const scene = new Scene();
+    const client = await scene.keeper("a");
+    await client.subscribe("t");
+    const from = await scene.client("b");
+    const other = await scene.client("c");
+    await other.subscribe("u");
+    const text = (i: number): string => String.fromCharCode(65 + i).repeat(100_000 + i);
+    const texts = Array.from({ length: 6 }, (_, i) => text(i));
+    for (const [i, one] of texts.entries()) await from.publish("t", one, { qos: 1, packetId: i + 1 });
+    expect(client.texts()).toHaveLength(6);
+    await client.drop();
+    for (let i = 1; i <= 6; i++) await from.publish("u", "x".repeat(900_000), { qos: 1, packetId: i });
+    const again = await scene.keeper("a");
+    expect(again.texts()).toEqual(texts);
+  });
 });

@@ -172,7 +172,7 @@ export class MqttSession implements Session {
     const port = this.#port;
     if (port === null || !this.#ready) return;
     while (this.#resend.length > 0) if (!this.#resendNext(port)) return;
-    while (this.#hasWindow() && !port.congested) {
+    while (this.mailbox.length > 0 && this.#hasWindow() && !port.congested) {
       const delivery = this.mailbox.take(this.#hub.clock.epochMs());
       if (delivery === undefined) break;
       if (!this.#begin(port, delivery)) this.#hub.statistics.messagesDropped++;
@@ -257,7 +257,9 @@ export class MqttSession implements Session {
     if (this.#ended) return "dropped";
     const port = this.#port;
     if (guarantee === 0) return port === null ? "dropped" : this.#sendNow(port, message, subscription, retain);
-    const delivery = new Delivery(message.keep(), guarantee, retain, subscription.identifiers);
+    const stored = this.#stored;
+    const kept = port !== null && stored === null ? message.lend() : message.keep();
+    const delivery = new Delivery(kept, guarantee, retain, subscription.identifiers);
     delivery.group = subscription.sharedGroup;
     const now = port !== null && this.availability === "ready";
     if (!now && !this.mailbox.accepts(delivery.message.bytes)) {
@@ -265,7 +267,6 @@ export class MqttSession implements Session {
       this.#metrics.messagesDroppedFull++;
       return "dropped";
     }
-    const stored = this.#stored;
     if (stored !== null) {
       delivery.stored =
         this.#hub.persistence?.saveDelivery(stored, delivery.message, encodeDelivery(delivery, "waiting")) ?? null;

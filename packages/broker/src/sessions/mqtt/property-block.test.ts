@@ -22,7 +22,7 @@ function kept(properties: PublishProperties): Uint8Array | null {
 
 function message(properties: Uint8Array | null, expiresAtMs = Number.POSITIVE_INFINITY): Message {
   const parts = { topic: "t", payload: new Uint8Array(0), properties, encoding: MQTT_ENCODING, expiresAtMs };
-  return makeMessage(parts, { nextSequence: () => 1, epochMs: () => 0 });
+  return makeMessage(parts, { nextSequence: () => 1, takenAtMs: () => 0 });
 }
 
 function decoded(block: Uint8Array | null): PublishProperties | null {
@@ -119,7 +119,7 @@ describe("the block of a delivery", () => {
 
   test("leaves out properties in another encoding", () => {
     const parts = { topic: "t", payload: new Uint8Array(0), properties: new Uint8Array(5), encoding: 99 };
-    expect(outboundBlock(makeMessage(parts, { nextSequence: () => 1, epochMs: () => 0 }), [], 0)).toBeNull();
+    expect(outboundBlock(makeMessage(parts, { nextSequence: () => 1, takenAtMs: () => 0 }), [], 0)).toBeNull();
   });
 
   test("has no more properties than a packet may have, one left for a topic alias", () => {

@@ -139,7 +139,7 @@ export class PublishIntake implements CommitListener {
   /** Fills the view; payload and properties lie in the connection's input. */
   #read(topic: string, head: PublishHead, buffer: Uint8Array): void {
     const view = this.#view;
-    view.begin(topic, buffer.subarray(head.payloadStart, head.payloadEnd));
+    view.begin(topic, buffer.subarray(head.payloadStart, head.payloadEnd), buffer);
     view.guarantee = head.qos;
     view.retain = head.retain;
     if (head.propertiesEnd > head.propertiesStart) {
