@@ -126,7 +126,9 @@ describe("a stream over MQTT", () => {
     const broker = await started({ queues: [{ name: "orders" }] });
     const reader = await client(broker);
     await expect(reader.subscribeToStream("orders", { group: "g" })).rejects.toMatchObject({ peer: { code: 0x83 } });
-    await expect(reader.subscribeToStream("none", { group: "g" })).rejects.toMatchObject({ peer: { code: 0x83 } });
+    await expect(reader.subscribeToStream("none", { group: "g" })).rejects.toMatchObject({
+      peer: { code: 0x83, text: "none is no stream" },
+    });
   });
 });
 

@@ -27,15 +27,27 @@ export async function runCli(args: readonly string[], env: Environment): Promise
 }
 
 function program(env: Environment, onEnd: (code: ExitCode) => void): Command {
-  const output = { writeOut: (text: string) => env.out(text), writeErr: (text: string) => env.err(text) };
+  const output = {
+    writeOut: (text: string) => env.out(text),
+    writeErr: (text: string) => env.err(text),
+    outputError: (text: string) => env.err(`polymq: ${usageLine(text)}\n`),
+  };
   const root = new Command("polymq")
     .description("Messaging over MQTT, AMQP 0-9-1 and AMQP 1.0: clients for a shell, and the embedded broker")
     // What stands behind a command is the command's: -V is its protocol version there.
     .enablePositionalOptions()
     .version(env.version, "-V, --version", "print the version")
     .exitOverride()
-    .configureOutput(output)
-    .showHelpAfterError("(--help says what there is)");
+    .configureOutput(output);
   for (const entry of COMMANDS) addCommand(root, entry, env, onEnd);
   return root;
+}
+
+/** The parser's words for a wrong command line, as other failures are told. */
+function usageLine(text: string): string {
+  const said = text
+    .replace(/^error: /, "")
+    .trim()
+    .replaceAll(/\s*\n\s*/g, " ");
+  return `ERR_INVALID_ARGUMENT: ${said.replace(/\.$/, "")}; --help says what there is`;
 }

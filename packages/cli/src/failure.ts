@@ -12,8 +12,8 @@ export function describeFailure(error: unknown): string {
   const code = codeOf(error);
   const cause = codeOf(error.cause);
   const message = isMessagingError(error) ? error.message : error.message.replace(`${code}: `, "");
-  const said = cause === "" || message.includes(cause) ? "" : ` (${cause})`;
-  const advice = cause === "EADDRINUSE" ? "; --port 0 takes any free port" : "";
+  const said = cause === "" || cause === code || message.includes(cause) ? "" : ` (${cause})`;
+  const advice = cause === "EADDRINUSE" ? "; port 0 takes any free one" : "";
   return `${code === "" ? "" : `${code}: `}${message}${said}${advice}`.replaceAll(/\s*\n\s*/g, " ");
 }
 

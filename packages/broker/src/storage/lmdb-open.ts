@@ -1,4 +1,5 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import * as lmdb from "lmdb";
 import { MessagingError } from "polymq/internal";
 import { checkSchema, decodeRange, logOfRangeKey, prefixEnd, rangePrefix, schemaKey, schemaValue } from "./layout.ts";
@@ -8,10 +9,27 @@ import type { Durability, LogRange } from "./store.ts";
 /** Makes the data directory. @throws {MessagingError} ERR_STORE_FAILED */
 export function makeDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true });
+    makeWithParents(resolve(directory));
   } catch (cause) {
     throw new MessagingError("ERR_STORE_FAILED", "the data directory cannot be made", { cause });
   }
+}
+
+/** Not `mkdirSync` with `recursive`: in Node 20 that tries for ever where a file system refuses a name with ENOENT, as /proc does. */
+function makeWithParents(directory: string): void {
+  if (isDirectory(directory)) return;
+  const parent = dirname(directory);
+  if (parent !== directory) makeWithParents(parent);
+  try {
+    mkdirSync(directory);
+  } catch (error) {
+    // Somebody else may have made it meanwhile.
+    if (!isDirectory(directory)) throw error;
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /**

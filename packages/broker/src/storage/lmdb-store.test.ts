@@ -268,3 +268,29 @@ describe("the lmdb store", () => {
     await store.close();
   });
 });
+
+describe("the folder of an lmdb store", () => {
+  test("is made with those above it", async () => {
+    const above = makeDirectory();
+    const directory = join(above, "a", "b", "c");
+    await (await LmdbStore.open({ directory, durability: "buffered" })).close();
+    expect(statSync(directory).isDirectory()).toBe(true);
+    rmSync(above, { recursive: true });
+  });
+
+  test("ends in ERR_STORE_FAILED where a file is in the way", async () => {
+    const above = makeDirectory();
+    writeFileSync(join(above, "file"), "");
+    for (const directory of [join(above, "file"), join(above, "file", "below")]) {
+      await expect(LmdbStore.open({ directory, durability: "buffered" })).rejects.toMatchObject({
+        code: "ERR_STORE_FAILED",
+      });
+    }
+    rmSync(above, { recursive: true });
+  });
+
+  test.skipIf(process.platform !== "linux")("ends in ERR_STORE_FAILED where the file system makes none", async () => {
+    const open = LmdbStore.open({ directory: "/proc/polymq-cannot-be", durability: "buffered" });
+    await expect(open).rejects.toMatchObject({ code: "ERR_STORE_FAILED", cause: { code: "ENOENT" } });
+  });
+});

@@ -201,7 +201,7 @@ describe("failures", () => {
       Promise.reject(new MessagingError("ERR_LISTEN_FAILED", `cannot listen: ${cause.message}`, { cause }));
     expect(await runCli(["broker"], env)).toBe(1);
     expect(env.stderr).toBe(
-      "polymq: ERR_LISTEN_FAILED: cannot listen: listen EADDRINUSE: address already in use 127.0.0.1:1883; --port 0 takes any free port\n",
+      "polymq: ERR_LISTEN_FAILED: cannot listen: listen EADDRINUSE: address already in use 127.0.0.1:1883; port 0 takes any free one\n",
     );
     expect(env.stdout).toBe("");
   });

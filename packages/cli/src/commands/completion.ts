@@ -19,7 +19,7 @@ export function completionCommand(others: readonly CommandEntry[]): CommandDefin
     summary: "print a script with which a shell completes commands and options",
     arguments: [new Argument("<shell>", "which shell").choices(Object.keys(SHELLS))],
     options: [],
-    words: Object.keys(SHELLS).map((name) => ({ name, summary: "" })),
+    words: Object.keys(SHELLS).map((name) => ({ name, summary: `for ${name}` })),
     examples: [
       ["bash > ~/.local/share/bash-completion/completions/polymq", ""],
       ["zsh > ~/.zfunc/_polymq", "a folder in $fpath"],

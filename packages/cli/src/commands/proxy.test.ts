@@ -129,7 +129,18 @@ describe("polymq proxy", () => {
       await env.until(answer);
     };
     await say("pieces 1", ({ stdout }) => stdout.includes('{"pieceBytes":[1,1]}'));
-    await say("explode", ({ stderr }) => stderr.includes("polymq: nobody knows what explode is\n"));
+    const wrong: readonly (readonly [line: string, said: string])[] = [
+      ["explode", "nobody knows what explode is"],
+      ["delay soon", "delay: a whole number, or a range such as 10-50"],
+      ["throughput", "throughput: a whole number, or a range such as 10-50"],
+      ["cut twice", "cut: fin or rst"],
+      ["half-close up", "half-close: toServer or toClient"],
+      ["stall up", "stall: toServer, toClient or both"],
+      ["stats please now", "stats takes no more than one word"],
+    ];
+    for (const [line, said] of wrong) {
+      await say(line, ({ stderr }) => stderr.endsWith(`polymq: ERR_INVALID_ARGUMENT: ${said}\n`));
+    }
     expect(await echoed(client, "abc")).toBe("abc");
     await say("stats", ({ stdout }) => stdout.includes('"piecesToServer":4'));
     const closed = closeOf(client);

@@ -99,5 +99,5 @@ function tell({ flags, env }: CommandCall<ProxyFlags>, facts: object): void {
   const text = Object.entries(facts).map(([name, value]) =>
     name === "event" ? String(value) : `${name} ${String(value)}`,
   );
-  env.out(`${flags.json === true ? JSON.stringify(facts) : text.join("  ")}\n`);
+  env.out(`${flags.json === true ? JSON.stringify(facts) : text.join("  ") || "no faults"}\n`);
 }

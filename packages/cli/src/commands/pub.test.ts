@@ -194,6 +194,6 @@ describe("what pub cannot", () => {
   ])("%j is wrong usage", async (args) => {
     const { code, stdout, stderr } = await site.run("pub", "-L", "mqtt://memory", ...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toMatch(/^error: /);
+    expect(stderr).toMatch(/^polymq: ERR_INVALID_ARGUMENT: .*\n$/);
   });
 });

@@ -126,6 +126,13 @@ describe("what is removed and moved", () => {
 });
 
 describe("polymq queue dlq", () => {
+  test.each([["peek"], ["replay"], ["purge"]])("%s of a queue that is not there ends with its code", async (what) => {
+    const { code, stdout, stderr } = await run("dlq", what, "nosuch");
+    expect(stderr).toBe("polymq: ERR_QUEUE_NOT_FOUND: there is no queue nosuch\n");
+    expect(stdout).toBe("");
+    expect(code).toBe(1);
+  });
+
   test("lists, shows, sends back and removes dead letters", async () => {
     await bury("bad");
     expect((await run("dlq", "list")).stdout).toMatch(/\norders +\$dlq\/orders +1 +\d+\n$/);

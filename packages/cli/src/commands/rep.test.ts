@@ -39,6 +39,12 @@ test("answers with a file", async () => {
   expect(await code).toBe(0);
 });
 
+test("over MQTT 3.1.1 there are no requests to answer", async () => {
+  const { code, stderr } = await site.run("rep", "-L", "mqtt://memory", "-V", "3.1.1", "-t", "t", "--echo", "-W", "1");
+  expect(stderr).toMatch(/^polymq: ERR_UNSUPPORTED: .*\n$/);
+  expect(code).toBe(1);
+});
+
 test.each([[[]], [["-m", "x", "--echo"]]])("%j is wrong usage", async (args) => {
   expect((await site.run("rep", "-L", "mqtt://memory", "-t", "t", ...args)).code).toBe(2);
 });

@@ -94,5 +94,5 @@ test.each([
 ])("%j is wrong usage", async (args) => {
   const { code, stdout, stderr } = await site.run(...args);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-  expect(stderr).toMatch(/^error: /);
+  expect(stderr).toMatch(/^polymq: ERR_INVALID_ARGUMENT: .*\n$/);
 });

@@ -203,7 +203,7 @@ describe("polymq sub -U", () => {
 
 test("nothing to subscribe to is wrong usage", async () => {
   const { code, stderr } = await site.run("sub", ...MQTT);
-  expect(stderr).toContain("error: say what to subscribe to with --topic");
+  expect(stderr).toContain("polymq: ERR_INVALID_ARGUMENT: say what to subscribe to with --topic");
   expect(code).toBe(2);
 });
 
@@ -305,6 +305,6 @@ describe("what sub cannot", () => {
   ])("%j is wrong usage", async (args) => {
     const { code, stdout, stderr } = await site.run("sub", ...MQTT, ...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toMatch(/^error: /);
+    expect(stderr).toMatch(/^polymq: ERR_INVALID_ARGUMENT: .*\n$/);
   });
 });

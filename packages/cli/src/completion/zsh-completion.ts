@@ -21,7 +21,8 @@ ${nodes.map(itemCase).join("\n")}
   esac
   _describe polymq items
 }
-compdef _polymq polymq
+# As a file in $fpath it is what completes; sourced it says so.
+if [ "$funcstack[1]" = "_polymq" ]; then _polymq "$@"; else compdef _polymq polymq; fi
 `;
 }
 

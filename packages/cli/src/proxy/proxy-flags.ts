@@ -75,10 +75,15 @@ export function cutRuleOf({ cutAfterBytes, cutDirection = "toServer", cutMode = 
 
 /** One whole number, or two with a dash. */
 export function parseRange(text: string): Range {
+  const range = rangeOf(text);
+  if (range === null) throw new InvalidArgumentError("A whole number, or a range such as 10-50.");
+  return range;
+}
+
+/** The same, or null for a text that is neither. */
+export function rangeOf(text: string): Range | null {
   const [, least = "", most = least] = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(text) ?? [];
-  if (least === "" || Number(most) < Number(least))
-    throw new InvalidArgumentError("A whole number, or a range such as 10-50.");
-  return [Number(least), Number(most)];
+  return least === "" || Number(most) < Number(least) ? null : [Number(least), Number(most)];
 }
 
 function parseTarget(text: string): Target {

@@ -43,6 +43,8 @@ export class ConnectionQueues implements QueueLink {
   #fresh: MqttQueueConsumer[] = [];
   /** Of the SUBSCRIBE that is being carried out. */
   #refusals = 0;
+  /** Why the last of its filters was refused. */
+  #reason = "";
 
   constructor(hub: Hub, session: MqttSession, level: 4 | 5, port: QueuePort) {
     this.clientId = session.id;
@@ -74,10 +76,11 @@ export class ConnectionQueues implements QueueLink {
     if (asked.is === "malformed") return ReasonCode.TopicFilterInvalid;
     const properties = packet.properties?.userProperties ?? [];
     const isStream = this.#hub.queues.get(asked.queue)?.settings.kind === "stream";
-    if (each.qos === 0 && !isStream) return ReasonCode.ImplementationSpecificError;
-    if (lastOf(properties, "x-queue-type") === "stream" && !isStream) return ReasonCode.ImplementationSpecificError;
+    if (lastOf(properties, "x-queue-type") === "stream" && !isStream)
+      return this.#refuse(`${asked.queue} is no stream`);
+    if (each.qos === 0 && !isStream) return this.#refuse("queues that are no streams need QoS 1");
     const from = startOf(lastOf(properties, "x-stream-offset"));
-    if (from === null) return ReasonCode.ImplementationSpecificError;
+    if (from === null) return this.#refuse("x-stream-offset is no place in a stream");
     const named = lastOf(properties, "consumer-group");
     const terms: ConsumerTerms = {
       filter: each.filter,
@@ -97,8 +100,20 @@ export class ConnectionQueues implements QueueLink {
     } catch (error) {
       if (!isMessagingError(error)) throw error;
       this.#refusals++;
-      return subscribeCode(error);
+      return this.#refuse(error.message, subscribeCode(error));
     }
+  }
+
+  /** Why a filter was refused since the last call, for SUBACK; null when there is nothing to say. */
+  takeReason(): string | null {
+    const reason = this.#reason;
+    this.#reason = "";
+    return reason === "" ? null : reason;
+  }
+
+  #refuse(reason: string, code: number = ReasonCode.ImplementationSpecificError): number {
+    this.#reason = reason;
+    return code;
   }
 
   /** SUBACK is written: deliveries may follow it. */

@@ -65,8 +65,10 @@ export class SubscribeIntake {
 
   #subscribe(packet: Subscribe, allowed: readonly boolean[], client: IntakeClient): void {
     const reasonCodes = subscribe(packet, allowed, client, this.#context);
+    const reason = client.queues.takeReason();
+    const properties = reason === null || client.level === 4 ? null : { reasonString: reason };
     this.#answer(packet, client, () => {
-      this.#engine.sendSuback({ type: "suback", packetId: packet.packetId, reasonCodes, properties: null });
+      this.#engine.sendSuback({ type: "suback", packetId: packet.packetId, reasonCodes, properties });
       client.session.pump();
       client.queues.openFresh();
     });

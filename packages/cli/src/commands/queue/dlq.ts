@@ -45,6 +45,8 @@ const REPLAY: CommandDefinition<ReplayFlags> = {
     withAdmin(call, async (admin) => {
       const [queue = ""] = call.args;
       const most = call.flags.count ?? (await deadLetters(queue, (prefix) => admin.list(["dead-letters"], { prefix })));
+      // Where there are none, this says whether there is such a queue.
+      if (most === 0) await admin.get(["dead-letters", queue], { limit: 1 });
       printDone(
         call,
         "replayed",

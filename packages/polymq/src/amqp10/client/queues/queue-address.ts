@@ -32,7 +32,7 @@ export function queueAddress(name: unknown, rest: unknown, kind: "name" | "filte
   const whole = rest === undefined || rest === "" ? given : `${given}/${rest}`;
   const slash = whole.indexOf("/", whole.startsWith(DEAD_LETTERS) ? DEAD_LETTERS.length : 0);
   const queue = slash < 0 ? whole : whole.slice(0, slash);
-  if (queue === "" || queue === DEAD_LETTERS || /[+#]/.test(queue)) throw invalid(`${name} has no queue name`);
+  if (queue === "" || queue === DEAD_LETTERS || /[+#]/.test(queue)) throw invalid(`"${name}" has no queue name`);
   const address = QUEUE_PREFIX + whole;
   if (!whole.isWellFormed() || whole.includes("\0") || address.length > ADDRESS_BYTES_MAX) {
     throw invalid(`${name} is no address`);

@@ -34,7 +34,7 @@ export function queueAddress(name: unknown, rest: unknown, kind: "name" | "filte
   const topic = QUEUE_PREFIX + whole;
   checkTopic(kind === "name" ? validateTopicName(topic) : validateTopicFilter(topic));
   const levels = whole.split("/");
-  if (queue === "" || queue === DEAD_LETTERS || /[+#]/.test(queue)) throw invalid(`${name} has no queue name`);
+  if (queue === "" || queue === DEAD_LETTERS || /[+#]/.test(queue)) throw invalid(`"${name}" has no queue name`);
   if (levels.some((level) => VERBS.includes(level))) throw invalid(`${topic} holds a word that settles messages`);
   return { queue, rest: whole.slice(queue.length + 1), topic };
 }
