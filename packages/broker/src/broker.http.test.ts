@@ -3,6 +3,7 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { AmqpClient } from "polymq/amqp091";
+import type { MqttMessage } from "polymq/mqtt";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Broker, startBroker } from "./broker.ts";
 import { call, httpUrl } from "./http-caller.test-support.ts";
@@ -148,6 +149,7 @@ describe("bad requests", () => {
     ["POST", "/publish", { topic: "$SYS/x" }, 403, "NOT_AUTHORIZED"],
     ["POST", "/publish", { topic: "$queue/q/$ack" }, 400, "ERR_INVALID_TOPIC"],
     ["POST", "/publish", { topic: "t", payload: "no base64" }, 400, "INVALID_BODY"],
+    ["POST", "/api/v1/queues/q/move", {}, 400, "ERR_INVALID_OPTIONS"],
     ["POST", "/publish", { topic: "t", qos: 3 }, 400, "ERR_INVALID_OPTIONS"],
     ["POST", "/publish", { topic: "t", constructor: 1 }, 400, "ERR_INVALID_OPTIONS"],
   ])("%s %s with %j is answered with %i %s", async (method, path, body, status, code) => {
@@ -253,6 +255,45 @@ describe("POST /publish", () => {
       expect(refused.status).toBe(401);
     }
     expect((await call(broker, "GET", "/api/v1/queues", { authorization: basic })).status).toBe(401);
+  });
+
+  test("takes FluxMQ's older form: any body, published to the path", async () => {
+    const broker = await started({ queues: [{ name: "captured", topics: ["m/+/c/#"] }] });
+    const listener = await client(broker);
+    const got: unknown[] = [];
+    const handler = (message: MqttMessage): void => {
+      got.push([message.topic, [...message.payload], message.contentType, message.qos]);
+    };
+    await listener.subscribe("m/#", { qos: 2, handler });
+    const headers = { "content-type": "application/octet-stream", authorization: `Bearer ${broker.httpToken}` };
+    const url = `${httpUrl(broker)}/m/acme/c/temp/room%201?qos=1&retain=true`;
+    const answer = await fetch(url, { method: "POST", headers, body: new Uint8Array([0, 255]) });
+    expect([answer.status, await answer.json()]).toEqual([200, { status: "ok" }]);
+    await vi.waitFor(
+      () => expect(got).toEqual([["m/acme/c/temp/room 1", [0, 255], "application/octet-stream", 1]]),
+      WAIT,
+    );
+    expect(broker.inspect().retainedCount).toBe(1);
+  });
+
+  test("in that form takes the domain for the user of a secret without a name, and says what is wrong", async () => {
+    const users = [{ username: "acme", password: "secret", publish: ["m/acme/#"] }];
+    const broker = await started({ users });
+    const post = async (path: string, authorization: string | null): Promise<readonly [number, string | undefined]> => {
+      const { status, body } = await call(broker, "POST", path, { authorization });
+      return [status, body.status ?? body.error.code];
+    };
+    expect(await post("/m/acme/c/x", "Client secret")).toEqual([200, "ok"]);
+    expect(await post("/m/acme/c/x", `Basic ${base64("acme:secret")}`)).toEqual([200, "ok"]);
+    expect(await post("/m/other/c/x", "Client secret")).toEqual([401, "UNAUTHORIZED"]);
+    expect(await post("/m/other/c/x", `Basic ${base64("acme:secret")}`)).toEqual([403, "NOT_AUTHORIZED"]);
+    expect(await post("/m/acme/c/x", null)).toEqual([401, "UNAUTHORIZED"]);
+    expect(await post("/m/acme/c/x?qos=3", "Client secret")).toEqual([400, "INVALID_PARAMETER"]);
+    expect(await post("/m/acme/c/x?retain=perhaps", "Client secret")).toEqual([400, "INVALID_PARAMETER"]);
+    expect(await post("/m/acme/c/%23", "Client secret")).toEqual([400, "ERR_INVALID_TOPIC"]);
+    expect(await post("/m/acme/c", "Client secret")).toEqual([404, "NOT_FOUND"]);
+    const body = { topic: "m/acme/c/x" };
+    expect((await call(broker, "POST", "/publish", { body, authorization: "Client secret" })).status).toBe(200);
   });
 
   test("asks the application as any protocol does", async () => {

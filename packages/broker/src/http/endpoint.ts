@@ -51,7 +51,7 @@ export interface Endpoint {
   /** Unique; the document's `operationId`. */
   readonly id: string;
   readonly method: "GET" | "POST" | "DELETE";
-  /** With parameters in braces, one per segment: `/api/v1/queues/{queue}`. */
+  /** With parameters in braces, one per segment: `/api/v1/queues/{queue}`; a last one with `...` takes all segments that follow. */
   readonly path: string;
   readonly summary: string;
   readonly tag: string;
@@ -59,6 +59,8 @@ export interface Endpoint {
   readonly parameters?: readonly Parameter[];
   /** The body's schema; without it no body is read. */
   readonly body?: Schema;
+  /** True: the body is bytes of any type, and `body` of the call a `Uint8Array`. Default false: JSON. */
+  readonly takesBytes?: boolean;
   readonly responses: Readonly<Record<number, ResponseRule>>;
   /** @throws {ApiError} and what `apiErrorOf` knows */
   handle(call: ApiCall, context: HttpContext): ApiReply | Promise<ApiReply>;

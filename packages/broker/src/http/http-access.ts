@@ -52,11 +52,17 @@ export function hasToken({ headers }: Peer, { token }: HttpContext): boolean {
 /**
  * What the client may do whose credentials a request shows: HTTP Basic, or FluxMQ's `X-FluxMQ-Username` with a bearer's secret. Where nobody needs the
  * token a request may show none, and is a client that names no user.
+ * @param domain the user that a secret without a name belongs to, or null
  * @throws {ApiError} 401 without or with wrong credentials, 403, 503
  */
-export async function publisherAccess(call: Peer, context: HttpContext): Promise<ConnectionAccess> {
+export async function publisherAccess(
+  call: Peer,
+  domain: string | null,
+  context: HttpContext,
+): Promise<ConnectionAccess> {
   const { headers, peer } = call;
-  const shown = credentialsOf(headers);
+  const given = credentialsOf(headers);
+  const shown = given === null ? null : { ...given, username: given.username ?? domain };
   const isNamed = shown !== null && shown.username !== null;
   if (!isNamed && context.token !== null) throw unauthorized("say who you are, or show the token");
   const entry = await context.access.authenticate({

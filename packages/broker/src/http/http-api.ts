@@ -6,7 +6,7 @@ import type { ApiReply, Endpoint } from "./endpoint.ts";
 import { checkOrigin, checkToken } from "./http-access.ts";
 import type { HttpContext } from "./http-context.ts";
 import { PathTable } from "./path-table.ts";
-import { readJson } from "./request-body.ts";
+import { readBytes, readJson } from "./request-body.ts";
 
 const JSON_TYPE = "application/json; charset=utf-8";
 
@@ -36,13 +36,17 @@ export class HttpApi {
         throw new ApiError(404, "NOT_FOUND", `there is nothing at ${asked}; see /api/v1/openapi.json`);
       const { endpoint, path } = found;
       checkToken(call, endpoint.access, this.#context);
-      const { bodyBytesMax } = this.#context.settings;
-      const { body: schema, access } = endpoint;
-      const body = schema === undefined ? undefined : await readJson(request, bodyBytesMax, access === "publisher");
+      const body = await this.#bodyOf(request, endpoint);
       return replied(endpoint, await endpoint.handle({ ...call, path, query, body }, this.#context));
     } catch (error) {
       return this.#failed(error);
     }
+  }
+
+  async #bodyOf(request: IncomingMessage, { body, takesBytes, access }: Endpoint): Promise<unknown> {
+    const { bodyBytesMax } = this.#context.settings;
+    if (takesBytes === true) return await readBytes(request, bodyBytesMax);
+    return body === undefined ? undefined : await readJson(request, bodyBytesMax, access === "publisher");
   }
 
   #failed(error: unknown): Answer {

@@ -12,9 +12,11 @@ const SECURITY: Readonly<Record<EndpointAccess, readonly Readonly<Record<string,
 export function openApiDocument(endpoints: readonly Endpoint[], version: string): Readonly<Record<string, unknown>> {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const endpoint of endpoints) {
-    const operations = paths[endpoint.path] ?? {};
+    // OpenAPI has no parameters of several segments.
+    const path = endpoint.path.replace("...}", "}");
+    const operations = paths[path] ?? {};
     operations[endpoint.method.toLowerCase()] = operationOf(endpoint);
-    paths[endpoint.path] = operations;
+    paths[path] = operations;
   }
   return {
     openapi: "3.1.0",
@@ -41,7 +43,7 @@ export function openApiDocument(endpoints: readonly Endpoint[], version: string)
 }
 
 function operationOf(endpoint: Endpoint): Readonly<Record<string, unknown>> {
-  const { id, summary, tag, access, parameters, body, responses } = endpoint;
+  const { id, summary, tag, access, parameters, body, takesBytes, responses } = endpoint;
   return {
     operationId: id,
     summary,
@@ -50,6 +52,7 @@ function operationOf(endpoint: Endpoint): Readonly<Record<string, unknown>> {
     ...(parameters === undefined
       ? {}
       : { parameters: parameters.map((each) => ({ ...each, required: each.in === "path" })) }),
+    ...(takesBytes === true ? { requestBody: { content: { "*/*": { schema: {} } } } } : {}),
     ...(body === undefined
       ? {}
       : { requestBody: { required: true, content: { "application/json": { schema: body } } } }),

@@ -7,13 +7,25 @@ export interface Found {
   readonly path: Readonly<Record<string, string>>;
 }
 
-/** Finds endpoints by method and path; a parameter is one segment, percent-encoded where it holds a slash. */
+/** An endpoint with its path taken apart. */
+interface Row {
+  readonly segments: readonly string[];
+  readonly endpoint: Endpoint;
+}
+
+/** Finds endpoints by method and path; a parameter is one segment, percent-encoded where it holds a slash, or with `...` one and all that follow. */
 export class PathTable {
-  readonly #byLength = new Map<number, { readonly segments: readonly string[]; readonly endpoint: Endpoint }[]>();
+  readonly #byLength = new Map<number, Row[]>();
+  /** Those whose last parameter takes all that follows. */
+  readonly #open: Row[] = [];
 
   constructor(endpoints: readonly Endpoint[]) {
     for (const endpoint of endpoints) {
       const segments = endpoint.path.split("/");
+      if (endpoint.path.endsWith(REST)) {
+        this.#open.push({ segments, endpoint });
+        continue;
+      }
       const known = this.#byLength.get(segments.length) ?? [];
       known.push({ segments, endpoint });
       this.#byLength.set(segments.length, known);
@@ -26,7 +38,9 @@ export class PathTable {
    */
   find(method: string, path: string): Found | null {
     const segments = path.split("/");
-    const matching = (this.#byLength.get(segments.length) ?? []).filter((row) => matches(row.segments, segments));
+    const long = this.#open.filter((row) => row.segments.length <= segments.length);
+    const rows = [...(this.#byLength.get(segments.length) ?? []), ...long];
+    const matching = rows.filter((row) => matches(row.segments, segments));
     if (matching.length === 0) return null;
     const asked = method === "HEAD" ? "GET" : method;
     const row = matching.find(({ endpoint }) => endpoint.method === asked);
@@ -38,6 +52,9 @@ export class PathTable {
   }
 }
 
+/** How a parameter ends that takes all that follows. */
+const REST = "...}";
+
 function matches(template: readonly string[], segments: readonly string[]): boolean {
   return template.every((part, index) => {
     const segment = segments[index] ?? "";
@@ -48,7 +65,9 @@ function matches(template: readonly string[], segments: readonly string[]): bool
 function parametersOf(template: readonly string[], segments: readonly string[]): Record<string, string> {
   const parameters: [string, string][] = [];
   template.forEach((part, index) => {
-    if (isParameter(part)) parameters.push([part.slice(1, -1), decoded(segments[index] ?? "")]);
+    if (part.endsWith(REST))
+      parameters.push([part.slice(1, -REST.length), segments.slice(index).map(decoded).join("/")]);
+    else if (isParameter(part)) parameters.push([part.slice(1, -1), decoded(segments[index] ?? "")]);
   });
   return Object.fromEntries(parameters);
 }

@@ -23,7 +23,8 @@ export async function readJson(request: IncomingMessage, bytesMax: number, anyTy
   }
 }
 
-async function readBytes(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+/** Reads a body of any type. @throws {ApiError} 413, 400 */
+export async function readBytes(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
   const tooLarge = (): ApiError => new ApiError(413, "BODY_TOO_LARGE", `the body may have ${bytesMax} bytes`);
   // What is said in advance is refused before it comes.
   if (Number(request.headers["content-length"] ?? 0) > bytesMax) throw tooLarge();

@@ -1,16 +1,25 @@
-import { ReasonCode, validateTopicName } from "polymq/mqtt/codec";
+import { encodePublishProperties, ReasonCode, validateTopicName } from "polymq/mqtt/codec";
+import { nodeText } from "polymq/transport";
 import type { ConnectionAccess } from "../../auth/connection-access.ts";
 import { OptionReader } from "../../base/option-reader.ts";
 import { REFUSED } from "../../core/distribution.ts";
 import type { Message } from "../../core/message.ts";
+import { MQTT_ENCODING } from "../../sessions/mqtt/property-block.ts";
 import { topicRefusal } from "../../sessions/mqtt/topic-routes.ts";
 import { ApiError } from "../api-error.ts";
 import type { ApiCall, ApiReply, Endpoint } from "../endpoint.ts";
 import { hasToken, publisherAccess } from "../http-access.ts";
 import type { HttpContext } from "../http-context.ts";
-import { FLAG, objectOf, ok, oneOf, TEXT } from "../schemas.ts";
+import { integerOf, wordOf } from "../query.ts";
+import { FLAG, objectOf, ok, oneOf, pathParameter, queryParameter, TEXT } from "../schemas.ts";
 
-/** `POST /publish`: a message for those who have no client at hand. */
+const QOS = { type: "integer", minimum: 0, maximum: 2, default: 0 } as const;
+const DONE = ok(
+  "It is published; with `qos` 1 or 2, or to a queue, it is also stored as configured",
+  objectOf({ status: oneOf("ok") }),
+);
+
+/** A message for those who have no client at hand, and FluxMQ's older form of that for its channels. */
 export const PUBLISH_ENDPOINTS: readonly Endpoint[] = [
   {
     id: "publish",
@@ -23,23 +32,47 @@ export const PUBLISH_ENDPOINTS: readonly Endpoint[] = [
       {
         topic: TEXT,
         payload: { type: "string", contentEncoding: "base64", default: "" },
-        qos: { type: "integer", minimum: 0, maximum: 2, default: 0 },
+        qos: QOS,
         retain: { ...FLAG, default: false },
       },
       ["payload", "qos", "retain"],
     ),
-    responses: ok(
-      "It is published; with `qos` 1 or 2, or to a queue, it is also stored as configured",
-      objectOf({ status: oneOf("ok") }),
-    ),
-    handle: publish,
+    responses: DONE,
+    handle: (call, context) => publish(call, partsOf(call), context),
+  },
+  {
+    id: "publishToChannel",
+    method: "POST",
+    path: "/m/{domain}/c/{channel...}",
+    summary: "Publish the body as it is to the topic that is the path; `channel` may have several levels",
+    tag: "messages",
+    access: "publisher",
+    parameters: [
+      pathParameter("domain", "Also the user of a secret that comes without a name"),
+      pathParameter("channel", "The levels behind it"),
+      queryParameter("qos", "Quality of service", QOS),
+      queryParameter("retain", "Whether it is kept for later subscribers", { ...FLAG, default: false }),
+    ],
+    takesBytes: true,
+    responses: DONE,
+    handle: (call, context) => publish(call, channelPartsOf(call), context),
   },
 ];
 
-async function publish(call: ApiCall, context: HttpContext): Promise<ApiReply> {
+/** What is published. */
+interface Parts {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly guarantee: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly contentType: string | null;
+}
+
+async function publish(call: ApiCall, parts: Parts, context: HttpContext): Promise<ApiReply> {
   const { hub, metrics } = context;
-  const publisher = await publisherOf(call, context);
-  const message = messageOf(call, context, publisher);
+  const publisher = await publisherOf(call, parts.topic, context);
+  checkTopic(parts.topic, context.topicLevelsMax);
+  const message = messageOf(parts, context, publisher);
   if (publisher !== null && !(await publisher.mayPublish(message.topic, message.retain, hub.clock.nowMs()))) {
     metrics.messagesDenied++;
     throw new ApiError(403, "NOT_AUTHORIZED", "you may not publish to this topic");
@@ -59,24 +92,46 @@ async function publish(call: ApiCall, context: HttpContext): Promise<ApiReply> {
 }
 
 /** What the caller may do; null for whoever has the token, which is everything. */
-async function publisherOf(call: ApiCall, context: HttpContext): Promise<ConnectionAccess | null> {
-  return hasToken(call, context) ? null : await publisherAccess(call, context);
+async function publisherOf(call: ApiCall, topic: string, context: HttpContext): Promise<ConnectionAccess | null> {
+  return hasToken(call, context) ? null : await publisherAccess(call, domainOf(topic), context);
 }
 
-function messageOf({ body }: ApiCall, context: HttpContext, publisher: ConnectionAccess | null): Message {
+/** The domain of one of FluxMQ's channels, `m/<domain>/c/<channel>`; null for other topics. */
+function domainOf(topic: string): string | null {
+  return /^m\/([^/]+)\/c\/[^/]/.exec(topic)?.[1] ?? null;
+}
+
+function partsOf({ body }: ApiCall): Parts {
   const reader = new OptionReader(body, "");
   const topic = reader.text("topic") ?? "";
   const payload = bytesOf(reader.text("payload") ?? "");
   const guarantee = reader.integer("qos", { least: 0, most: 2, otherwise: 0 }) as 0 | 1 | 2;
   const retain = reader.flag("retain", "no");
   reader.done();
-  checkTopic(topic, context.topicLevelsMax);
+  return { topic, payload, guarantee, retain, contentType: null };
+}
+
+/** @throws {ApiError} 400 */
+function channelPartsOf({ path, query, body, headers }: ApiCall): Parts {
+  const { domain = "", channel = "" } = path;
+  const type = headers["content-type"];
+  return {
+    topic: `m/${domain}/c/${channel}`,
+    payload: body instanceof Uint8Array ? body : new Uint8Array(),
+    guarantee: integerOf(query, "qos", { least: 0, most: 2, otherwise: 0 }) as 0 | 1 | 2,
+    retain: wordOf(query, "retain", ["true", "false"], "false") === "true",
+    contentType: typeof type === "string" ? type : null,
+  };
+}
+
+function messageOf(parts: Parts, { hub }: HttpContext, publisher: ConnectionAccess | null): Message {
+  const { contentType, ...rest } = parts;
   const { clientId = "", name = "" } = publisher?.principal ?? {};
-  return context.hub.makeMessage({
-    topic,
-    payload,
-    guarantee,
-    retain,
+  return hub.makeMessage({
+    ...rest,
+    ...(contentType === null
+      ? {}
+      : { properties: encodePublishProperties(nodeText(), { contentType }), encoding: MQTT_ENCODING }),
     publisherId: clientId,
     externalId: name,
     origin: "http",

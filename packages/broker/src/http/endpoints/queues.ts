@@ -154,8 +154,8 @@ async function moveMessages({ path, query, body }: ApiCall, { hub }: HttpContext
   const reader = new OptionReader(body, "");
   const to = reader.text("to");
   reader.done();
-  if (to === null || !hub.queues.has(to))
-    throw new ApiError(404, "ERR_QUEUE_NOT_FOUND", `there is no queue ${to ?? ""}`);
+  if (to === null) throw new ApiError(400, "ERR_INVALID_OPTIONS", "to: is required");
+  if (!hub.queues.has(to)) throw new ApiError(404, "ERR_QUEUE_NOT_FOUND", `there is no queue ${to}`);
   return await durably(hub, { messages: hub.queues.move(path["queue"] ?? "", { to, countMax: limitOf(query) }) });
 }
 
