@@ -81,7 +81,10 @@ export interface Client<P extends Protocol = Protocol> extends AsyncDisposable {
     payload: string | Uint8Array,
     options?: ClientRequestOptions,
   ): Promise<Message<Uint8Array, P>>;
-  /** Answers requests: what `responder` returns is the answer. Responders of one address share its requests. Resolves when the server has confirmed it. */
+  /**
+   * Answers requests: what `responder` returns is the answer. Responders of one address share its requests. Resolves when the server has confirmed it.
+   * @throws {MessagingError} ERR_UNSUPPORTED over MQTT 3.1.1, and what `subscribe` throws
+   */
   respond(
     address: string,
     responder: (request: Message<Uint8Array, P>) => ClientAnswer,

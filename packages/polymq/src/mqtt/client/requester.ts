@@ -70,8 +70,7 @@ export class Requester {
   }
 
   /** Answers requests; see `MqttClientBase.respond`. */
-  async respond(filter: string, responder: Responder, options: SubscribeOptions): Promise<MqttSubscription> {
-    if (this.#core.level === 4) throw missingInVersion4("request and response");
+  respond(filter: string, responder: Responder, options: SubscribeOptions): Promise<MqttSubscription> {
     const handler = async (request: MqttMessage): Promise<void> => {
       const payload = await responder(request);
       const { responseTopic, correlationData } = request;
@@ -79,7 +78,7 @@ export class Requester {
       const properties = correlationData === undefined ? {} : { properties: { correlationData } };
       await this.#client.publish(responseTopic, payload, { qos: 1, ...properties });
     };
-    return await this.#client.subscribe(filter, { qos: 1, ...options, handler });
+    return this.#client.subscribe(filter, { qos: 1, ...options, handler });
   }
 
   /** Fails all open requests, for there will be no answer. */

@@ -105,11 +105,16 @@ class MqttAdapter implements Adapter {
   }
 
   /** Responders of an address share its requests, as far as the server has shared subscriptions. */
-  respond(address: string, responder: (request: Delivery) => Answer, signal: AbortSignal | undefined): Promise<Ending> {
+  async respond(
+    address: string,
+    responder: (request: Delivery) => Answer,
+    signal: AbortSignal | undefined,
+  ): Promise<Ending> {
+    if (this.native.protocolVersion === 4) throw unsupported("requests without MQTT 5.0");
     const shared = this.native.serverCapabilities?.sharedSubscriptionAvailable === true;
     const filter = shared && this.native.protocolVersion === 5 ? `$share/polymq-responders/${address}` : address;
     const answer = (request: MqttMessage): Answer => responder(new MqttTopicDelivery(request));
-    return this.native.respond(filter, answer, signal === undefined ? {} : { signal });
+    return await this.native.respond(filter, answer, signal === undefined ? {} : { signal });
   }
 
   close(timeoutMs: number | undefined): Promise<void> {
