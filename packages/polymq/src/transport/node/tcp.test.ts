@@ -69,6 +69,45 @@ describe.each(["client", "server"] as const)("TCP transport, %s side", (side) =>
   }
 });
 
+describe("a peer that sends more than others can wait for", () => {
+  test("hands over half a MiB a turn, and all of it in the end", async () => {
+    const { subject, peer } = await link("server");
+    let thisTurn = 0;
+    let most = 0;
+    let before = 0;
+    subject.heard.react = () => {
+      if (thisTurn === 0) setImmediate(() => (thisTurn = 0));
+      thisTurn += subject.heard.bytes - before;
+      before = subject.heard.bytes;
+      most = Math.max(most, thisTurn);
+    };
+    subject.transport.pause();
+    peer.transport.write(new Uint8Array(8_388_608));
+    subject.transport.resume();
+    await subject.heard.until(() => subject.heard.bytes === 8_388_608);
+    expect(most).toBeGreaterThan(65_536);
+    expect(most).toBeLessThanOrEqual(524_288 + 65_536);
+    subject.transport.destroy();
+    peer.transport.destroy();
+  });
+
+  test("is not read on by itself where the owner has paused meanwhile", async () => {
+    const { subject, peer } = await link("server");
+    subject.heard.react = () => {
+      if (subject.heard.bytes >= 524_288) subject.transport.pause();
+    };
+    peer.transport.write(new Uint8Array(8_388_608));
+    await subject.heard.until(() => subject.heard.bytes >= 524_288);
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    expect(subject.heard.bytes).toBeLessThanOrEqual(524_288 + 131_072);
+    subject.heard.react = () => undefined;
+    subject.transport.resume();
+    await subject.heard.until(() => subject.heard.bytes === 8_388_608);
+    subject.transport.destroy();
+    peer.transport.destroy();
+  });
+});
+
 describe("dialTcp", () => {
   test("the transport says who is on the other side", async () => {
     const connection = await link("client");
