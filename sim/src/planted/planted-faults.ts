@@ -3,8 +3,9 @@ import { givenBackAsAccepted, rangeCutShort } from "./amqp10-dispositions.ts";
 import { earlyAck } from "./early-ack.ts";
 import { nackAsAck } from "./nack-as-ack.ts";
 import { pubrelTwice } from "./pubrel-twice.ts";
-import { droppedDeadLetter, lostCursor, reusedOffset } from "./queue-faults.ts";
+import { droppedDeadLetter, lostCursor, reusedOffset, takenBackTooSoon } from "./queue-faults.ts";
 import { tornBatch } from "./torn-batch.ts";
+import { countedAtOnce, rollbackAsCommit } from "./transactions.ts";
 
 /** Every mistake that the seeds of the unit tier must find. */
 export function plantedFaults(): readonly PlantedFault[] {
@@ -18,5 +19,8 @@ export function plantedFaults(): readonly PlantedFault[] {
     nackAsAck,
     givenBackAsAccepted,
     rangeCutShort,
+    rollbackAsCommit,
+    countedAtOnce,
+    takenBackTooSoon,
   ];
 }

@@ -55,3 +55,22 @@ export const droppedDeadLetter: PlantedFault = {
     world.trace.note("planted", "dead letters are dropped");
   },
 };
+
+/** What a member works on is given to another one before its time is over. */
+export const takenBackTooSoon: PlantedFault = {
+  name: "a message taken back too soon",
+  broker: (broker, world) => {
+    const { queues } = broker.hub;
+    const subscribe = queues.subscribe.bind(queues);
+    queues.subscribe = (name, request) => {
+      const joined = subscribe(name, request);
+      const settings = queues.list().find((queue) => queue.name === name)?.settings;
+      if (settings !== undefined && settings.visibilityTimeoutMs !== SOON_MS)
+        queues.declare({ ...settings, visibilityTimeoutMs: SOON_MS }, { ifExists: "update" });
+      return joined;
+    };
+    world.trace.note("planted", "messages are taken back too soon");
+  },
+};
+
+const SOON_MS = 100;

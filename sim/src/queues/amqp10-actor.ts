@@ -10,7 +10,16 @@ import type {
 import { isMessagingError, type MessagingError } from "polymq/internal";
 import type { Stage } from "../run/workload.ts";
 import { connectAmqp10 } from "../world/sim-amqp10-client.ts";
-import type { ActorMessage, ConsumeTerms, Destination, Guarantee, QueueActor, Said } from "./queue-actor.ts";
+import type {
+  ActorMessage,
+  Addressed,
+  ConsumeTerms,
+  Destination,
+  Guarantee,
+  QueueActor,
+  Said,
+  TogetherEnd,
+} from "./queue-actor.ts";
 
 /**
  * Works with queues over AMQP 1.0: publishes until the broker accepts, and consumes in one of three ways: as a subscription, which is not told what became of
@@ -22,8 +31,9 @@ export class Amqp10Actor implements QueueActor {
   readonly #stage: Stage;
   readonly #role: "producer" | "consumer";
   #connection: AmqpConnection | null = null;
-  /** For topics. */
+  /** For topics, and for what is published together. */
   #relay: AmqpRelay | null = null;
+  #coordinator: AmqpCoordinator | null = null;
 
   constructor(name: string, stage: Stage, role: "producer" | "consumer") {
     this.name = name;
@@ -38,7 +48,15 @@ export class Amqp10Actor implements QueueActor {
 
   async connect(): Promise<void> {
     this.#connection ??= await connection(this.name, this.#stage);
-    if (this.#role === "producer") this.#relay ??= await relay(this.#connection);
+    if (this.#role !== "producer" || this.#coordinator !== null) return;
+    const session = await this.#connection.createSession();
+    try {
+      this.#relay = await session.createRelay();
+      this.#coordinator = await session.createCoordinator();
+    } catch (error) {
+      void session.close();
+      throw error;
+    }
   }
 
   async publish(to: Destination, payload: string): Promise<void> {
@@ -46,6 +64,20 @@ export class Amqp10Actor implements QueueActor {
     else {
       const routingKey = to.key === "" ? {} : { routingKey: to.key };
       await this.#open.publishToQueue(to.queue, payload, { ackTimeoutMs: 0, ...routingKey });
+    }
+  }
+
+  async publishTogether(messages: readonly Addressed[], end: TogetherEnd): Promise<void> {
+    const [relay, lasting] = [this.#relay, this.#coordinator];
+    if (relay === null || lasting === null) throw new Error(`${this.name} is not connected yet`);
+    if (end !== "leave") return await this.#inTransaction(messages, { relay, coordinator: lasting, end });
+    // A coordinator that goes away takes its transactions with it.
+    const session = await this.#open.createSession();
+    try {
+      const leave = (): Promise<void> => session.close();
+      await this.#inTransaction(messages, { relay, coordinator: await session.createCoordinator(), end: leave });
+    } finally {
+      await session.close();
     }
   }
 
@@ -69,6 +101,18 @@ export class Amqp10Actor implements QueueActor {
   get #open(): AmqpConnection {
     if (this.#connection === null) throw new Error(`${this.name} is not connected yet`);
     return this.#connection;
+  }
+
+  async #inTransaction(messages: readonly Addressed[], { relay, coordinator, end }: InTransaction): Promise<void> {
+    const transaction = await coordinator.begin();
+    const sent = Promise.allSettled(
+      messages.map(({ to, payload }) => relay.send(addressOf(to), new TextEncoder().encode(payload), { transaction })),
+    );
+    try {
+      await (typeof end === "function" ? end() : transaction[end]());
+    } finally {
+      await sent;
+    }
   }
 
   async #receive(terms: ConsumeTerms, way: "settling second" | "in transactions"): Promise<void> {
@@ -97,6 +141,13 @@ export class Amqp10Actor implements QueueActor {
       if (!isEnd) this.#stage.world.violations.push(`${this.name}: receiving ended: ${String(error)}`);
     }
   }
+}
+
+/** What a transaction goes over, and how it ends. */
+interface InTransaction {
+  readonly relay: AmqpRelay;
+  readonly coordinator: AmqpCoordinator;
+  readonly end: "commit" | "rollback" | (() => Promise<void>);
 }
 
 async function connection(name: string, stage: Stage): Promise<AmqpConnection> {
@@ -128,14 +179,9 @@ async function connection(name: string, stage: Stage): Promise<AmqpConnection> {
   return made;
 }
 
-async function relay(connection: AmqpConnection): Promise<AmqpRelay> {
-  const session = await connection.createSession();
-  try {
-    return await session.createRelay();
-  } catch (error) {
-    void session.close();
-    throw error;
-  }
+function addressOf(to: Destination): string {
+  if (to.is === "topic") return to.topic;
+  return `$queue/${to.queue}${to.key === "" ? "" : `/${to.key}`}`;
 }
 
 function subscribed(message: AmqpQueueMessage): ActorMessage {

@@ -10,7 +10,7 @@ import type { ActorMessage, QueueActor, Said } from "./queue-actor.ts";
 import { GroupLedger, QueueLedger } from "./queue-ledger.ts";
 import { type GroupPlan, groupId, type QueuePlan } from "./queue-plan.ts";
 import { QueueProducer } from "./queue-producer.ts";
-import { idOf, watchDeliveries, watchSettled } from "./queue-watch.ts";
+import { idOf, watchDeliveries, watchHolders, watchSettled } from "./queue-watch.ts";
 import { unsettledIn } from "./unsettled.ts";
 
 /** What becomes of a message, and how often, while there is trouble. */
@@ -73,6 +73,7 @@ export class ClientQueueWorkload implements Workload {
       world.trace.note("core", `delivers ${id} at ${offset} of ${queue}/${group} to ${to}, ${deliveryCount} before`);
       ledger.delivered(offset, id, { deliveryCount, priority: message.priority });
     });
+    watchHolders(broker, this.#ledger, world.clock);
     watchSettled(broker, ({ queue, group, offset }, said) => {
       this.#ledger.groups.find((one) => one.queue === queue && one.group === group)?.durable(offset, said);
     });
@@ -80,8 +81,8 @@ export class ClientQueueWorkload implements Workload {
 
   /** Resolves when all members have subscribed: then the group is there for good, and owed all that comes. */
   async #group(plan: QueuePlan, group: GroupPlan): Promise<void> {
-    const { name: queue, deliveryLimit, reasons } = plan;
-    const facts = { queue, group: groupId(group), filter: group.filter, deliveryLimit, reasons };
+    const { name: queue, deliveryLimit, reasons, visibilityTimeoutMs } = plan;
+    const facts = { queue, group: groupId(group), filter: group.filter, deliveryLimit, reasons, visibilityTimeoutMs };
     const ledger = this.#ledger.watch(new GroupLedger(facts));
     const members = Array.from({ length: group.workers }, (_, i) => `consumer-${plan.name}-${ledger.group}-${i}`);
     await Promise.all(members.map((name) => this.#worker(name.replaceAll(/[#+/@]/g, "_"), group, ledger)));

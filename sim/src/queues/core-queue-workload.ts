@@ -8,7 +8,7 @@ import { deadLettersIn } from "./dead-letters.ts";
 import { GroupLedger, QueueLedger } from "./queue-ledger.ts";
 import { groupId, type QueuePlan } from "./queue-plan.ts";
 import { QueueProducer } from "./queue-producer.ts";
-import { idOf, watchDeliveries } from "./queue-watch.ts";
+import { idOf, watchDeliveries, watchHolders } from "./queue-watch.ts";
 import { unsettledIn } from "./unsettled.ts";
 
 /**
@@ -73,6 +73,7 @@ export class CoreQueueWorkload implements Workload {
         filter: group.filter,
         deliveryLimit: plan.deliveryLimit,
         reasons: plan.reasons,
+        visibilityTimeoutMs: plan.visibilityTimeoutMs,
       };
       const ledger = this.#ledger.watch(new GroupLedger(facts));
       for (let i = 0; i < group.workers; i++) {
@@ -96,6 +97,7 @@ export class CoreQueueWorkload implements Workload {
           ledger.delivered(offset, id, { deliveryCount, priority: message.priority });
       }
     });
+    watchHolders(broker, this.#ledger, world.clock);
     for (const worker of this.#workers) {
       world.clock.setTimer(world.chance.integer(0, 300), () => {
         if (this.#stage.host.broker === broker) worker.join(broker);

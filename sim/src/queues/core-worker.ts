@@ -89,30 +89,30 @@ export class CoreWorker {
     const settle = (): void => {
       if (host.broker !== broker || this.#subscription === null) return;
       this.#credit++;
-      this.#settle(delivery, broker);
+      this.#settle(delivery, this.#subscription, broker);
       this.#subscription.wake();
     };
     if (subscription !== null && chance.happens(0.3)) settle();
     else world.clock.setTimer(chance.integer(0, 800), settle);
   }
 
-  #settle({ queue, group, offset }: CoreDelivery, broker: MemoryBroker): void {
+  #settle({ offset }: CoreDelivery, subscription: CoreSubscription, broker: MemoryBroker): void {
     const { world } = this.#stage;
-    const { queues, committer } = broker.hub;
     const what = world.chance.weighted(this.#outcomes);
     this.#note(`${what} ${offset}`);
     if (what === "ignore") return;
     if (what === "nack" || what === "nack later") {
       const outcome = what === "nack" ? ({ is: "nack" } as const) : ({ is: "nack", delayMs: 200 } as const);
-      orStoreFailed(() => queues.settle(queue, group, offset, outcome));
+      orStoreFailed(() => subscription.settle(offset, outcome));
       return;
     }
     const said = what === "reject" ? "reject" : "ack";
     const outcome = said === "ack" ? ({ is: "ack" } as const) : ({ is: "reject", detail: "no" } as const);
-    const result = orStoreFailed(() => queues.settle(queue, group, offset, outcome));
+    const result = orStoreFailed(() => subscription.settle(offset, outcome));
     if (result !== "settled") return;
     this.#ledger.said(offset, said);
-    committer.whenDurable({ onDurable: () => this.#ledger.durable(offset, said), onCommitFailed: () => undefined }, 0);
+    const onDurable = (): void => this.#ledger.durable(offset, said);
+    broker.hub.committer.whenDurable({ onDurable, onCommitFailed: () => undefined }, 0);
   }
 
   #note(what: string): void {

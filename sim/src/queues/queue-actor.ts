@@ -30,6 +30,15 @@ export interface ConsumeTerms {
   readonly handler: (message: ActorMessage) => Promise<void>;
 }
 
+/** A message and where it goes. */
+export interface Addressed {
+  readonly to: Destination;
+  readonly payload: string;
+}
+
+/** How messages end that are published together: they count, they are taken back, or nobody says anything and what they hang on goes away. */
+export type TogetherEnd = "commit" | "rollback" | "leave";
+
 /** A client that works with queues, whatever it speaks. */
 export interface QueueActor {
   readonly name: string;
@@ -40,6 +49,11 @@ export interface QueueActor {
   connect(): Promise<void>;
   /** Resolves when the broker has confirmed it. */
   publish(to: Destination, payload: string, guarantee: Guarantee): Promise<void>;
+  /**
+   * Publishes messages of which all count or none; a client without transactions has no such call. Resolves when the broker has said how they ended.
+   * @throws {MessagingError} ERR_TRANSACTION_UNKNOWN when that was not said; after any other error none of them counts
+   */
+  publishTogether?(messages: readonly Addressed[], end: TogetherEnd): Promise<void>;
   /** Resolves when the broker has confirmed it; the subscription is there again after each reconnect. */
   consume(terms: ConsumeTerms): Promise<void>;
   /** Ends at once, as a process does that is killed. */

@@ -11,7 +11,15 @@ interface Books {
 function books(facts: Partial<ConstructorParameters<typeof GroupLedger>[0]> = {}): Books {
   const ledger = new QueueLedger();
   const group = ledger.watch(
-    new GroupLedger({ queue: "q", group: "g", filter: "", deliveryLimit: 2, reasons: [], ...facts }),
+    new GroupLedger({
+      queue: "q",
+      group: "g",
+      filter: "",
+      deliveryLimit: 2,
+      reasons: [],
+      visibilityTimeoutMs: 0,
+      ...facts,
+    }),
   );
   const confirm = (...ids: string[]): void => {
     const facts = { queue: "q", key: "a/b", guarantee: "exactly", from: "p" } as const;
@@ -91,6 +99,15 @@ describe("the ledger of a queue", () => {
         group.delivered(0, "m0", count(1));
       },
     ],
+    [
+      "a message that is with two at once",
+      "q/g gave offset 0 to a member while another one had it",
+      ({ group }) => {
+        group.delivered(0, "m0", count(0));
+        group.given(0, {}, 0);
+        group.given(0, {}, 0);
+      },
+    ],
     ["a count of deliveries that were not", "with delivery count 3", ({ group }) => group.delivered(0, "m0", count(3))],
     [
       "an acknowledgement that nobody said",
@@ -150,6 +167,23 @@ describe("the ledger of a queue", () => {
     all.confirm("m0");
     happen(all);
     expect(all.ledger.check().join("\n")).toContain(found);
+  });
+
+  test.each<["unknown" | "confirmed", readonly string[], string]>([
+    ["unknown", [], ""],
+    ["unknown", ["m0", "m1"], ""],
+    ["unknown", ["m1"], "of t, m0,m1, there is but m1"],
+  ])("of a transaction whose end is %s and of which it has [%s] it says: %s", (state, there, found) => {
+    const { ledger, group } = books();
+    for (const [number, id] of ["m0", "m1"].entries()) {
+      const facts = { id, queue: "q", key: "", guarantee: "exactly", from: "t", number, together: "t" } as const;
+      ledger.publish(facts).state = state;
+    }
+    for (const [offset, id] of there.entries()) {
+      group.delivered(offset, id, count(0));
+      group.said(offset, "ack");
+    }
+    expect(ledger.check()).toEqual(found === "" ? [] : [found]);
   });
 
   test("lets the queue bury messages for the reasons that it has, and for no other", () => {

@@ -1,3 +1,4 @@
+import { HeldMessages } from "./held-messages.ts";
 import { routingKeyMatches } from "./routing-key.ts";
 
 /** A message as its publisher knows it. */
@@ -10,6 +11,8 @@ export interface Queued {
   /** Names a row of numbered messages whose order holds in each queue, or null. */
   readonly from: string | null;
   readonly number: number;
+  /** Names the messages that count with it or not at all. */
+  readonly together?: string;
   state: "open" | "confirmed" | "refused" | "unknown";
 }
 
@@ -40,6 +43,8 @@ export interface GroupFacts {
   readonly deliveryLimit: number;
   /** Reasons for which its queue buries messages whatever the groups do. */
   readonly reasons: readonly string[];
+  /** After which a message that nobody settled goes to another member; 0: never. */
+  readonly visibilityTimeoutMs: number;
 }
 
 /** What a delivery says besides. */
@@ -57,6 +62,7 @@ export class GroupLedger {
   readonly deliveryLimit: number;
   readonly reasons: readonly string[];
   readonly entries: Map<number, Entry> = new Map();
+  readonly held: HeldMessages;
   readonly #wrong: string[] = [];
   /** The highest offset that was delivered, by priority. */
   readonly #highest = new Map<number, number>();
@@ -67,6 +73,7 @@ export class GroupLedger {
     this.filter = facts.filter;
     this.deliveryLimit = facts.deliveryLimit;
     this.reasons = facts.reasons;
+    this.held = new HeldMessages(facts.visibilityTimeoutMs);
   }
 
   get name(): string {
@@ -101,6 +108,12 @@ export class GroupLedger {
       );
     }
     entry.deliveries++;
+  }
+
+  /** A member has it in hand from now on. */
+  given(offset: number, member: object, nowMs: number): void {
+    if (!this.held.given(offset, { member, sinceMs: nowMs }))
+      this.#wrong.push(`${this.name} gave offset ${offset} to a member while another one had it`);
   }
 
   said(offset: number, what: "ack" | "reject"): void {
@@ -154,7 +167,7 @@ export class QueueLedger {
 
   /** All that is wrong, once no group has anything left to settle. */
   check(): string[] {
-    return this.#groups.flatMap((group) => [
+    const ofGroups = this.#groups.flatMap((group) => [
       ...group.wrong,
       ...this.#lost(group),
       ...this.#strangers(group),
@@ -163,6 +176,21 @@ export class QueueLedger {
       ...this.#gaps(group),
       ...this.#deaths(group),
     ]);
+    return [...ofGroups, ...this.#halves()];
+  }
+
+  /** Of what was published together all is there, or nothing. */
+  #halves(): string[] {
+    const seen = new Set(this.#groups.flatMap(({ entries }) => [...entries.values()].map(({ id }) => id)));
+    for (const { id } of this.#deadLetters) seen.add(id);
+    const together = new Map<string, string[]>();
+    for (const { id, together: name } of this.#messages.values()) {
+      if (name !== undefined) together.set(name, [...(together.get(name) ?? []), id]);
+    }
+    return [...together].flatMap(([name, ids]) => {
+      const there = ids.filter((id) => seen.has(id));
+      return there.length === 0 || there.length === ids.length ? [] : [`of ${name}, ${ids}, there is but ${there}`];
+    });
   }
 
   /** What was confirmed was delivered to the group, and acknowledged there or buried. */

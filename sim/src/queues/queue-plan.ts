@@ -17,6 +17,7 @@ export interface QueuePlan {
   /** Reasons for which the queue itself, and no group, buries messages. */
   readonly reasons: readonly string[];
   readonly priorityMax: number;
+  readonly visibilityTimeoutMs: number;
   readonly groups: readonly GroupPlan[];
   readonly keys: readonly string[];
 }
@@ -65,12 +66,13 @@ function drawQueue(name: string, chance: Chance): QueuePlan {
   const deliveryLimit = chance.pick([0, 2, 5]);
   const priorityMax = chance.pick([0, 0, 3]);
   const reasons = chance.pick([[], [], ["expired"], ["maxlen"]]);
+  const visibilityTimeoutMs = chance.pick([0, 500, 5_000, 30_000]);
   const own: QueueDefinition = {
     name,
     topics: [`captured/${name}/#`],
     deliveryLimit,
     priorityMax,
-    visibilityTimeoutMs: chance.pick([0, 500, 5_000, 30_000]),
+    visibilityTimeoutMs,
     retry: { delayMs: chance.pick([0, 0, 100]) },
     pendingMax: chance.pick([1, 5, 100_000]),
     ...(reasons.includes("expired") ? { ttlMs: 2_000 } : {}),
@@ -88,6 +90,7 @@ function drawQueue(name: string, chance: Chance): QueuePlan {
     deliveryLimit,
     reasons,
     priorityMax,
+    visibilityTimeoutMs,
     groups,
     keys: groups.some(({ filter }) => filter !== "") ? KEYS : ["", "a"],
   };

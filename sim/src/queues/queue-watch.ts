@@ -1,5 +1,7 @@
 import type { Hub, MemoryBroker } from "@polymq/broker/testing";
 
+import type { GroupLedger, QueueLedger } from "./queue-ledger.ts";
+
 type Join = Hub["queues"]["directory"]["join"];
 type Request = Parameters<Join>[1];
 
@@ -43,6 +45,39 @@ export function watchSettled(broker: MemoryBroker, onSettled: OnSettled): void {
       committer.whenDurable({ onDurable: () => onSettled(place, said), onCommitFailed: () => undefined }, 0);
       return result;
     };
+    return joined;
+  };
+}
+
+/** Tells the groups of a ledger who has which message in hand. What is settled does not come again; a member loses what it has in hand in these ways alone. */
+export function watchHolders(broker: MemoryBroker, ledger: QueueLedger, clock: { nowMs(): number }): void {
+  const { directory } = broker.hub.queues;
+  for (const { held } of ledger.groups) held.clear();
+  const join: Join = directory.join.bind(directory);
+  directory.join = (queue, request) => {
+    const member = {};
+    const groupOf = (id: string): GroupLedger | undefined =>
+      ledger.groups.find((one) => one.queue === queue.name && one.group === id);
+    const onDelivery: OnDelivery = ({ group, offset }) => groupOf(group)?.given(offset, member, clock.nowMs());
+    const joined = join(queue, { ...request, consumer: watched(request.consumer, onDelivery) });
+    const group = groupOf(joined.groupId);
+    if (group === undefined) return joined;
+    const settle: typeof joined.settle = joined.settle.bind(joined);
+    joined.settle = (offset, outcome) => {
+      if (outcome.is !== "nack") return settle(offset, outcome);
+      // First: it may be given to somebody within the call.
+      const takeBack = group.held.givenBack(offset, member);
+      const result = settle(offset, outcome);
+      if (result !== "settled") takeBack();
+      return result;
+    };
+    for (const way of ["close", "recover"] as const) {
+      const done = joined[way].bind(joined);
+      joined[way] = () => {
+        group.held.left(member);
+        done();
+      };
+    }
     return joined;
   };
 }
