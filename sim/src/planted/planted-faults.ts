@@ -4,6 +4,7 @@ import { earlyAck } from "./early-ack.ts";
 import { nackAsAck } from "./nack-as-ack.ts";
 import { pubrelTwice } from "./pubrel-twice.ts";
 import { droppedDeadLetter, lostCursor, reusedOffset, takenBackTooSoon } from "./queue-faults.ts";
+import { commitTooFar, overtakenInStream } from "./streams.ts";
 import { tornBatch } from "./torn-batch.ts";
 import { countedAtOnce, rollbackAsCommit } from "./transactions.ts";
 
@@ -22,5 +23,7 @@ export function plantedFaults(): readonly PlantedFault[] {
     rollbackAsCommit,
     countedAtOnce,
     takenBackTooSoon,
+    commitTooFar,
+    overtakenInStream,
   ];
 }

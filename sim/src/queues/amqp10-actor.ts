@@ -7,9 +7,9 @@ import type {
   AmqpRelay,
   SettleOptions,
 } from "polymq/amqp10";
-import { isMessagingError, type MessagingError } from "polymq/internal";
+import { isMessagingError } from "polymq/internal";
 import type { Stage } from "../run/workload.ts";
-import { connectAmqp10 } from "../world/sim-amqp10-client.ts";
+import { openAmqp10 } from "./amqp10-connection.ts";
 import type {
   ActorMessage,
   Addressed,
@@ -47,7 +47,7 @@ export class Amqp10Actor implements QueueActor {
   }
 
   async connect(): Promise<void> {
-    this.#connection ??= await connection(this.name, this.#stage);
+    this.#connection ??= await openAmqp10(this.name, this.#stage);
     if (this.#role !== "producer" || this.#coordinator !== null) return;
     const session = await this.#connection.createSession();
     try {
@@ -148,35 +148,6 @@ interface InTransaction {
   readonly relay: AmqpRelay;
   readonly coordinator: AmqpCoordinator;
   readonly end: "commit" | "rollback" | (() => Promise<void>);
-}
-
-async function connection(name: string, stage: Stage): Promise<AmqpConnection> {
-  const { world, network, profile } = stage;
-  const made = await connectAmqp10(
-    name,
-    {
-      idleTimeoutMs: 1_000 * profile.keepAliveSeconds,
-      connectTimeoutMs: 5_000,
-      reconnect: { retryFirstConnect: true, initialDelayMs: 50, maxDelayMs: 2_000 },
-    },
-    { world, network },
-  );
-  world.trace.note(name, "open");
-  // What breaks with the connection while it is being opened is told by the call.
-  const wrong = (what: string, error: MessagingError | null): void => {
-    if (error !== null && error.code !== "ERR_CLIENT_CLOSED" && error.scope !== "connection")
-      world.violations.push(`${name}: ${what}: ${error.message}`);
-  };
-  made.on("close", ({ error }) => {
-    if (error !== null && error.code !== "ERR_CLIENT_CLOSED")
-      world.violations.push(`${name}: gave up: ${error.message}`);
-  });
-  made.on("sessionClose", ({ error }) => wrong("a session was ended", error));
-  made.on("linkClose", ({ error }) => wrong("a link was detached", error));
-  made.on("handlerError", ({ error }) => void world.violations.push(`${name}: a handler failed: ${String(error)}`));
-  made.on("connectionLost", () => world.trace.note(name, "reconnecting"));
-  made.on("reconnected", () => world.trace.note(name, "open"));
-  return made;
 }
 
 function addressOf(to: Destination): string {

@@ -1,4 +1,5 @@
 import { HeldMessages } from "./held-messages.ts";
+import { halves, overtaken } from "./published-checks.ts";
 import { routingKeyMatches } from "./routing-key.ts";
 
 /** A message as its publisher knows it. */
@@ -176,21 +177,9 @@ export class QueueLedger {
       ...this.#gaps(group),
       ...this.#deaths(group),
     ]);
-    return [...ofGroups, ...this.#halves()];
-  }
-
-  /** Of what was published together all is there, or nothing. */
-  #halves(): string[] {
     const seen = new Set(this.#groups.flatMap(({ entries }) => [...entries.values()].map(({ id }) => id)));
     for (const { id } of this.#deadLetters) seen.add(id);
-    const together = new Map<string, string[]>();
-    for (const { id, together: name } of this.#messages.values()) {
-      if (name !== undefined) together.set(name, [...(together.get(name) ?? []), id]);
-    }
-    return [...together].flatMap(([name, ids]) => {
-      const there = ids.filter((id) => seen.has(id));
-      return there.length === 0 || there.length === ids.length ? [] : [`of ${name}, ${ids}, there is but ${there}`];
-    });
+    return [...ofGroups, ...halves(this.#messages.values(), seen)];
   }
 
   /** What was confirmed was delivered to the group, and acknowledged there or buried. */
@@ -228,20 +217,8 @@ export class QueueLedger {
   #overtaken(group: GroupLedger): string[] {
     // What the queue itself buried was never delivered: where its first copy was is not known here.
     if (group.reasons.length > 0) return [];
-    const seen = new Set<string>();
-    const last = new Map<string, Queued>();
-    const wrong: string[] = [];
-    for (const [, { id }] of [...group.entries].sort(([a], [b]) => a - b)) {
-      const queued = this.#messages.get(id);
-      if (queued === undefined || queued.from === null || seen.has(id)) continue;
-      seen.add(id);
-      const before = last.get(queued.from);
-      if (before !== undefined && before.number > queued.number) {
-        wrong.push(`${id} is in ${group.queue} behind ${before.id}, which was published after it`);
-      }
-      last.set(queued.from, queued);
-    }
-    return wrong;
+    const log = [...group.entries].map(([offset, { id }]) => [offset, id] as const);
+    return overtaken(group.queue, log, (id) => this.#messages.get(id));
   }
 
   /** A group that sees everything has been given every offset up to its highest. */

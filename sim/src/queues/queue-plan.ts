@@ -34,24 +34,38 @@ export type StreamCommit = "auto" | "manual" | "settled";
 export interface StreamPlan {
   readonly options: readonly QueueDefinition[];
   readonly name: string;
-  readonly groups: readonly { readonly group: string; readonly commit: StreamCommit; readonly workers: number }[];
+  readonly groups: readonly StreamGroupPlan[];
+}
+
+/** A group that reads a stream, inside the broker's process or over AMQP 1.0. */
+export interface StreamGroupPlan {
+  readonly group: string;
+  readonly commit: StreamCommit;
+  readonly workers: number;
+  readonly over: "core" | "amqp10";
 }
 
 /** Draws a stream. */
 export function drawStream(chance: Chance): StreamPlan {
   const name = "stream0";
-  const groups = Array.from({ length: chance.integer(1, 3) }, (_, i) => ({
-    group: `s${i}`,
-    commit: chance.pick(["auto", "manual", "settled"] as const),
-    workers: chance.integer(1, 3),
-  }));
+  const groups = Array.from({ length: chance.integer(1, 3) }, (_, i) => drawStreamGroup(`s${i}`, chance));
   const options = {
     name,
+    topics: [`captured/${name}/#`],
     kind: "stream",
     autoCommitIntervalMs: chance.pick([0, 100, 5_000]),
     deliveryLimit: 0,
   } as const;
   return { options: [options], name, groups };
+}
+
+/** Over AMQP 1.0 a group commits what is settled or by hand; by hand one reader, for commits of several would overtake each other. */
+function drawStreamGroup(group: string, chance: Chance): StreamGroupPlan {
+  const over = chance.pick(["core", "amqp10"] as const);
+  const commit =
+    over === "core" ? chance.pick(["auto", "manual", "settled"] as const) : chance.pick(["manual", "settled"] as const);
+  const workers = chance.integer(1, 3);
+  return { group, commit, workers: over === "amqp10" && commit === "manual" ? 1 : workers, over };
 }
 
 const FILTERS = ["", "a/#", "+/b"];

@@ -11,6 +11,9 @@ import { capturedTopic, type QueuePlan } from "./queue-plan.ts";
 /** How messages end that are published together, and how often. */
 const ENDS: Readonly<Record<TogetherEnd, number>> = { commit: 7, rollback: 2, leave: 1 };
 
+/** Where a producer publishes to: queues, and the routing keys that it takes. */
+type ProducedTo = Pick<QueuePlan, "name" | "keys">;
+
 /** A client that publishes to queues, as surely as its protocol can, and now and then several messages in one transaction. */
 export class QueueProducer {
   readonly client: QueueActor;
@@ -26,7 +29,7 @@ export class QueueProducer {
   }
 
   /** Connects, and publishes now and then; resolves after the last call, whatever becomes of it. */
-  async run(plans: readonly QueuePlan[], ready: Promise<unknown>): Promise<void> {
+  async run(plans: readonly ProducedTo[], ready: Promise<unknown>): Promise<void> {
     const { world, profile } = this.#stage;
     const { chance } = world;
     await untilDone(this.#stage, `${this.client.name} connects`, () => this.client.connect());
@@ -39,7 +42,7 @@ export class QueueProducer {
     }
   }
 
-  #publish(plan: QueuePlan): void {
+  #publish(plan: ProducedTo): void {
     const guarantee = this.#stage.world.chance.pick(this.client.guarantees);
     const { to, payload, queued } = this.#message(plan, { guarantee, together: null });
     this.#stage.world.trace.note(
@@ -53,7 +56,7 @@ export class QueueProducer {
   }
 
   /** What was not committed leaves nothing; of what nobody knows, all or nothing is there. */
-  #publishTogether(plans: readonly QueuePlan[]): void {
+  #publishTogether(plans: readonly ProducedTo[]): void {
     const { chance, trace } = this.#stage.world;
     const together = `${this.client.name} transaction ${this.#transactions++}`;
     const messages = Array.from({ length: chance.integer(1, 5) }, () =>
@@ -70,7 +73,7 @@ export class QueueProducer {
   }
 
   #message(
-    plan: QueuePlan,
+    plan: ProducedTo,
     { guarantee, together }: { readonly guarantee: Guarantee; readonly together: string | null },
   ): Addressed & { readonly queued: Queued } {
     const { chance } = this.#stage.world;

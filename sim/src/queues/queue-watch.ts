@@ -1,6 +1,7 @@
 import type { Hub, MemoryBroker } from "@polymq/broker/testing";
 
 import type { GroupLedger, QueueLedger } from "./queue-ledger.ts";
+import type { StreamLedger } from "./stream-ledger.ts";
 
 type Join = Hub["queues"]["directory"]["join"];
 type Request = Parameters<Join>[1];
@@ -79,6 +80,39 @@ export function watchHolders(broker: MemoryBroker, ledger: QueueLedger, clock: {
       };
     }
     return joined;
+  };
+}
+
+/** Tells the ledgers of a stream's groups what members that are no part of the simulation's own make of them: when they come, acknowledge and commit. */
+export function watchReaders(broker: MemoryBroker, groups: readonly StreamLedger[]): void {
+  const { queues, committer } = broker.hub;
+  const ledgerOf = (queue: string, group: string): StreamLedger | undefined =>
+    groups.find((ledger) => ledger.queue === queue && ledger.group === group);
+  const whenDurable = (onDurable: () => void): void =>
+    committer.whenDurable({ onDurable, onCommitFailed: () => undefined }, 0);
+  const viewOf = (queue: string, group: string) => queues.get(queue)?.groups.find(({ id }) => id === group);
+  const join: Join = queues.directory.join.bind(queues.directory);
+  queues.directory.join = (queue, request) => {
+    const ledger = ledgerOf(queue.name, request.group);
+    if (ledger === undefined) return join(queue, request);
+    if ((viewOf(queue.name, ledger.group)?.members.length ?? 0) === 0) ledger.mayGoBack();
+    const joined = join(queue, request);
+    const settle: typeof joined.settle = joined.settle.bind(joined);
+    joined.settle = (offset, outcome) => {
+      const result = settle(offset, outcome);
+      if (result !== "settled" || outcome.is !== "ack" || ledger.commit !== "settled") return result;
+      ledger.ackedOverWire(offset);
+      const committed = viewOf(queue.name, ledger.group)?.committed ?? 0;
+      whenDurable(() => ledger.durable(committed));
+      return result;
+    };
+    return joined;
+  };
+  const commit = queues.commit.bind(queues);
+  queues.commit = (queue, group, offset) => {
+    const result = commit(queue, group, offset);
+    if (result === "committed") ledgerOf(queue, group)?.asked(offset);
+    return result;
   };
 }
 

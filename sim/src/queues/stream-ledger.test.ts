@@ -69,6 +69,54 @@ describe("the ledger of a stream", () => {
     expect(ledger.check([]).join()).toContain("had committed 1");
   });
 
+  test("over a wire finds what was taken without being said, and promised without being taken", () => {
+    const ledger = new StreamLedger("s", "g", "settled");
+    for (const offset of [0, 1]) ledger.delivered(offset, `m${offset}`);
+    ledger.ackSaid(0);
+    for (const offset of [0, 1]) ledger.ackedOverWire(offset);
+    ledger.asked(1);
+    for (const offset of [1, 2]) ledger.promised(offset);
+    expect(ledger.check([])).toEqual([
+      "s/g has an acknowledgement of 1 that nobody said",
+      "s/g never took the commit of 2",
+    ]);
+  });
+
+  test("holds a group to the commit that its reader was told of, unless another one came after it", () => {
+    const ledger = new StreamLedger("s", "g", "manual");
+    for (const offset of [0, 1, 2]) ledger.delivered(offset, `m${offset}`);
+    ledger.asked(3);
+    ledger.asked(1);
+    ledger.promised(3);
+    ledger.promised(1);
+    ledger.mayGoBack();
+    ledger.delivered(1, "m1");
+    expect(ledger.check([])).toEqual([]);
+    ledger.mayGoBack();
+    ledger.delivered(0, "m0");
+    expect(ledger.check([])).toEqual(["s/g got offset 0, and had committed 1"]);
+  });
+
+  test("finds what was refused, half of a transaction, and what overtook an earlier message", () => {
+    const ledger = new StreamLedger("s", "g", "settled");
+    for (const [offset, id] of ["m1", "m0", "m2"].entries()) {
+      ledger.delivered(offset, id);
+      ledger.acked(offset);
+    }
+    const facts = { queue: "s", key: "", guarantee: "exactly", from: "p" } as const;
+    const messages: Queued[] = [
+      { ...facts, id: "m0", number: 0, state: "confirmed" },
+      { ...facts, id: "m1", number: 1, state: "confirmed" },
+      { ...facts, id: "m2", number: 2, state: "refused" },
+      { ...facts, id: "m3", number: 3, state: "unknown", from: "t", together: "t" },
+      { ...facts, id: "m2", number: 4, state: "refused", from: "t", together: "t" },
+    ];
+    const wrong = ledger.check(messages).join("\n");
+    for (const found of ["m2, which it should not", "m0 is in s behind m1", "of t, m3,m2, there is but m2"]) {
+      expect(wrong).toContain(found);
+    }
+  });
+
   test("of a group that commits what is settled finds what came again after its acknowledgement, and what never had one", () => {
     const ledger = new StreamLedger("s", "g", "settled");
     for (const offset of [0, 1, 0, 2]) ledger.delivered(offset, `m${offset}`);

@@ -1,15 +1,17 @@
 import type { MemoryBroker } from "@polymq/broker/testing";
-import type { Stage, Workload } from "../run/workload.ts";
+import type { Actor, Stage, Workload } from "../run/workload.ts";
 import { scaled } from "../world/profile.ts";
 import { passed } from "../world/world.ts";
+import { Amqp10StreamReader } from "./amqp10-stream-reader.ts";
 import { CorePublisher } from "./core-publisher.ts";
 import { QueueLedger } from "./queue-ledger.ts";
 import type { StreamPlan } from "./queue-plan.ts";
-import { idOf, watchDeliveries } from "./queue-watch.ts";
+import { QueueProducer } from "./queue-producer.ts";
+import { idOf, watchDeliveries, watchReaders } from "./queue-watch.ts";
 import { StreamLedger } from "./stream-ledger.ts";
 import { StreamWorker } from "./stream-worker.ts";
 
-/** A stream, read by groups that commit by themselves or by hand and go on from there after every crash. */
+/** A stream, read in the broker's process and over AMQP 1.0 by groups that commit by themselves, by hand or what is settled, and go on from there after every crash. */
 export class StreamWorkload implements Workload {
   readonly name = "stream";
   readonly #stage: Stage;
@@ -18,6 +20,8 @@ export class StreamWorkload implements Workload {
   readonly #publisher: CorePublisher;
   readonly #groups: readonly StreamLedger[];
   readonly #workers: readonly StreamWorker[];
+  readonly #readers: readonly Amqp10StreamReader[];
+  readonly #producers: readonly QueueProducer[];
   #state: "working" | "done" = "working";
 
   constructor(stage: Stage, plan: StreamPlan) {
@@ -25,24 +29,30 @@ export class StreamWorkload implements Workload {
     this.#plan = plan;
     this.#publisher = new CorePublisher(stage, this.#messages);
     this.#groups = plan.groups.map(({ group, commit }) => new StreamLedger(plan.name, group, commit));
-    this.#workers = this.#groups.flatMap((ledger, i) =>
-      Array.from(
-        { length: plan.groups[i]?.workers ?? 0 },
-        (_, number) => new StreamWorker(`reader ${ledger.group} ${number}`, stage, ledger),
-      ),
-    );
+    this.#workers = this.#membersOf("core", (name, ledger) => new StreamWorker(name, stage, ledger));
+    this.#readers = this.#membersOf("amqp10", (name, ledger) => new Amqp10StreamReader(name, stage, ledger));
+    const producers = scaled(stage.profile, stage.world.chance.integer(0, 2));
+    const names = Array.from({ length: producers }, (_, i) => `spring${i}`);
+    this.#producers = names.map((name) => new QueueProducer(name, stage, this.#messages));
     stage.host.onStarted((broker) => this.#onStarted(broker));
   }
 
   start(): void {
-    void this.#run();
+    for (const reader of this.#readers) void reader.start();
+    const to = [{ name: this.#plan.name, keys: [""] }];
+    const running = [this.#run(), ...this.#producers.map((producer) => producer.run(to, Promise.resolve()))];
+    void Promise.all(running).then(() => {
+      this.#state = "done";
+    });
   }
 
-  heal(): void {}
+  heal(): void {
+    for (const reader of this.#readers) reader.heal();
+  }
 
   outstanding(): string[] {
     const queue = this.#stage.host.broker?.hub.queues.get(this.#plan.name) ?? null;
-    if (this.#state === "working") return ["the stream's publisher is at work"];
+    if (this.#state === "working") return ["publishers to the stream are at work"];
     if (queue === null) return [`there is no stream ${this.#plan.name}`];
     const delayed = queue.delayed > 0 ? [`${queue.delayed} delayed messages in ${queue.name}`] : [];
     const places = this.#groups.map(({ group, commit }) => {
@@ -58,8 +68,16 @@ export class StreamWorkload implements Workload {
     return Promise.resolve(this.#groups.flatMap((group) => group.check(messages)));
   }
 
-  clients(): readonly [] {
-    return [];
+  clients(): readonly Actor[] {
+    return [...this.#readers, ...this.#producers.map(({ client }) => client)];
+  }
+
+  #membersOf<M>(over: "core" | "amqp10", make: (name: string, ledger: StreamLedger) => M): M[] {
+    return this.#groups.flatMap((ledger, i) => {
+      const plan = this.#plan.groups[i];
+      if (plan?.over !== over) return [];
+      return Array.from({ length: plan.workers }, (_, number) => make(`reader-${ledger.group}-${number}`, ledger));
+    });
   }
 
   #onStarted(broker: MemoryBroker): void {
@@ -70,6 +88,10 @@ export class StreamWorkload implements Workload {
       world.trace.note("core", `delivers ${offset} of ${queue}/${group}`);
       this.#groups.find((ledger) => ledger.group === group)?.delivered(offset, idOf(message.payload));
     });
+    watchReaders(
+      broker,
+      this.#groups.filter((_, i) => this.#plan.groups[i]?.over === "amqp10"),
+    );
     for (const worker of this.#workers) {
       world.clock.setTimer(world.chance.integer(0, 300), () => {
         if (this.#stage.host.broker === broker) worker.join(broker);
@@ -84,14 +106,13 @@ export class StreamWorkload implements Workload {
     for (let burst = 0; burst < bursts; burst++) {
       await passed(world, chance.integer(0, Math.ceil((2 * profile.runMs) / bursts)));
       for (let i = scaled(profile, chance.integer(1, 10)); i > 0; i--) this.#publisher.publish(this.#plan.name, "");
-      const worker = chance.pick(this.#workers);
       const { broker } = host;
-      if (broker === null || !chance.happens(0.2)) continue;
+      if (broker === null || this.#workers.length === 0 || !chance.happens(0.2)) continue;
+      const worker = chance.pick(this.#workers);
       worker.leave();
       world.clock.setTimer(chance.integer(0, 1_000), () => {
         if (host.broker === broker) worker.join(broker);
       });
     }
-    this.#state = "done";
   }
 }
