@@ -1,7 +1,7 @@
 import { describeExchange } from "./exchange.test-support.ts";
 import { QUIET_AMQP10, QUIET_AMQP091 } from "./exhaustive.ts";
 
-// An exchange with subscriptions, a group, retained messages, every QoS, a stream, and queues with several groups.
+// Exchanges with subscriptions, a group, retained messages, every QoS, a stream, queues with several groups, and transactions that are committed, rolled back and left alone.
 describeExchange(49);
 describeExchange(17, QUIET_AMQP091);
-describeExchange(1, QUIET_AMQP10);
+describeExchange(51, QUIET_AMQP10);

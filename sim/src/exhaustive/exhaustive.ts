@@ -26,8 +26,12 @@ export const QUIET_AMQP091: Profile = {
   queueWires: ["amqp091"],
 };
 
-/** And over AMQP 1.0. */
-export const QUIET_AMQP10: Profile = { ...QUIET_AMQP091, queueWires: ["amqp10"] };
+/** And over AMQP 1.0, with a stream. */
+export const QUIET_AMQP10: Profile = {
+  ...QUIET_AMQP091,
+  workloads: { ...QUIET_AMQP091.workloads, stream: true },
+  queueWires: ["amqp10"],
+};
 
 /** One exchange: what is in it, and the seed that draws it. */
 export interface Exchange {
