@@ -230,6 +230,7 @@ export class HostedQueues {
   }
 }
 
+/** As short as RabbitMQ's, so that texts about the queue fit into a reply. */
 function tokenOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Buffer.from(bytes).toString("base64url");
 }

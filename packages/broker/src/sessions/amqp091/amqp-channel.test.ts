@@ -92,7 +92,11 @@ describe("publishes", () => {
       { userId: "root" },
       "406 PRECONDITION_FAILED - user_id property set to 'root' but authenticated user was 'guest'",
     ],
-    ["an expiration that is no number", { expiration: "soon" }, "406 PRECONDITION_FAILED - invalid expiration 'soon'"],
+    [
+      "an expiration that is no number",
+      { expiration: "soon" },
+      "406 PRECONDITION_FAILED - invalid expiration 'soon': no_integer",
+    ],
     [
       "an answer that nobody waits for",
       { replyTo: "amq.rabbitmq.reply-to" },
@@ -101,7 +105,7 @@ describe("publishes", () => {
     [
       "copies that are no list",
       { headers: { CC: "a" } },
-      "406 PRECONDITION_FAILED - invalid type for header 'CC': expected array",
+      '406 PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,"CC",longstr}',
     ],
   ])("with %s close the channel", async (_, properties, text) => {
     await using scene = await AmqpScene.open();

@@ -1,6 +1,7 @@
-import { type FieldTable, type FieldValue, TypedField } from "polymq/amqp091/codec";
+import { type FieldTable, type FieldValue, ReplyCode, TypedField } from "polymq/amqp091/codec";
 import type { ArgumentValue } from "../../core/topology/topology-port.ts";
 import { invalidArgument } from "./refusals.ts";
+import { ReplyError } from "./reply-error.ts";
 
 /** Reads the arguments of one method; what has another type than it should is refused with 406, as RabbitMQ does. */
 export class ArgumentReader {
@@ -45,10 +46,24 @@ export class ArgumentReader {
     throw this.invalid(name, unacceptable(value));
   }
 
+  /** The name of an exchange. */
+  exchange(name: string): string | undefined {
+    const value = this.value(name);
+    if (value === undefined || typeof value === "string") return value;
+    const what = `invalid type '${erlangType(value)}' for arg '${name}' in ${this.#what}`;
+    throw new ReplyError(ReplyCode.PreconditionFailed, what);
+  }
+
   flag(name: string): boolean | undefined {
     const value = this.value(name);
     if (value === undefined || typeof value === "boolean") return value;
     throw this.invalid(name, unacceptable(value));
+  }
+
+  /** The refusal of an argument that queues of a type do not have. */
+  foreign(name: string, type: string): Error {
+    const what = `invalid arg '${name}' for ${this.#what} of queue type rabbit_${type}_queue`;
+    return new ReplyError(ReplyCode.PreconditionFailed, what);
   }
 
   /** The refusal that names an argument. */

@@ -438,7 +438,7 @@ describe("direct reply-to", () => {
     expect([answer?.text(), answer?.properties.correlationId]).toEqual(["pong", "1"]);
     await client.close();
     await expect(server.publish("", replyTo, "late", { mandatory: true })).rejects.toMatchObject({
-      returned: { replyCode: 313, replyText: "NO_CONSUMERS" },
+      returned: { replyCode: 312, replyText: "NO_ROUTE" },
     });
   });
 

@@ -53,7 +53,7 @@ function declare({ host }: MethodScene, method: MethodOf<"exchange.declare">): v
   if (exchangeName(name) === "") throw defaultExchange();
   const kind = KINDS.find((each) => each === type);
   if (kind === undefined) throw new ReplyError(ReplyCode.CommandInvalid, `unknown exchange type '${type}'`);
-  const alternate = new ArgumentReader(method.arguments, what).text("alternate-exchange") ?? null;
+  const alternate = new ArgumentReader(method.arguments, what).exchange("alternate-exchange") ?? null;
   const { durable, autoDelete, internal } = method;
   const definition: ExchangeDefinition = { name, kind, durable, autoDelete, internal, alternate };
   const result = host.declareExchange(definition);
@@ -162,8 +162,14 @@ function matchOf(table: FieldTable): HeaderMatch {
   const why =
     typeof asked === "string"
       ? `value <<"${asked}">>; expected all, any, all-with-x, or any-with-x`
-      : `type ${erlangType(asked)}; expected longstr`;
+      : `type ${erlangType(asked)}${valueText(asked)}; expected longstr`;
   throw new ReplyError(ReplyCode.PreconditionFailed, `Invalid x-match field ${why}`);
+}
+
+/** As RabbitMQ writes what is no text; nothing of what has no short form. */
+function valueText(value: unknown): string {
+  const isPlain = typeof value === "number" || typeof value === "bigint" || typeof value === "boolean";
+  return isPlain ? ` (value ${value})` : "";
 }
 
 const MATCHES: readonly HeaderMatch[] = ["all", "any", "all-with-x", "any-with-x"];

@@ -18,9 +18,10 @@ import type {
 } from "../../core/topology/topology-port.ts";
 import { Encoding } from "../translate/encodings.ts";
 import type { AmqpConnection } from "./amqp-connection.ts";
-import { argumentValue } from "./arguments.ts";
+import { argumentValue, erlangType } from "./arguments.ts";
 import { BlockFields, Flag, Place } from "./block-fields.ts";
 import { exchangeName } from "./exchange-methods.ts";
+import { expirationMs } from "./expiration.ts";
 import { headersIn } from "./header-lookup.ts";
 import type { PublishRoute } from "./publish-route.ts";
 import { REPLY_QUEUE } from "./queue-methods.ts";
@@ -56,8 +57,6 @@ export interface PublishScene {
   refuse(publishTag: number): void;
 }
 
-const EXPIRATION_MAX = 4_294_967_295;
-
 /** Takes the messages of one connection to its virtual host. */
 export class PublishIntake {
   readonly #connection: AmqpConnection;
@@ -65,7 +64,6 @@ export class PublishIntake {
   readonly #fields = new BlockFields();
   readonly #reader: ByteReader;
   readonly #noRoute: Uint8Array;
-  readonly #noConsumers: Uint8Array;
   /** Used again for every message. */
   readonly #options: { headers: HeaderLookup | null; moreKeys: string[] | null; enqueue: EnqueueOptions | null } = {
     headers: null,
@@ -83,7 +81,6 @@ export class PublishIntake {
     this.#view = hub.transientMessage();
     this.#reader = new ByteReader(text);
     this.#noRoute = shortStringBytes(text, "NO_ROUTE", "reply text");
-    this.#noConsumers = shortStringBytes(text, "NO_CONSUMERS", "reply text");
     const { id, access } = connection.client;
     this.#view.encoding = Encoding.Amqp091;
     this.#view.origin = "amqp";
@@ -200,11 +197,7 @@ export class PublishIntake {
   }
 
   #expire(): void {
-    const said = this.#text(Place.Expiration);
-    const ms = /^\d{1,10}$/.test(said) ? Number(said) : -1;
-    if (ms < 0 || ms > EXPIRATION_MAX) {
-      throw new ReplyError(ReplyCode.PreconditionFailed, `invalid expiration '${said}'`);
-    }
+    const ms = expirationMs(this.#text(Place.Expiration));
     this.#view.expiresAtMs = this.#connection.context.hub.clock.epochMs() + ms;
   }
 
@@ -250,7 +243,8 @@ export class PublishIntake {
       const list = this.#header(name);
       if (list === undefined) continue;
       if (!Array.isArray(list)) {
-        throw new ReplyError(ReplyCode.PreconditionFailed, `invalid type for header '${name}': expected array`);
+        const why = `{unacceptable_type_in_header,"${name}",${erlangType(list)}}`;
+        throw new ReplyError(ReplyCode.PreconditionFailed, `invalid message: ${why}`);
       }
       for (const each of list) if (typeof each === "string") keys.push(each);
     }
@@ -273,7 +267,7 @@ export class PublishIntake {
     this.#view.end();
     const consumer = this.#connection.context.replies.get(publication.key);
     if (consumer !== null) consumer.answer(publication.exchange, publication.key, properties, publication.body);
-    else if (publication.mandatory) scene.returnMessage(publication, ReplyCode.NoConsumers, this.#noConsumers);
+    else if (publication.mandatory) scene.returnMessage(publication, ReplyCode.NoRoute, this.#noRoute);
     scene.confirm(publication.publishTag);
   }
 

@@ -1,6 +1,7 @@
-import type { FieldTable } from "polymq/amqp091/codec";
+import { type FieldTable, type MethodOf, ReplyCode } from "polymq/amqp091/codec";
 import type { HostedQueueSettings, Inequivalent } from "../../core/topology/topology-port.ts";
 import { ArgumentReader } from "./arguments.ts";
+import { ReplyError } from "./reply-error.ts";
 
 /** The arguments' names of fields that the core compares. */
 export const QUEUE_FIELDS: Readonly<Record<string, string>> = {
@@ -25,7 +26,7 @@ export function queueSettingsOf(table: FieldTable, what: string): Partial<Hosted
   const reader = new ArgumentReader(table, what);
   const type = typeOf(reader);
   const isStream = type === "stream";
-  const exchange = reader.text("x-dead-letter-exchange");
+  const exchange = reader.exchange("x-dead-letter-exchange");
   const key = reader.text("x-dead-letter-routing-key");
   if (key !== undefined && exchange === undefined) {
     throw reader.invalid("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined");
@@ -46,6 +47,23 @@ export function queueSettingsOf(table: FieldTable, what: string): Partial<Hosted
     maxAgeMs: reader.value("x-max-age") === undefined ? undefined : ageOf(reader),
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+}
+
+/** Refuses flags that replicated queues of RabbitMQ cannot have; a stream may go with its consumers here, as on FluxMQ. @throws {ReplyError} 406 */
+export function checkFlags(
+  method: MethodOf<"queue.declare">,
+  settings: Partial<HostedQueueSettings>,
+  what: string,
+): void {
+  const isStream = settings.kind === "stream";
+  if (!isStream && settings.variant !== "quorum") return;
+  if (method.autoDelete && !isStream) throw invalidProperty("auto-delete", what);
+  if (method.exclusive) throw invalidProperty("exclusive-owner", what);
+  if (!method.durable) throw invalidProperty("non-durable", what);
+}
+
+function invalidProperty(name: string, what: string): ReplyError {
+  return new ReplyError(ReplyCode.PreconditionFailed, `invalid property '${name}' for ${what}`);
 }
 
 type QueueType = "classic" | "quorum" | "stream";
@@ -74,6 +92,10 @@ function overflowOf(reader: ArgumentReader): HostedQueueSettings["overflow"] | u
 
 /** What differs, in the client's words. */
 export function inClientWords<D extends Inequivalent>(difference: D): D {
+  // A classic queue has no variant, and in most cases was declared without a type.
+  if (difference.field === "variant") {
+    return { ...difference, received: difference.received || null, current: difference.current || null };
+  }
   if (difference.field !== "overflow") return difference;
   const said = (value: Inequivalent["current"]): Inequivalent["current"] =>
     [...OVERFLOWS].find(([, overflow]) => overflow === value)?.[0] ?? value;
@@ -83,7 +105,8 @@ export function inClientWords<D extends Inequivalent>(difference: D): D {
 /** RabbitMQ counts returns, the core deliveries: one more. A quorum queue has no limit unless it is told, as before RabbitMQ 4. */
 function deliveryLimitOf(reader: ArgumentReader, type: QueueType): number | undefined {
   const limit = reader.whole("x-delivery-limit", 0);
-  if (limit === undefined || type !== "quorum") return undefined;
+  if (limit === undefined) return undefined;
+  if (type !== "quorum") throw reader.foreign("x-delivery-limit", type);
   return limit + 1;
 }
 

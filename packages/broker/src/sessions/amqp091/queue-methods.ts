@@ -3,7 +3,7 @@ import type { HostedQueueDefinition, QueueCounts } from "../../core/topology/top
 import { allowedToBind, bindingOf, changeBinding } from "./exchange-methods.ts";
 import type { MethodScene } from "./method-scene.ts";
 import { REPLY_PREFIX } from "./publish-route.ts";
-import { inClientWords, QUEUE_FIELDS, queueSettingsOf } from "./queue-arguments.ts";
+import { checkFlags, inClientWords, QUEUE_FIELDS, queueSettingsOf } from "./queue-arguments.ts";
 import { inequivalent, locked, named, notFound, refusedSetting, reserved } from "./refusals.ts";
 import { ReplyError } from "./reply-error.ts";
 
@@ -21,6 +21,7 @@ export function declareQueue(scene: MethodScene, method: MethodOf<"queue.declare
     const what = named("queue", name, host.name);
     const { durable, exclusive, autoDelete } = method;
     const settings = queueSettingsOf(method.arguments, what);
+    if (host.queue(name, owner).is === "not-found") checkFlags(method, settings, what);
     const definition: HostedQueueDefinition = { name, durable, exclusive, autoDelete, settings };
     const result = host.declareQueue(definition, owner);
     switch (result.is) {
@@ -93,7 +94,7 @@ export function deleteQueue(scene: MethodScene, method: MethodOf<"queue.delete">
     const what = named("queue", name, host.name);
     if (result.is === "locked") throw locked(name, host.name);
     if (result.is === "in-use") throw new ReplyError(ReplyCode.PreconditionFailed, `${what} in use`);
-    if (result.is === "not-empty") throw new ReplyError(ReplyCode.PreconditionFailed, `${what} is not empty`);
+    if (result.is === "not-empty") throw new ReplyError(ReplyCode.PreconditionFailed, `${what} not empty`);
     const messageCount = result.is === "deleted" ? result.messages : 0;
     if (!method.noWait) scene.answer({ method: "queue.delete-ok", messageCount });
   });

@@ -44,7 +44,8 @@ export function inequivalent(
   const name = names[field] ?? field;
   const isArgument = name.startsWith("x-") || name === "alternate-exchange";
   const areNumbers = typeof received === "number" && typeof current === "number";
-  const said = isArgument && !areNumbers ? argumentText : plainText;
+  const areNames = name === "x-dead-letter-exchange" && typeof received === "string" && typeof current === "string";
+  const said = isArgument && !areNumbers && !areNames ? argumentText : plainText;
   return new ReplyError(
     ReplyCode.PreconditionFailed,
     `inequivalent arg '${name}' for ${what}: received ${said(received)} but current is ${said(current)}`,
