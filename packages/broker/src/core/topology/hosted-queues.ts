@@ -230,7 +230,7 @@ export class HostedQueues {
   }
 }
 
-/** As short as RabbitMQ's, so that texts about the queue fit into a reply. */
+/** Short, so that texts about the queue fit into what replies may say. */
 function tokenOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64url");
 }
