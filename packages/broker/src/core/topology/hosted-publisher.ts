@@ -85,7 +85,7 @@ export class HostedPublisher {
     return "unroutable";
   }
 
-  /** A queue gets the message once, whatever keys lead to it, by the first that does. */
+  /** A queue gets the message once, whatever keys lead to it, with the key that it was published with. */
   #alongAll(
     message: TransientMessage,
     first: KeyRoute,
@@ -100,10 +100,15 @@ export class HostedPublisher {
       if (route === null) continue;
       const queues = route.queues.filter((queue) => !had.has(queue));
       for (const queue of queues) had.add(queue);
-      if (queues.length === 0 && route.plain === null) continue;
-      address(message, route, to.exchange, key);
-      const next = this.#along(message, { ...route, queues }, options.enqueue);
-      if (next === "refused" || result === "unroutable") result = next;
+      const parts: [KeyRoute, string][] = [];
+      if (queues.length > 0) parts.push([{ ...route, queues, plain: null }, to.key]);
+      // Subscribers know a topic by its key.
+      if (route.plain !== null) parts.push([{ ...route, queues: [] }, key]);
+      for (const [part, by] of parts) {
+        address(message, part, to.exchange, by);
+        const next = this.#along(message, part, options.enqueue);
+        if (next === "refused" || result === "unroutable") result = next;
+      }
     }
     return result;
   }

@@ -3,6 +3,8 @@
 /** Words of a key that is looked up among patterns with wildcards; it bounds every walk. Keys of at most 255 bytes never have more. */
 export const KEY_WORDS_MAX = 512;
 
+const NO_WORDS: readonly string[] = [];
+
 class Node<T> {
   readonly word: string;
   readonly parent: Node<T> | null;
@@ -71,7 +73,8 @@ export class KeyTrie<T> {
     const exact = this.#exact.get(key);
     if (exact !== undefined) collect(exact, out);
     if (this.#wildcards === 0) return;
-    const words = key.split(".");
+    // An empty key has no words, not one that is empty.
+    const words = key === "" ? NO_WORDS : key.split(".");
     if (words.length > KEY_WORDS_MAX) return;
     this.#walk++;
     this.#visit(this.#root, words, 0, out);

@@ -86,13 +86,17 @@ function isChosen(
     case "direct":
       return binding.key === key;
     case "topic":
-      return matches(binding.key.split("."), key.split("."));
+      return matches(wordsOf(binding.key), wordsOf(key));
     case "headers": {
       const { match = "all", values = {} } = binding.arguments ?? {};
       const met = Object.entries(values).map(([name, value]) => headers[name] === value);
       return match === "all" ? met.every(Boolean) : met.some(Boolean);
     }
   }
+}
+
+function wordsOf(key: string): readonly string[] {
+  return key === "" ? [] : key.split(".");
 }
 
 function matches(pattern: readonly string[], key: readonly string[]): boolean {

@@ -130,6 +130,7 @@ describe("publishes", () => {
     await channel.publish("", "a", "x", { headers: { CC: ["b"], BCC: ["c"], other: 1 } });
     const got = await Promise.all(["a", "b", "c"].map((queue) => channel.get(queue, { noAck: true })));
     expect(got.map((message) => message?.properties.headers)).toEqual(Array(3).fill({ CC: ["b"], other: 1 }));
+    expect(got.map((message) => message?.routingKey)).toEqual(["a", "a", "a"]);
   });
 
   test("of the confirm's own channel are numbered from its mode on", async () => {

@@ -28,16 +28,21 @@ export class ArgumentReader {
 
   /** A whole number from `least` on; undefined when it is missing. */
   whole(name: string, least: 0 | 1, most: number = Number.MAX_SAFE_INTEGER): number | undefined {
-    const value = this.value(name);
-    if (value === undefined) return undefined;
-    const number = typeof value === "bigint" ? Number(value) : value;
-    if (typeof number !== "number" || !Number.isInteger(number)) {
-      throw this.invalid(name, `"expected integer, got ${erlangType(value)}"`);
-    }
+    const number = this.integer(name);
+    if (number === undefined) return undefined;
     if (number < 0) throw this.invalid(name, `{value_negative,${number}}`);
     if (number < least) throw this.invalid(name, `{value_zero,${number}}`);
     if (number > most) throw this.invalid(name, `{max_value_exceeded,${number}}`);
     return number;
+  }
+
+  /** Any whole number; undefined when it is missing. */
+  integer(name: string): number | undefined {
+    const value = this.value(name);
+    if (value === undefined) return undefined;
+    const number = typeof value === "bigint" ? Number(value) : value;
+    if (typeof number === "number" && Number.isInteger(number)) return number;
+    throw this.invalid(name, `"expected integer, got ${erlangType(value)}"`);
   }
 
   text(name: string): string | undefined {

@@ -50,7 +50,7 @@ export function consumeRequest(
   const reader = new ArgumentReader(method.arguments, named("queue", source.name, facts.host.name));
   const group = reader.text("x-consumer-group");
   const from = streamPositionOf(reader, facts.epochMs);
-  const priority = reader.value("x-priority");
+  const priority = reader.integer("x-priority");
   return {
     consumer: facts.consumer,
     acknowledge: method.noAck ? "automatic" : "explicit",
@@ -59,7 +59,7 @@ export function consumeRequest(
     ...(source.filter === "" ? {} : { filter: source.filter }),
     ...(from === undefined ? {} : { from }),
     ...(commits(reader) ? {} : { commit: "manual" }),
-    ...(typeof priority === "number" && Number.isInteger(priority) ? { priority } : {}),
+    ...(priority === undefined ? {} : { priority }),
   };
 }
 

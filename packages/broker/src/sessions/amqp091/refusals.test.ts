@@ -122,6 +122,12 @@ describe("a channel ends, in RabbitMQ's words, when a client", () => {
       406,
       "PRECONDITION_FAILED - queue 'q' in vhost '/' not empty",
     ],
+    [
+      "consumes with a priority that is no number",
+      (channel) => channel.consume("q", { arguments: { "x-priority": "a" } }),
+      406,
+      `PRECONDITION_FAILED - invalid arg 'x-priority' ${OF_Q}: "expected integer, got longstr"`,
+    ],
     ...(
       [
         ["soon", "no_integer"],
