@@ -3,8 +3,6 @@
 /** Words of a key that is looked up among patterns with wildcards; it bounds every walk. Keys of at most 255 bytes never have more. */
 export const KEY_WORDS_MAX = 512;
 
-const NO_WORDS: readonly string[] = [];
-
 class Node<T> {
   readonly word: string;
   readonly parent: Node<T> | null;
@@ -74,7 +72,7 @@ export class KeyTrie<T> {
     if (exact !== undefined) collect(exact, out);
     if (this.#wildcards === 0) return;
     // An empty key has no words, not one that is empty.
-    const words = key === "" ? NO_WORDS : key.split(".");
+    const words = key === "" ? [] : key.split(".");
     if (words.length > KEY_WORDS_MAX) return;
     this.#walk++;
     this.#visit(this.#root, words, 0, out);
