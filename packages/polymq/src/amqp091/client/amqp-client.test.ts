@@ -197,6 +197,27 @@ describe("consuming", () => {
     expect(broker.link.methods).toContainEqual(expect.objectContaining({ method: "basic.qos", prefetchCount: 5 }));
   });
 
+  test("one settlement may be for all before it on the channel as well", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel());
+    const consumer = await broker.now(channel.consume("q"));
+    const messages = consumer[Symbol.asyncIterator]();
+    const got: AmqpMessage[] = [];
+    for (const body of ["a", "b", "c", "d"]) {
+      broker.link.deliver(consumer.consumerTag, body);
+      got.push((await broker.now(messages.next())).value as AmqpMessage);
+    }
+    const [a, b, c, d] = got;
+    b?.ack({ multiple: true });
+    await broker.clock.settle();
+    expect(broker.link.settled).toEqual(["ack a", "ack b"]);
+    expect(() => a?.ack()).toThrow(expect.objectContaining({ code: "ERR_ALREADY_SETTLED" }));
+    d?.nack({ multiple: true, requeue: false });
+    await broker.clock.settle();
+    expect(broker.link.settled.slice(2)).toEqual(["nack c", "nack d"]);
+    expect(() => c?.nack({ multiple: true })).toThrow(expect.objectContaining({ code: "ERR_ALREADY_SETTLED" }));
+  });
+
   test("a handler gets its confirm, however much comes for a consumer that nothing bounds", async () => {
     const { broker, client } = await connected();
     const channel = await broker.now(client.channel());

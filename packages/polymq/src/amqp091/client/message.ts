@@ -108,21 +108,25 @@ export class AmqpMessage extends Received {
   }
 
   /**
-   * Acknowledges the message. Acknowledgements leave at the end of the turn, as one frame where the server's rules allow. Nothing to do with `noAck`.
+   * Acknowledges the message, with `multiple` all before it on its channel as well. Acknowledgements leave at the end of the turn, as one frame where the server's rules allow. Nothing to do with `noAck`.
    * @throws {MessagingError} ERR_STALE_DELIVERY when the message's connection or channel is gone: the server delivers it again; ERR_ALREADY_SETTLED
    */
-  ack(): void {
+  ack(options?: { readonly multiple?: boolean }): void {
     if (this.#connection === null) return;
-    if (!this.#connection.engine.ack(this.#link, this.deliveryTag, false)) throw this.#refusal();
+    const multiple = options?.multiple === true;
+    if (!this.#connection.engine.ack(this.#link, this.deliveryTag, multiple)) throw this.#refusal();
     this.#trace("accepted");
   }
 
-  /** Gives the message back: to be delivered again (`requeue`, the default), or to be dropped or dead-lettered. Errors as {@link ack}. */
-  nack(options: { readonly requeue?: boolean } = {}): void {
+  /**
+   * Gives the message back, with `multiple` all before it on its channel as well: to be delivered again (`requeue`, the default), or to be dropped or dead-lettered. Errors as
+   * {@link ack}.
+   */
+  nack(options: { readonly requeue?: boolean; readonly multiple?: boolean } = {}): void {
     if (this.#connection === null) return;
     const { engine } = this.#connection;
-    const requeue = options.requeue ?? true;
-    if (!engine.nack(this.#link, this.deliveryTag, false, requeue)) throw this.#refusal();
+    const { requeue = true, multiple = false } = options;
+    if (!engine.nack(this.#link, this.deliveryTag, multiple, requeue)) throw this.#refusal();
     this.#trace(requeue ? "released" : "rejected");
   }
 
