@@ -117,6 +117,29 @@ describe("what pub publishes", () => {
     expect([await next(), await next(), await next()]).toEqual(["from\nfile", "all\nof it\n", ""]);
   });
 
+  test("the bytes that a text in hexadecimal or base64 stands for", async () => {
+    const { next } = await arrivals("mqtt://memory");
+    const env = site.environment();
+    env.stdin = input("68 69\n", "4A4b\n\n");
+    expect(await runCli(["pub", "-L", "mqtt://memory", "-t", "t", "-l", "--encoding", "hex"], env)).toBe(0);
+    expect(
+      (await site.run("pub", "-L", "mqtt://memory", "-t", "t", "-m", "aGVsbG8=", "--encoding", "base64")).code,
+    ).toBe(0);
+    expect([await next(), await next(), await next(), await next()]).toEqual(["hi", "JK", "", "hello"]);
+  });
+
+  test.each([
+    ["hex", "abc"],
+    ["hex", "zz"],
+    ["base64", "a"],
+    ["base64", "a==="],
+    ["base64", "!!!!"],
+  ])("no text that is not in %s: %s", async (format, text) => {
+    const { code, stderr } = await site.run("pub", "-L", "mqtt://memory", "-t", "t", "-m", text, "--encoding", format);
+    expect(stderr).toBe(`polymq: ERR_INVALID_MESSAGE: a payload that is no ${format}\n`);
+    expect(code).toBe(1);
+  });
+
   test("each message several times, with a pause in between", async () => {
     const { next } = await arrivals("mqtt://memory");
     const { env, code } = site.start(..."pub -L mqtt://memory -t t -m x --repeat 3 --delay 1.5".split(" "));

@@ -1,7 +1,8 @@
 import type { Option } from "commander";
+import { MessagingError } from "polymq/internal";
 import type { Environment } from "../environment.ts";
 import { UsageError } from "../failure.ts";
-import { option, parseCount, parseSeconds } from "../options/parse.ts";
+import { option, parseCount, parseSeconds, wordOption } from "../options/parse.ts";
 import type { PublishRules } from "../session/publish-all.ts";
 import { allOf, linesOf } from "./lines.ts";
 
@@ -12,7 +13,17 @@ export interface SourceFlags {
   readonly stdinLines?: boolean;
   readonly stdin?: boolean;
   readonly nullMessage?: boolean;
+  readonly encoding?: PayloadEncoding;
 }
+
+/** How text stands for bytes. */
+type PayloadEncoding = "hex" | "base64";
+
+/** What may stand in such a text. */
+const ENCODINGS: Readonly<Record<PayloadEncoding, RegExp>> = {
+  hex: /^(?:[\da-f]{2})*$/i,
+  base64: /^(?:[\da-z+/]{4})*(?:[\da-z+/]{2}==|[\da-z+/]{3}=)?$/i,
+};
 
 /** The options behind {@link SourceFlags}. */
 export function sourceOptions(): readonly Option[] {
@@ -22,6 +33,7 @@ export function sourceOptions(): readonly Option[] {
     option("-l, --stdin-lines", "each line of standard input is a payload"),
     option("-s, --stdin", "all of standard input is one payload"),
     option("-n, --null-message", "an empty payload"),
+    wordOption("--encoding <name>", "what is given stands for bytes in this way", Object.keys(ENCODINGS)),
   ];
 }
 
@@ -59,7 +71,21 @@ export function payloadsOf(flags: SourceFlags, env: Environment): AsyncIterable<
       "say what to publish with exactly one of --message, --file, --stdin-lines, --stdin and --null-message",
     );
   }
-  return source();
+  const { encoding } = flags;
+  return encoding === undefined ? source() : decoded(source(), encoding);
+}
+
+/** The bytes that the text of each payload stands for; white space in it does not count. @throws {MessagingError} ERR_INVALID_MESSAGE */
+async function* decoded(
+  texts: AsyncIterable<Uint8Array>,
+  encoding: PayloadEncoding,
+): AsyncGenerator<Uint8Array, void, void> {
+  for await (const bytes of texts) {
+    const text = Buffer.from(bytes).toString("latin1").replaceAll(/\s/g, "");
+    if (!ENCODINGS[encoding].test(text))
+      throw new MessagingError("ERR_INVALID_MESSAGE", `a payload that is no ${encoding}`);
+    yield Buffer.from(text, encoding);
+  }
 }
 
 /** How often and how fast. */

@@ -51,6 +51,13 @@ describe("clientOptions", () => {
       willPayload: "bye",
       willQos: 1,
       willRetain: true,
+      willDelay: 5,
+      willExpires: 60,
+      willContentType: "text/plain",
+      willProp: { unit: "C" },
+      receiveMaximum: 9,
+      maximumPacketSize: 1_000,
+      connectProp: { site: "north" },
     };
     const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
     expect(await clientOptions(flags, read)).toEqual({
@@ -72,7 +79,19 @@ describe("clientOptions", () => {
         keepAliveSeconds: 10,
         cleanStart: false,
         sessionExpirySeconds: 4_294_967_295,
-        will: { topic: "gone", payload: "bye", qos: 1, retain: true },
+        receiveMaximum: 9,
+        maximumPacketSize: 1_000,
+        userProperties: { site: "north" },
+        will: {
+          topic: "gone",
+          payload: "bye",
+          qos: 1,
+          retain: true,
+          delaySeconds: 5,
+          messageExpirySeconds: 60,
+          contentType: "text/plain",
+          userProperties: { unit: "C" },
+        },
       },
     });
   });
@@ -108,6 +127,8 @@ describe("clientOptions", () => {
   test.each<[ConnectionFlags]>([
     [{ protocol: "amqp10", keepalive: 1 }],
     [{ willPayload: "x" }],
+    [{ willDelay: 5 }],
+    [{ protocol: "amqp091", connectProp: { a: "b" } }],
     [{ clean: false }],
     [{ key: "key" }],
     [{ url: "mqtt://h", wsHeader: { a: "b" } }],

@@ -1,19 +1,19 @@
 import { InvalidArgumentError, type Option } from "commander";
 import type { ClientOptions } from "polymq";
 import { UsageError } from "../failure.ts";
-import { option, parseQos, wholeNumber } from "./parse.ts";
+import { collectProperty, option, wholeNumber } from "./parse.ts";
+import { type WillFlags, willFlagOptions, willOf } from "./will-flags.ts";
 
 /** Flags about an MQTT connection. */
-export interface MqttFlags {
+export interface MqttFlags extends WillFlags {
   readonly mqttVersion?: 4 | 5;
   readonly keepalive?: number;
   /** False: `--no-clean`. */
   readonly clean?: boolean;
   readonly sessionExpiry?: number;
-  readonly willTopic?: string;
-  readonly willPayload?: string;
-  readonly willQos?: 0 | 1 | 2;
-  readonly willRetain?: boolean;
+  readonly receiveMaximum?: number;
+  readonly maximumPacketSize?: number;
+  readonly connectProp?: Readonly<Record<string, string>>;
   readonly id?: string;
 }
 
@@ -30,16 +30,24 @@ export function mqttFlagOptions(): readonly Option[] {
       "MQTT 5.0: how long the server keeps the session afterwards (default: 0, with --no-clean for ever)",
       wholeNumber(0, 4_294_967_295),
     ),
-    option("--will-topic <topic>", "topic of the message that the server sends if the connection is lost"),
-    option("--will-payload <text>", "its payload"),
-    option("--will-qos <level>", "its quality of service", parseQos),
-    option("--will-retain", "it is kept for later subscribers"),
+    option(
+      "--receive-maximum <number>",
+      "MQTT 5.0: unacknowledged messages that the server may send at a time (default: 65535)",
+      wholeNumber(1, 65_535),
+    ),
+    option(
+      "--maximum-packet-size <bytes>",
+      "largest packet taken from the server (default: the protocol's)",
+      wholeNumber(1, 268_435_460),
+    ),
+    option("--connect-prop <name=value>", "MQTT 5.0: user property of CONNECT; repeatable", collectProperty),
+    ...willFlagOptions(),
   ].map((each) => each.helpGroup("MQTT:"));
 }
 
 /** What the flags say about an MQTT connection; null when nothing. @throws {UsageError} */
 export function mqttOptions(flags: MqttFlags, protocol: string): MqttOptions | null {
-  const { mqttVersion, keepalive, clean, sessionExpiry, id } = flags;
+  const { mqttVersion, keepalive, clean, sessionExpiry, receiveMaximum, maximumPacketSize, connectProp, id } = flags;
   const will = willOf(flags);
   if (clean === false && id === undefined) throw new UsageError("--no-clean needs --id, for a session has a name");
   const options: MqttOptions = {
@@ -47,29 +55,20 @@ export function mqttOptions(flags: MqttFlags, protocol: string): MqttOptions | n
     ...(keepalive === undefined ? {} : { keepAliveSeconds: keepalive }),
     ...(clean === false ? { cleanStart: false, sessionExpirySeconds: sessionExpiry ?? FOR_EVER } : {}),
     ...(clean === false || sessionExpiry === undefined ? {} : { sessionExpirySeconds: sessionExpiry }),
+    ...(receiveMaximum === undefined ? {} : { receiveMaximum }),
+    ...(maximumPacketSize === undefined ? {} : { maximumPacketSize }),
+    ...(connectProp === undefined ? {} : { userProperties: connectProp }),
     ...(will === null ? {} : { will }),
   };
   if (Object.keys(options).length === 0) return null;
   if (protocol !== "mqtt") {
-    throw new UsageError("--mqtt-version, --keepalive, --no-clean, --session-expiry and --will-... are for MQTT");
+    const all = mqttFlagOptions().map(({ long }) => long ?? "");
+    throw new UsageError(`${all.join(", ")} are for MQTT`);
   }
   return options;
 }
 
 const FOR_EVER = 0xffff_ffff;
-
-function willOf({ willTopic, willPayload, willQos, willRetain }: MqttFlags): NonNullable<MqttOptions["will"]> | null {
-  if (willTopic === undefined) {
-    if (willPayload === undefined && willQos === undefined && willRetain === undefined) return null;
-    throw new UsageError("--will-payload, --will-qos and --will-retain need --will-topic");
-  }
-  return {
-    topic: willTopic,
-    ...(willPayload === undefined ? {} : { payload: willPayload }),
-    ...(willQos === undefined ? {} : { qos: willQos }),
-    ...(willRetain === undefined ? {} : { retain: willRetain }),
-  };
-}
 
 function parseVersion(text: string): 4 | 5 {
   const word = text.toLowerCase().replace(/^mqttv?/, "");

@@ -21,7 +21,12 @@ describe("names of other tools", () => {
       "sub -t a --no-local --retain-as-published --retain-handling 2 --cafile ca.pem",
     ],
     ["pub --message-expiry-interval=60 --file-read f", "pub --expires 60 --file f"],
+    [
+      "sub -Wd 5 -We 60 -Wct a/b -Wup a:b -Cup c:d --rcv-max 9",
+      "sub --will-delay 5 --will-expires 60 --will-content-type a/b --will-prop a=b --connect-prop c=d --receive-maximum 9",
+    ],
     // mosquitto
+    ["sub -D connect user-property a b -D will will-delay-interval 5", "sub --connect-prop a=b --will-delay 5"],
     ["sub --pw p --disable-clean-session --tls-alpn mqtt", "sub --password p --no-clean --alpn mqtt"],
     [
       "pub -D publish user-property unit C -D publish content-type a/b -m x",

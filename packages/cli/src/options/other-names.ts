@@ -18,6 +18,16 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   ["-Wm", "--will-payload"],
   ["-Wq", "--will-qos"],
   ["-Wr", "--will-retain"],
+  ["-Wd", "--will-delay"],
+  ["-We", "--will-expires"],
+  ["-Wct", "--will-content-type"],
+  ["-Wup", "--will-prop"],
+  ["-Cup", "--connect-prop"],
+  ["--rcv-max", "--receive-maximum"],
+  ["--conn-user-properties", "--connect-prop"],
+  ["--will-delay-interval", "--will-delay"],
+  ["--will-message-expiry-interval", "--will-expires"],
+  ["--will-user-properties", "--will-prop"],
   ["--hostname", "--host"],
   ["--client-id", "--id"],
   ["--ca", "--cafile"],
@@ -45,7 +55,18 @@ const NAMES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Names whose value is `name: value` in the other tool. */
-const WITH_COLON: ReadonlySet<string> = new Set(["-up", "--user-properties", "-H", "--header", "-wh", "--ws-headers"]);
+const WITH_COLON: ReadonlySet<string> = new Set([
+  "-up",
+  "--user-properties",
+  "-Cup",
+  "--conn-user-properties",
+  "-Wup",
+  "--will-user-properties",
+  "-H",
+  "--header",
+  "-wh",
+  "--ws-headers",
+]);
 
 /** mosquitto's `-D <packet> <property> <value>`: packet and property, and the option of ours. */
 const PROPERTIES: ReadonlyMap<string, string> = new Map([
@@ -56,6 +77,13 @@ const PROPERTIES: ReadonlyMap<string, string> = new Map([
   ["publish response-topic", "--response-topic"],
   ["publish user-property", "--prop"],
   ["connect session-expiry-interval", "--session-expiry"],
+  ["connect receive-maximum", "--receive-maximum"],
+  ["connect maximum-packet-size", "--maximum-packet-size"],
+  ["connect user-property", "--connect-prop"],
+  ["will will-delay-interval", "--will-delay"],
+  ["will message-expiry-interval", "--will-expires"],
+  ["will content-type", "--will-content-type"],
+  ["will user-property", "--will-prop"],
 ]);
 
 /** Puts our names in place of other tools' in a command line; values, and what no tool calls so, stay as they are. */
@@ -105,7 +133,7 @@ function rewritten(words: readonly string[], table: OptionTable): readonly strin
     if (word === "--") return [...out, ...words.slice(i)];
     const property = word === "-D" ? PROPERTIES.get(`${words[i + 1]} ${words[i + 2]}`) : undefined;
     if (property !== undefined && table.has(property)) {
-      const length = property === "--prop" ? 2 : 1;
+      const length = property.endsWith("prop") ? 2 : 1;
       out.push(...propertyWords(property, words.slice(i + 3, i + 3 + length)));
       i += 2 + length;
       continue;
