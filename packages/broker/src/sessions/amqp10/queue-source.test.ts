@@ -146,6 +146,20 @@ describe("outcomes of a queue's deliveries", () => {
     await closing;
   });
 
+  test("what a receiver had not taken when it was closed has not been delivered, for the count", async () => {
+    await using scene = await Amqp10Scene.open();
+    const session = await scene.session();
+    const sender = await session.createSender("$queue/q");
+    for (const each of ["1", "2"]) await sender.send(bytes(each));
+    const first = await session.createReceiver("$queue/q");
+    await first.receive();
+    await expect.poll(() => first.bufferedMessages).toBe(1);
+    await first.close();
+    const second = await session.createReceiver("$queue/q");
+    const [taken, waited] = await second.receive({ max: 2 });
+    expect([taken, waited].map((each) => each?.message.header?.deliveryCount ?? 0)).toEqual([1, 0]);
+  });
+
   test("what came again to the same receiver is not given back by releasing its first delivery late (§3.4.4)", async () => {
     const clock = new VirtualClock();
     const queues = [{ name: "q", visibilityTimeoutMs: 1_000 }];

@@ -96,6 +96,9 @@ export abstract class ClientLink {
     return this.close();
   }
 
+  /** For the session: we are about to end the link, or what it is on. */
+  leave(): void {}
+
   /** For the session: nobody waits for this link any more. */
   giveUp(): void {
     if (this.life.state !== "closed") this.#detach(true, null);
@@ -180,6 +183,7 @@ export abstract class ClientLink {
       this.fail(null, new MessagingError("ERR_LINK_DETACHED", "link ended by us"));
       this.session.core.onLinkOver(this.self);
     } else if (this.life.state !== "closed") {
+      this.leave();
       this.life.closing();
       this.#detach(closed, errorInput(options.error));
     }

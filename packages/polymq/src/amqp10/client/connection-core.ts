@@ -92,6 +92,7 @@ export class ConnectionCore implements WireOwner {
     this.life.closing();
     if (this.#wire !== null && !lost) {
       this.#supervisor.stop();
+      for (const session of this.#sessions) session.leave();
       return this.#wire.close(error);
     }
     // Before its wire: what has come back on that already ends in order as well.

@@ -387,6 +387,31 @@ describe("attaching", () => {
     await connection.close();
   });
 
+  test.each(["link", "detach", "session", "connection"] as const)(
+    "what nobody took is given back before we end the %s; what is settled already is still given",
+    async (what) => {
+      const { connection, server } = await lab();
+      const session = await connection.createSession();
+      const receiver = await session.createReceiver("q");
+      await until(() => server.link().credit > 0);
+      server.deliver(["taken", "waits", "too"]);
+      server.deliver(["settled"], true);
+      await until(() => receiver.bufferedMessages === 4);
+      await receiver.receive();
+      if (what === "link") await receiver.close();
+      else if (what === "detach") await receiver.detach();
+      else if (what === "session") await session.close();
+      else await connection.close();
+      expect(server.outcomes).toEqual([
+        ["waits", "released", true],
+        ["too", "released", true],
+      ]);
+      expect(textOfBytes((await receiver.receive()).message.data)).toBe("settled");
+      expect(receiver.prefetched()).toBeNull();
+      await connection.close();
+    },
+  );
+
   test("a receiver's own end of the link is as its options say (§3.5.4)", async () => {
     const { connection, server } = await lab();
     const attaches: unknown[] = [];

@@ -3,6 +3,7 @@ import { abortedError, onAbort, raceAbort, throwIfAborted } from "../../base/abo
 import { type Deferred, deferred } from "../../base/deferred.ts";
 import { Deque } from "../../base/deque.ts";
 import { MessagingError } from "../../base/errors.ts";
+import { noop } from "../../base/noop.ts";
 import { ReceiverSettleMode, SenderSettleMode } from "../codec/conditions.ts";
 import type { Composite, DeliveryStateInput, Source } from "../codec/tables.ts";
 import type { AmqpMap } from "../codec/values.ts";
@@ -201,6 +202,19 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
     if (link === null || this.life.state !== "open") return;
     link.lenient = true;
     link.setCredit(0);
+  }
+
+  /** What nobody has taken goes back first, else the server would count it as delivered; without credit, else it would come here again. */
+  override leave(): void {
+    const link = this.#link;
+    if (link === null || this.life.state !== "open" || this.#buffer.length === 0) return;
+    link.setCredit(0);
+    link.sendFlow();
+    for (let left = this.#buffer.length; left > 0; left--) {
+      const delivery = this.#buffer.shift() as AmqpDelivery;
+      if (delivery.presettled) this.#buffer.push(delivery);
+      else delivery.release().catch(noop);
+    }
   }
 
   /** For transactions: what was settled leaves before whatever is sent next. */

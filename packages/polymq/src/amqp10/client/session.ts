@@ -158,6 +158,7 @@ export class AmqpSession {
       this.fail(null, new MessagingError("ERR_SESSION_ENDED", "session ended by us"));
       this.core.onSessionOver(this);
     }
+    this.leave();
     this.life.closing();
     this.#end(errorInput(options.error));
     await this.life.whenClosed(options.signal);
@@ -176,6 +177,11 @@ export class AmqpSession {
     this.#links.add(link);
     await link.life.whenOpen(signal, () => link.giveUp());
     return link;
+  }
+
+  /** For the connection: we are about to end the session, or the connection. */
+  leave(): void {
+    if (this.life.state === "open") for (const link of this.#links) link.leave();
   }
 
   /** For the connection. */
