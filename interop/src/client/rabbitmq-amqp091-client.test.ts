@@ -128,6 +128,78 @@ describe.skipIf(tools.skip)(tools.title("AmqpClient and RabbitMQ"), () => {
     await amqplain.connect();
   });
 
+  /** A client through a proxy, and what cuts its connection and resolves when it is back. */
+  async function cuttable(): Promise<{ readonly client: AmqpClient; readonly cut: () => Promise<void> }> {
+    const proxy = await faultProxy({ target: { host: "127.0.0.1", port: broker.ports.amqp } });
+    const client = await connected(proxy.port);
+    void client.closed.then(() => proxy.close());
+    const cut = async (): Promise<void> => {
+      const back = withResolvers();
+      client.once("connect", back.resolve);
+      proxy.cut("rst");
+      await back.promise;
+    };
+    return { client, cut };
+  }
+
+  test("what the server deletes by itself does not come back with the connection", async () => {
+    const { client, cut } = await cuttable();
+    await using _ = client;
+    const channel = await client.channel();
+    await channel.declareExchange("fleeting", "fanout", { autoDelete: true });
+    await channel.declareQueue("fleeting", { autoDelete: true });
+    await channel.bindQueue("fleeting", "fleeting");
+    await (await channel.consume("fleeting")).cancel();
+    await cut();
+    const missing = { code: "ERR_CHANNEL_CLOSED", peer: { code: 404 } };
+    await expect((await client.channel()).checkQueue("fleeting")).rejects.toMatchObject(missing);
+    await expect((await client.channel()).checkExchange("fleeting")).rejects.toMatchObject(missing);
+  });
+
+  test("recover takes nothing from the channel while acknowledgements and deliveries are under way, and no message is missing", async () => {
+    await using client = await connected();
+    const publisher = await client.channel();
+    await publisher.declareQueue("recovered");
+    const count = 1_000;
+    await Promise.all(Array.from({ length: count }, (_, i) => publisher.publish("", "recovered", String(i))));
+    const channel = await client.channel();
+    const seen = new Set<string>();
+    const all = withResolvers();
+    const consumer = await channel.consume("recovered", {
+      prefetch: 20,
+      concurrency: 10,
+      handler: async (message) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        if (seen.add(message.text()).size === count) all.resolve();
+      },
+    });
+    for (let i = 0; i < 20; i++) await channel.recover();
+    await all.promise;
+    await consumer.cancel();
+    await channel.close();
+    expect(await channel.closed).toBeNull();
+    expect(await publisher.checkQueue("recovered")).toMatchObject({ messageCount: 0 });
+    await publisher.deleteQueue("recovered");
+  });
+
+  test("a transaction of acknowledgements alone is lost with its connection: its commit says so, and the message comes again", async () => {
+    const { client, cut } = await cuttable();
+    await using _ = client;
+    const publisher = await client.channel();
+    await publisher.declareQueue("settled");
+    await publisher.publish("", "settled", "x");
+    const channel = await client.channel({ confirms: false });
+    await channel.txSelect();
+    (await channel.get("settled"))?.ack();
+    await cut();
+    await expect(channel.txCommit()).rejects.toMatchObject({ code: "ERR_CONNECTION_LOST" });
+    const again = await channel.get("settled");
+    expect([again?.text(), again?.redelivered]).toEqual(["x", true]);
+    again?.ack();
+    await channel.txCommit();
+    expect(await publisher.deleteQueue("settled")).toBe(0);
+  });
+
   test("after a cut connection topology, consumers and unconfirmed publishes are back", async () => {
     const proxy = await faultProxy({ target: { host: "127.0.0.1", port: broker.ports.amqp } });
     await using client = await connected(proxy.port);
