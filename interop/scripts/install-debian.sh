@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real brokers and real peer clients of the interop tier from Debian's archive.
 #
-#   interop/scripts/install-debian.sh [brokers] [clients] [specs] [browser] [documents]     (no argument: all of them)
+#   interop/scripts/install-debian.sh [brokers] [clients] [specs] [browser] [documents] [shells]     (no argument: all of them)
 #
 # Installs what is missing and nothing else; a second run changes nothing and needs no network. No service is started,
 # so the standard ports stay free: the tests start brokers of their own. Needs root, or sudo for a user who may use it
@@ -16,7 +16,7 @@ readonly LOCK_WAIT_SECONDS=300
 
 main() {
   local groups=("$@")
-  [ ${#groups[@]} -gt 0 ] || groups=(brokers clients specs browser documents)
+  [ ${#groups[@]} -gt 0 ] || groups=(brokers clients specs browser documents shells)
   local wanted=() group
   for group in "${groups[@]}"; do
     # A failure inside $( ) in an array would be lost, hence the detour.
@@ -47,8 +47,9 @@ packages_of() {
     specs) echo "amqp-specs" ;;
     browser) echo "chromium" ;;
     documents) echo "curl jq" ;; # their shell blocks use them
+    shells) echo "zsh fish" ;; # completion is tried in them
     *)
-      echo "install-debian.sh: unknown group '$1' (brokers, clients, specs, browser, documents)" >&2
+      echo "install-debian.sh: unknown group '$1' (brokers, clients, specs, browser, documents, shells)" >&2
       return 1
       ;;
   esac

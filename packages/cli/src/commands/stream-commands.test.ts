@@ -96,3 +96,14 @@ test.each([
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toMatch(/^polymq: ERR_INVALID_ARGUMENT: .*\n$/);
 });
+
+test.each(["amqp://memory", "amqp10://memory"])(
+  "a commit for a group that is not there says what it may be, over %s",
+  async (url) => {
+    const { code, stderr } = await site.run("stream", "commit", "audit", "1", "-g", "nobody", "-L", url);
+    expect(stderr).toMatch(
+      /^polymq: ERR_PUBLISH_REJECTED: nothing was committed: .*; audit may have no group nobody, .*\n$/,
+    );
+    expect(code).toBe(1);
+  },
+);

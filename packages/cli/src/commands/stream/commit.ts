@@ -1,5 +1,5 @@
 import { Argument } from "commander";
-import { MessagingError } from "polymq";
+import { isMessagingError, MessagingError } from "polymq";
 import type { CommandDefinition } from "../../command.ts";
 import { ExitCode } from "../../exit-code.ts";
 import { UsageError } from "../../failure.ts";
@@ -27,10 +27,20 @@ export const STREAM_COMMIT_COMMAND: CommandDefinition<StreamCommitFlags> = {
     if (!/^\d{1,15}$/.test(text)) throw new UsageError("an offset is a whole number");
     const [offset, { group }] = [Number(text), flags];
     return await withClient(call, async ({ client }) => {
-      if (client.is("amqp091")) await client.stream(name).commit(offset, { group });
-      else if (client.is("amqp10")) await client.stream(name).commit(offset, { group });
-      else throw new MessagingError("ERR_UNSUPPORTED", "offsets are committed over AMQP: see --protocol");
+      try {
+        if (client.is("amqp091")) await client.stream(name).commit(offset, { group });
+        else if (client.is("amqp10")) await client.stream(name).commit(offset, { group });
+        else throw new MessagingError("ERR_UNSUPPORTED", "offsets are committed over AMQP: see --protocol");
+      } catch (cause) {
+        throw refused(cause, `${name} may have no group ${group}, or it was not given as much`);
+      }
       return ExitCode.ok;
     });
   },
 };
+
+/** Over AMQP 0-9-1 a server refuses without a reason: what it may be is better than nothing. */
+function refused(error: unknown, why: string): unknown {
+  if (!isMessagingError(error) || error.code !== "ERR_PUBLISH_REJECTED") return error;
+  return new MessagingError(error.code, `nothing was committed: ${error.message}; ${why}`, { cause: error });
+}
