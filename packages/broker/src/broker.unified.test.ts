@@ -75,6 +75,75 @@ describe.each(["mqtt", "amqp", "amqp10"])("options over %s", (scheme) => {
   });
 });
 
+describe.each(["mqtt", "amqp", "amqp10"])("publishes over %s", (scheme) => {
+  test("refuse options that only another call has, and payloads that are none", async () => {
+    const client = await (await site(scheme)).connect();
+    const wrongOptions = { code: "ERR_INVALID_ARGUMENT" };
+    const queue = client.queue("q");
+    for (const options of [{ qos: 1 }, { retain: true }, { exchange: "x" }, { mandatory: true }, { signal: "no" }, 5]) {
+      await expect(queue.publish("x", options as never)).rejects.toMatchObject(wrongOptions);
+    }
+    for (const options of [{ priority: 1 }, { deliverAfterMs: 1 }, null, 5]) {
+      await expect(client.publish("t", "x", options as never)).rejects.toMatchObject(wrongOptions);
+    }
+    for (const payload of [5, null, undefined, {}, new Uint16Array(2), new ArrayBuffer(4)]) {
+      const wrong = { code: "ERR_INVALID_MESSAGE" };
+      await expect(client.publish("t", payload as never, { qos: 1 })).rejects.toMatchObject(wrong);
+      await expect(queue.publish(payload as never)).rejects.toMatchObject(wrong);
+      await expect(client.stream("s").publish(payload as never)).rejects.toMatchObject(wrong);
+    }
+  });
+
+  test("to a topic below $queue/ reach the queue's groups, and a subscription to one is refused", async () => {
+    const client = await (await site(scheme)).connect();
+    await client.publish("$queue/q/eu", "x", { qos: 1, properties: { unit: "C" } });
+    for await (const message of await client.queue("q").consume({ group: "g" })) {
+      expect([message.routingKey, message.text(), message.property("unit")]).toEqual(["eu", "x", "C"]);
+      break;
+    }
+    const refused = { code: "ERR_INVALID_TOPIC" };
+    await expect(client.subscribe("$queue/q")).rejects.toMatchObject(refused);
+    await expect(client.subscribe(5 as never)).rejects.toMatchObject(refused);
+    for (const name of ["", 5, null]) {
+      expect(() => client.queue(name as never)).toThrow(expect.objectContaining(refused));
+      expect(() => client.stream(name as never)).toThrow(expect.objectContaining(refused));
+    }
+  });
+
+  test("say by their properties' keys only what the protocol can do", async () => {
+    const client = await (await site(scheme)).connect();
+    const published = client.publish("t", "x", { qos: 1, properties: { "amqp.exchange": "amq.topic" } });
+    if (scheme === "amqp10") await expect(published).rejects.toMatchObject({ code: "ERR_UNSUPPORTED" });
+    else await published;
+    const mandatory = client.publish("t", "x", { qos: 1, properties: { "amqp.mandatory": "false" } });
+    await mandatory;
+  });
+});
+
+test("over MQTT without queues a topic below $queue/ is what stands for the queue", async () => {
+  const broker = await memoryBroker();
+  opened.push(() => broker.close());
+  const client = await connect("mqtt://memory", { dial: broker.dial, dialect: "mqtt" });
+  opened.push(() => client.close());
+  const consumed = await client.queue("q").consume({ group: "g" });
+  await client.publish("$queue/q/eu", "x");
+  for await (const message of consumed) {
+    expect([message.topic, message.text()]).toEqual(["$queue/q/eu", "x"]);
+    break;
+  }
+});
+
+test("a topic's message over AMQP 1.0 that stands in no queue cannot be given back", async () => {
+  const client = await (await site("amqp10")).connect();
+  const subscription = await client.subscribe("t", { qos: 1, ack: "manual" });
+  await client.publish("t", "x", { qos: 1 });
+  for await (const message of subscription) {
+    await expect(message.nack()).rejects.toMatchObject({ code: "ERR_UNSUPPORTED" });
+    await message.ack();
+    break;
+  }
+});
+
 describe.each(["mqtt", "amqp", "amqp10"])("messages at QoS 0 over %s", (scheme) => {
   test("need no settling: acknowledging one by hand does nothing", async () => {
     const client = await (await site(scheme)).connect();

@@ -17,7 +17,7 @@ export interface Adapter {
   readonly native: object;
   readonly dialect: Dialect;
   readonly state: ClientState;
-  /** The address of the server, without credentials. */
+  /** Resolves when the client is closed for good, with the error that ended it or null. */
   readonly closed: Promise<MessagingError | null>;
   publish(topic: string, payload: string | Uint8Array, options: AnyPublishOptions | undefined): Promise<unknown>;
   subscribe(filter: string, call: ConsumeCall): Promise<Source>;

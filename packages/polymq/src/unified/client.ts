@@ -42,12 +42,13 @@ export interface Client<P extends Protocol = Protocol> extends AsyncDisposable {
   /**
    * Publishes to a topic, its levels separated by slashes on every protocol; one below `$queue/` is a queue's. Resolves when the server has it, at QoS 0 over MQTT when it is on
    * its way. The payload may be changed as soon as this returns.
-   * @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_MESSAGE, ERR_UNSUPPORTED, ERR_NOT_CONNECTED, and what the protocol's client says
+   * @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_MESSAGE, ERR_INVALID_ARGUMENT for options, ERR_UNSUPPORTED, ERR_NOT_CONNECTED, ERR_CLIENT_CLOSED, and what the
+   *   protocol's client says
    */
   publish(topic: string, payload: string | Uint8Array, options?: ClientPublishOptions<P>): Promise<void>;
   /**
    * Subscribes to topics; `+` stands for one level, `#` for all that follow. Resolves when the server has confirmed it. Restored after a reconnect.
-   * @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_SUBSCRIBE_OPTION, ERR_UNSUPPORTED, and what the protocol's client says
+   * @throws {MessagingError} ERR_INVALID_TOPIC, also for a filter below `$queue/`; ERR_INVALID_SUBSCRIBE_OPTION, ERR_UNSUPPORTED, ERR_CLIENT_CLOSED, and what the protocol's client says
    */
   subscribe<T = Uint8Array>(
     filter: string,
@@ -73,8 +74,9 @@ export interface Client<P extends Protocol = Protocol> extends AsyncDisposable {
   /** A stream whose values a codec reads and writes. */
   stream<In, Out>(name: string, options: { readonly codec: Codec<In, Out> }): Stream<In, Out, P>;
   /**
-   * Sends a request to whoever responds at `address`, and resolves with the answer.
-   * @throws {MessagingError} ERR_TIMEOUT, ERR_ABORTED; ERR_UNROUTABLE over AMQP 0-9-1 when nobody responds there; ERR_UNSUPPORTED over MQTT 3.1.1
+   * Sends a request to whoever responds at `address`, and resolves with the answer. While the connection is being made again it waits for that, as long as it may take.
+   * @throws {MessagingError} ERR_TIMEOUT, ERR_ABORTED, ERR_CLIENT_CLOSED; ERR_CONNECTION_LOST over AMQP when the connection breaks after it was sent: it may have been answered;
+   *   ERR_UNROUTABLE over AMQP 0-9-1 when nobody responds there; ERR_UNSUPPORTED over MQTT 3.1.1
    */
   request(
     address: string,
@@ -96,7 +98,7 @@ export interface Client<P extends Protocol = Protocol> extends AsyncDisposable {
   once<K extends ClientEvent["type"]>(type: K, listener: (event: EventOf<ClientEvent, K>) => unknown): () => void;
   /** All events from now on; up to 1,024 wait for a slow reader, then the oldest are dropped. */
   events(): EventStream<ClientEvent>;
-  /** Waits for publishes and handlers under way, at most `timeoutMs` (default 5,000), then ends for good. */
+  /** Waits for publishes, handlers and responders under way, at most `timeoutMs` (default 5,000), then ends for good. @throws {MessagingError} ERR_INVALID_ARGUMENT */
   close(options?: { readonly timeoutMs?: number }): Promise<void>;
   /** Ends at once; what is under way fails. */
   destroy(): void;

@@ -1,5 +1,5 @@
 // Hot path: `deliver` and `next` run per message.
-import { asMessagingError, type MessagingError } from "../base/errors.ts";
+import { asMessagingError, isMessagingError, type MessagingError } from "../base/errors.ts";
 import type { Source } from "./adapter.ts";
 import { type Codec, isPromise } from "./codec.ts";
 import type { Delivery } from "./delivery.ts";
@@ -85,7 +85,8 @@ function reasonText(error: MessagingError): string {
 }
 
 /**
- * A subscription to a topic, queue or stream. Without a handler it is read with `for await`; leaving the loop ends it. It is restored after a reconnect.
+ * A subscription to a topic, queue or stream. Without a handler it is read with `for await`; leaving the loop ends it, and the client's `close` and `destroy` end the loop. It is
+ * restored after a reconnect.
  */
 export interface Subscription<M> extends AsyncIterable<M>, AsyncDisposable {
   /** Ends it: no further messages. Resolves when the server has confirmed that; what is not settled is the server's again. */
@@ -131,7 +132,7 @@ class PlainIteration implements AsyncIterator<Delivery, undefined> {
   }
 
   next(): Promise<IteratorResult<Delivery, undefined>> {
-    return this.#inner.next().then(this.#wrap);
+    return this.#inner.next().then(this.#wrap, overWhenClosed);
   }
 
   async return(): Promise<IteratorResult<Delivery, undefined>> {
@@ -146,17 +147,19 @@ class DecodingIteration implements AsyncIterator<Delivery, undefined> {
   readonly #source: Source;
   readonly #consumer: Consumer;
   readonly #codec: Codec<never, unknown>;
+  readonly #wrap: (result: IteratorResult<unknown, unknown>) => IteratorResult<Delivery, undefined>;
 
   constructor(source: Source, consumer: Consumer, codec: Codec<never, unknown>) {
     this.#source = source;
     this.#consumer = consumer;
     this.#codec = codec;
     this.#inner = source.iterate();
+    this.#wrap = (result) => wrapped(source, result);
   }
 
   async next(): Promise<IteratorResult<Delivery, undefined>> {
     for (;;) {
-      const result = wrapped(this.#source, await this.#inner.next());
+      const result = await this.#inner.next().then(this.#wrap, overWhenClosed);
       if (result.done === true) return result;
       let message: Delivery | null;
       try {
@@ -182,6 +185,12 @@ function wrapped(source: Source, result: IteratorResult<unknown, unknown>): Iter
   const mine = result as { done?: false; value: unknown };
   mine.value = source.wrap(mine.value);
   return mine as IteratorYieldResult<Delivery>;
+}
+
+/** `destroy` ends a loop as `close` does: only what the application did not do is an error. */
+function overWhenClosed(error: unknown): IteratorReturnResult<undefined> {
+  if (isMessagingError(error) && error.code === "ERR_CLIENT_CLOSED") return OVER;
+  throw error;
 }
 
 async function leave(inner: AsyncIterator<unknown, unknown, undefined>, source: Source): Promise<void> {

@@ -65,7 +65,8 @@ export interface ClientOptions {
 export interface CommonPublishOptions {
   /**
    * By bare name, or with the protocol's prefix: `mqtt.user.<name>`, `amqp.headers.<name>`. Bare names go along on every protocol; those of another protocol are left out.
-   * `mqtt.qos`, `mqtt.retain`, `amqp.exchange`, `amqp.routing_key` and `amqp.mandatory` count where the option is not given.
+   * `mqtt.qos`, `mqtt.retain`, `amqp.exchange`, `amqp.routing_key` and `amqp.mandatory` count where the option is not given; of a queue's message `mqtt.qos` alone. Over AMQP 1.0
+   * those of `amqp.` are `ERR_UNSUPPORTED`.
    */
   readonly properties?: Readonly<Record<string, string>>;
   readonly contentType?: string;
@@ -142,7 +143,10 @@ export interface ConsumeOptions<M> {
   readonly concurrency?: number;
   /** `auto`: acknowledged when the handler's promise resolves, or the next message is asked for, unless settled by hand. `manual`: by hand only. Default `auto`. */
   readonly ack?: "auto" | "manual";
-  /** What becomes of a message whose handler fails, with `auto`. Default `nack`. */
+  /**
+   * What becomes of a message whose handler fails, with `auto`. Default `nack`. A topic's message is gone then where it stands in no queue: over AMQP 1.0 on polymq's broker and
+   * FluxMQ; over MQTT it comes again after a reconnect to a session that lasts.
+   */
   readonly whenHandlerFails?: "nack" | "reject";
   /** Default `reject`. */
   readonly onInvalid?: WhenInvalid;

@@ -1,11 +1,13 @@
 // Hot path: `publish` runs per message.
-import type { QueueAdapter, Tell } from "./adapter.ts";
+import type { QueueAdapter } from "./adapter.ts";
 import { type Codec, isPromise } from "./codec.ts";
 import { checkConsume } from "./consume-call.ts";
 import { ConsumerSubscription, type Subscription } from "./consumer.ts";
+import { type Host, throwIfClosed } from "./door.ts";
 import type { Message } from "./message.ts";
 import type { QueueConsumeOptions, QueuePublishOptions } from "./options.ts";
 import type { Protocol } from "./protocol.ts";
+import { checkQueuePublish } from "./publish-call.ts";
 
 /** A queue as a client sees it. Made by `Client.queue`; nothing is sent before it is used. */
 export interface Queue<In = string | Uint8Array, Out = Uint8Array, P extends Protocol = Protocol> {
@@ -30,24 +32,26 @@ export class ClientQueue {
   readonly name: string;
   readonly #adapter: QueueAdapter;
   readonly #codec: Codec<never, unknown> | undefined;
-  readonly #tell: Tell;
+  readonly #host: Host;
   /** Options of publishes that give none. */
   readonly #standard: ReturnType<typeof standardOptions>;
 
-  constructor(name: string, adapter: QueueAdapter, codec: Codec<never, unknown> | undefined, tell: Tell) {
+  constructor(name: string, adapter: QueueAdapter, codec: Codec<never, unknown> | undefined, host: Host) {
     this.name = name;
     this.#adapter = adapter;
     this.#codec = codec;
-    this.#tell = tell;
+    this.#host = host;
     this.#standard = standardOptions(codec);
   }
 
   publish(value: never, options?: QueuePublishOptions): Promise<unknown> {
+    if (this.#host.door.error !== null) return Promise.reject(this.#host.door.error);
     return encodeAndPublish(this.#adapter, this.#codec, value, withType(this.#standard, options));
   }
 
   async consume(options?: Parameters<typeof checkConsume>[1]): Promise<ConsumerSubscription> {
-    const { call, consumer } = checkConsume("queue", options, this.#codec, this.#tell);
+    throwIfClosed(this.#host.door);
+    const { call, consumer } = checkConsume("queue", options, this.#codec, this.#host.tell);
     return new ConsumerSubscription(await this.#adapter.consume(call), consumer);
   }
 }
@@ -69,13 +73,14 @@ export function withType<Options extends { readonly contentType?: string }>(
 }
 
 /** Encodes a value and publishes it; what the codec refuses rejects. */
-export function encodeAndPublish<Options>(
+export function encodeAndPublish<Options extends QueuePublishOptions>(
   target: { publish(payload: string | Uint8Array, options: Options | undefined): Promise<unknown> },
   codec: Codec<never, unknown> | undefined,
   value: never,
   options: Options | undefined,
 ): Promise<unknown> {
   try {
+    if (options !== undefined) checkQueuePublish(options);
     const payload = codec === undefined ? (value as string | Uint8Array) : codec.encode(value);
     if (!isPromise(payload)) return target.publish(payload, options);
     return payload.then((late) => target.publish(late, options)) as Promise<unknown>;

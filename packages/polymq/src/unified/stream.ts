@@ -1,9 +1,10 @@
 // Hot path: `publish` runs per message.
 import { MessagingError } from "../base/errors.ts";
-import type { StreamAdapter, Tell } from "./adapter.ts";
+import type { StreamAdapter } from "./adapter.ts";
 import type { Codec } from "./codec.ts";
 import { checkConsume } from "./consume-call.ts";
 import { ConsumerSubscription, type Subscription } from "./consumer.ts";
+import { type Host, throwIfClosed } from "./door.ts";
 import type { StreamMessage } from "./message.ts";
 import type { QueuePublishOptions, StreamReadOptions } from "./options.ts";
 import type { Nothing, Protocol, WhenCan } from "./protocol.ts";
@@ -42,31 +43,34 @@ export class ClientStream {
   readonly name: string;
   readonly #adapter: StreamAdapter;
   readonly #codec: Codec<never, unknown> | undefined;
-  readonly #tell: Tell;
+  readonly #host: Host;
   readonly #standard: ReturnType<typeof standardOptions>;
   /** Of the last read. */
   #group = "";
 
-  constructor(name: string, adapter: StreamAdapter, codec: Codec<never, unknown> | undefined, tell: Tell) {
+  constructor(name: string, adapter: StreamAdapter, codec: Codec<never, unknown> | undefined, host: Host) {
     this.name = name;
     this.#adapter = adapter;
     this.#codec = codec;
-    this.#tell = tell;
+    this.#host = host;
     this.#standard = standardOptions(codec);
   }
 
   publish(value: never, options?: QueuePublishOptions): Promise<unknown> {
+    if (this.#host.door.error !== null) return Promise.reject(this.#host.door.error);
     return encodeAndPublish(this.#adapter, this.#codec, value, withType(this.#standard, options));
   }
 
   async read(options?: Parameters<typeof checkConsume>[1]): Promise<ConsumerSubscription> {
-    const { call, consumer } = checkConsume("stream", options, this.#codec, this.#tell);
+    throwIfClosed(this.#host.door);
+    const { call, consumer } = checkConsume("stream", options, this.#codec, this.#host.tell);
     const source = await this.#adapter.read(call);
     this.#group = call.group;
     return new ConsumerSubscription(source, consumer);
   }
 
   async commit(offset: number, options: { readonly group?: string } = {}): Promise<void> {
+    throwIfClosed(this.#host.door);
     const { group = this.#group } = options;
     if (group === "") throw new MessagingError("ERR_QUEUE_ACK_MISSING_GROUP", "a commit names the group");
     await this.#adapter.commit(group, offset);

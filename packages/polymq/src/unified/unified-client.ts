@@ -1,15 +1,18 @@
 // Hot path: `publish` runs per message.
 import type { Emitter, EventOf, EventStream } from "../base/emitter.ts";
-import type { MessagingError } from "../base/errors.ts";
-import type { Adapter, AnyPublishOptions, Tell } from "./adapter.ts";
+import { MessagingError } from "../base/errors.ts";
+import { numbersOf } from "../base/option-rules.ts";
+import type { Adapter, AnyPublishOptions } from "./adapter.ts";
 import type { ClientAnswer, Responding } from "./client.ts";
 import type { Codec } from "./codec.ts";
 import { checkConsume } from "./consume-call.ts";
 import { ConsumerSubscription } from "./consumer.ts";
 import type { Delivery } from "./delivery.ts";
+import { clientClosed, type Host, throwIfClosed } from "./door.ts";
 import type { ClientEvent, ClientState } from "./events.ts";
 import type { ClientRequestOptions } from "./options.ts";
 import type { Dialect, Protocol } from "./protocol.ts";
+import { checkTopicPublish } from "./publish-call.ts";
 import { ClientQueue } from "./queue.ts";
 import { ClientStream } from "./stream.ts";
 
@@ -17,13 +20,14 @@ import { ClientStream } from "./stream.ts";
 export class UnifiedClient implements AsyncDisposable {
   readonly #adapter: Adapter;
   readonly #events: Emitter<ClientEvent>;
-  readonly #tell: Tell;
+  readonly #host: Host;
 
   constructor(adapter: Adapter, events: Emitter<ClientEvent>) {
     this.#adapter = adapter;
     this.#events = events;
-    this.#tell = (event) => events.emit(event);
+    this.#host = { tell: (event) => events.emit(event), door: { error: null } };
     void adapter.closed.then((error) => {
+      this.#host.door.error ??= clientClosed();
       events.emit({ type: "closed", error });
       events.end();
     });
@@ -55,6 +59,8 @@ export class UnifiedClient implements AsyncDisposable {
 
   publish(topic: string, payload: string | Uint8Array, options?: AnyPublishOptions): Promise<unknown> {
     try {
+      throwIfClosed(this.#host.door);
+      if (options !== undefined) checkTopicPublish(options);
       return this.#adapter.publish(topic, payload, options);
     } catch (error) {
       return Promise.reject(error);
@@ -65,8 +71,15 @@ export class UnifiedClient implements AsyncDisposable {
     filter: string,
     options?: Parameters<typeof checkConsume>[1] & { readonly codec?: Codec<never, unknown> },
   ): Promise<ConsumerSubscription> {
-    const codec = typeof options === "object" ? options.codec : undefined;
-    const { call, consumer } = checkConsume("topic", options, codec, this.#tell);
+    throwIfClosed(this.#host.door);
+    const codec = typeof options === "object" ? options?.codec : undefined;
+    if (typeof filter !== "string" || filter.startsWith("$queue/")) {
+      throw new MessagingError(
+        "ERR_INVALID_TOPIC",
+        "a topic filter is text; a queue is consumed by queue(name).consume",
+      );
+    }
+    const { call, consumer } = checkConsume("topic", options, codec, this.#host.tell);
     return new ConsumerSubscription(await this.#adapter.subscribe(filter, call), consumer);
   }
 
@@ -79,14 +92,17 @@ export class UnifiedClient implements AsyncDisposable {
     options: { readonly codec?: Codec<never, unknown>; readonly groups?: readonly string[] } = {},
   ): ClientQueue {
     const { codec, groups = [] } = options;
-    return new ClientQueue(name, this.#adapter.queue(name, groups), codec, this.#tell);
+    checkName(name);
+    return new ClientQueue(name, this.#adapter.queue(name, groups), codec, this.#host);
   }
 
   stream(name: string, options: { readonly codec?: Codec<never, unknown> } = {}): ClientStream {
-    return new ClientStream(name, this.#adapter.stream(name), options.codec, this.#tell);
+    checkName(name);
+    return new ClientStream(name, this.#adapter.stream(name), options.codec, this.#host);
   }
 
   async request(address: string, payload: string | Uint8Array, options: ClientRequestOptions = {}): Promise<Delivery> {
+    throwIfClosed(this.#host.door);
     return await this.#adapter.request(address, payload, options);
   }
 
@@ -95,6 +111,7 @@ export class UnifiedClient implements AsyncDisposable {
     responder: (request: Delivery) => ClientAnswer,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Responding> {
+    throwIfClosed(this.#host.door);
     const ending = await this.#adapter.respond(address, responder, options.signal);
     const stop = async (): Promise<void> => {
       await ending.unsubscribe();
@@ -114,15 +131,26 @@ export class UnifiedClient implements AsyncDisposable {
     return this.#events.events();
   }
 
-  close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    return this.#adapter.close(options.timeoutMs);
+  async close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    const { timeoutMs } = numbersOf(
+      { code: "ERR_INVALID_ARGUMENT", options },
+      { timeoutMs: [0, 2_147_483_647, 5_000] },
+    );
+    await this.#adapter.close(timeoutMs);
+    this.#host.door.error ??= clientClosed();
   }
 
   destroy(): void {
+    this.#host.door.error ??= clientClosed();
     this.#adapter.destroy();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function checkName(name: unknown): void {
+  if (typeof name === "string" && name !== "") return;
+  throw new MessagingError("ERR_INVALID_TOPIC", "a queue or stream has a name, which is text");
 }

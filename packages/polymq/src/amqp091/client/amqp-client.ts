@@ -226,6 +226,7 @@ export class AmqpClientBase implements AsyncDisposable {
     const channel = await this.#core.channel(true);
     try {
       const consumer = await channel.respond(queue, responder, options);
+      // Closing waits for the responders that still run.
       void consumer.closed.then(() => channel.close());
       return consumer;
     } catch (error) {

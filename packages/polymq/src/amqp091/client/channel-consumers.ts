@@ -1,5 +1,6 @@
 // Hot path: `onDeliver` runs per received message.
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
+import { noop } from "../../base/noop.ts";
 import type { PropertiesDecoder } from "../codec/properties-decoder.ts";
 import { checkConsume } from "./channel-options.ts";
 import type { Connection } from "./connection.ts";
@@ -29,6 +30,8 @@ export class ChannelConsumers implements ConsumerOwner {
   readonly #host: ConsumersHost;
   readonly #decoder: PropertiesDecoder;
   readonly #byTag = new Map<string, AmqpConsumer>();
+  /** Cancelled, with handlers that still run. */
+  readonly #leaving = new Set<AmqpConsumer>();
   #connection: Connection | null = null;
   #link: Link | null = null;
 
@@ -62,6 +65,12 @@ export class ChannelConsumers implements ConsumerOwner {
   /** All that there are now. */
   list(): readonly AmqpConsumer[] {
     return [...this.#byTag.values()];
+  }
+
+  /** Cancels all; resolves when handlers are done, also those of consumers that were cancelled before. */
+  async cancelAll(): Promise<void> {
+    const consumers = [...this.#byTag.values(), ...this.#leaving];
+    await Promise.all(consumers.map((each) => each.cancel().catch(noop)));
   }
 
   /** As `AmqpChannel.consume`. */
@@ -144,7 +153,9 @@ export class ChannelConsumers implements ConsumerOwner {
     const over = (): void => {
       // Not so when the channel has ended meanwhile.
       const left = this.#byTag.delete(consumer.consumerTag);
+      this.#leaving.add(consumer);
       consumer.end(null);
+      void consumer.cancel().then(() => this.#leaving.delete(consumer));
       if (left) this.#ended(consumer);
     };
     if (connection === null || link === null || !link.usable) return Promise.resolve(over());

@@ -245,11 +245,12 @@ export class AmqpChannel implements ChannelOwner, AsyncDisposable {
     return this.#publisher.drained();
   }
 
-  /** Waits for running handlers and unconfirmed publishes, then closes the channel. Harmless when repeated. */
+  /** Waits for running handlers and unconfirmed publishes, then closes the channel; requests without an answer fail. Harmless when repeated. */
   async close(): Promise<void> {
     if (this.#over !== null) return;
     if (this.#link !== null) {
-      await Promise.all(this.#consumers.list().map((each) => each.cancel().catch(() => undefined)));
+      this.#requester?.end(channelClosed());
+      await this.#consumers.cancelAll();
       await this.#publisher.drained();
     }
     const link = this.#link;

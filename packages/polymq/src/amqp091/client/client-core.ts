@@ -200,7 +200,8 @@ export class ClientCore implements ChannelHost, ConnectionOwner {
   }
 
   bytesOf(body: string | Uint8Array): Uint8Array {
-    if (typeof body !== "string") return body;
+    if (body instanceof Uint8Array) return body;
+    if (typeof body !== "string") throw new MessagingError("ERR_INVALID_MESSAGE", "a body is text or bytes");
     const { text } = this.platform;
     const bytes = new Uint8Array(text.byteLength(body));
     text.write(bytes, 0, body);

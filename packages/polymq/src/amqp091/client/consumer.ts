@@ -100,9 +100,10 @@ export class AmqpConsumer implements AsyncIterable<AmqpMessage>, AsyncDisposable
 
   /** Ends the consumer: resolves when the server has answered and running handlers are done. Messages not handed out are given back. */
   async cancel(): Promise<void> {
-    if (this.#ended) return;
-    this.leaving = true;
-    await this.#owner.cancelConsumer(this);
+    if (!this.#ended) {
+      this.leaving = true;
+      await this.#owner.cancelConsumer(this);
+    }
     await this.#settled();
   }
 

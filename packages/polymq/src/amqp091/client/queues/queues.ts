@@ -229,11 +229,12 @@ export class Queues {
     if (this.#ensured.get(queue) === "there" && this.#waiting === 0)
       return await this.#publishThere(queue, body, options);
     const { maxWaitingMessages, maxWaitingBytes } = this.#core.settings;
-    if (this.#waiting >= maxWaitingMessages || this.#waitingBytes + body.length > maxWaitingBytes) {
+    const bytes = this.#core.bytesOf(body);
+    if (this.#waiting >= maxWaitingMessages || this.#waitingBytes + bytes.length > maxWaitingBytes) {
       throw new MessagingError("ERR_OUTBOUND_BACKPRESSURE", "as much waits for its queue as may");
     }
     // The caller may change its bytes as soon as this returns.
-    const kept = typeof body === "string" ? body : copyOf(body);
+    const kept = bytes === body ? copyOf(bytes) : bytes;
     this.#waiting++;
     this.#waitingBytes += kept.length;
     try {

@@ -1,4 +1,4 @@
-import { raceAbort } from "../../../base/abort.ts";
+import { raceAbort, throwIfAborted } from "../../../base/abort.ts";
 import { MessagingError } from "../../../base/errors.ts";
 import type { LinkQuirks } from "../client-link.ts";
 import type { ConnectionCore } from "../connection-core.ts";
@@ -34,6 +34,7 @@ export class Queues implements QueueHost {
 
   /** See `AmqpConnection.subscribeToQueue`. */
   async subscribe(queue: string, group: string, options: AmqpQueueSubscribeOptions): Promise<AmqpQueueSubscription> {
+    throwIfAborted(options.signal);
     const call = checkQueue(queue, group, options);
     checkServer(call, this.server);
     this.#checkAgainstOthers(call);

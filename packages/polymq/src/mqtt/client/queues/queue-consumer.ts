@@ -50,6 +50,8 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
   readonly #stale = new WeakSet<MqttQueueMessage>();
   /** Deliveries that nobody will handle any more. */
   readonly #left: MqttQueueMessage[] = [];
+  /** The broker was told that the consumer leaves, and has taken back what it holds. */
+  #released = false;
   /** By message id: those of them that are from earlier connections, of a server that may deliver them again. */
   readonly #earlier = new Map<string, MqttQueueMessage>();
   /** True once a delivery came at QoS 0, which no receive maximum bounds. */
@@ -116,6 +118,7 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
 
   /** The consumer has left the group, or is about to on this connection: what it holds is the server's again. */
   release(): void {
+    this.#released = this.#port.server === "polymq";
     for (const message of this.#left.splice(0)) this.#acknowledge(message);
   }
 
@@ -142,11 +145,13 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
     if (message.settlement === "open") this.#acknowledge(message);
   }
 
-  withhold(message: MqttQueueMessage): void {
+  withhold(message: MqttQueueMessage, when?: "leaving"): void {
     if (message.settlement !== "open") return;
     if (this.#stale.has(message)) return this.#close(message);
     const server = this.#port.server;
-    if (this.subscription.ended && server === "polymq") this.#left.push(message);
+    if (this.#released) this.#acknowledge(message);
+    // Given back before the consumer is known to leave, it would come here once more.
+    else if (server === "polymq" && (when === "leaving" || this.subscription.ended)) this.#left.push(message);
     else if (this.subscription.ended || server === "v3" || message.groupId === "") this.#keepBack(message);
     else this.#port.background(this.settle(message, "nack", [], undefined));
   }

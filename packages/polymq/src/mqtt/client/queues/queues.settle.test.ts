@@ -194,7 +194,7 @@ describe("nack", () => {
     await stage.finish();
   });
 
-  test("leaving a for await loop gives the message in hand back", async () => {
+  test("leaving a for await loop gives the message in hand back by UNSUBSCRIBE, so that it does not come here once more", async () => {
     const stage = await lab("polymq");
     const subscription = await consumer(stage);
     await deliver(stage, 0);
@@ -202,7 +202,22 @@ describe("nack", () => {
       for await (const message of subscription) if (message.offset === 0) break;
     };
     await stage.now(loop());
-    expect(stage.link.types()).toEqual(["publish", "unsubscribe", "puback"]);
+    expect(stage.link.types()).toEqual(["unsubscribe", "puback"]);
+    await stage.finish();
+  });
+
+  test("a handler that fails when its consumer has left keeps no place of the receive maximum", async () => {
+    const stage = await lab("polymq");
+    let fail = (): void => {};
+    const failing = new Promise<void>((_, reject) => {
+      fail = () => reject(new Error("no"));
+    });
+    const subscription = await consumer(stage, { handler: () => failing });
+    await deliver(stage, 0);
+    await stage.now(subscription.unsubscribe());
+    fail();
+    await stage.now(failing.catch(() => undefined));
+    expect(stage.link.types()).toEqual(["unsubscribe", "puback"]);
     await stage.finish();
   });
 });

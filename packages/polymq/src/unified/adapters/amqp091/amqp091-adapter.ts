@@ -8,7 +8,6 @@ import type { AmqpTopicMessage } from "../../../amqp091/client/queues/topic-mess
 import { raceAbort, throwIfAborted } from "../../../base/abort.ts";
 import { MessagingError } from "../../../base/errors.ts";
 import { noop } from "../../../base/noop.ts";
-import { copyOf } from "../../../bytes/copy.ts";
 import type {
   Adapter,
   Answer,
@@ -23,6 +22,7 @@ import type {
 import { type Delivery, unsupported } from "../../delivery.ts";
 import { type ClientState, clientState } from "../../events.ts";
 import type { ClientRequestOptions } from "../../options.ts";
+import { keptPayload } from "../../payload.ts";
 import type { Dialect } from "../../protocol.ts";
 import type { Target } from "../../target.ts";
 import { Amqp091RequestDelivery, Amqp091TopicDelivery } from "./amqp091-delivery.ts";
@@ -31,6 +31,12 @@ import { Amqp091Queue, Amqp091Stream } from "./amqp091-queues.ts";
 import { Amqp091Source } from "./amqp091-source.ts";
 import { onChannel, PublishChannel } from "./publish-channel.ts";
 import { RabbitMqQueue } from "./rabbitmq-queue.ts";
+
+/** Queues that were published to by their addresses and are known still. */
+const ADDRESSED_MAX = 256;
+
+/** Longest wait of `close` for work that is under way. */
+const CLOSE_TIMEOUT_MS = 5_000;
 
 /** Makes an AMQP 0-9-1 client and connects it. */
 export async function connectAmqp091(
@@ -61,6 +67,7 @@ class Amqp091Adapter implements Adapter {
   readonly protocol = "amqp091";
   readonly native: AmqpClientBase;
   readonly #publishing: PublishChannel;
+  readonly #addressed = new Map<string, QueueAdapter>();
 
   constructor(native: AmqpClientBase) {
     this.native = native;
@@ -80,9 +87,12 @@ class Amqp091Adapter implements Adapter {
   }
 
   publish(topic: string, payload: string | Uint8Array, options: AnyPublishOptions | undefined): Promise<unknown> {
+    if (options !== undefined) checkTopicOptions(options);
+    if (typeof topic === "string" && topic.startsWith("$queue/") && this.dialect === "rabbitmq") {
+      return this.#queueOf(topic.slice("$queue/".length)).publish(payload, options);
+    }
     if (options === undefined) return this.native.publish(topic, payload);
-    checkTopicOptions(options);
-    if (!isPlain(options)) return this.#publishWith(topic, payload, options);
+    if (!isPlain(options)) return this.#publishing.underWay.counted(this.#publishWith(topic, payload, options));
     if (options.signal === undefined) return this.native.publish(topic, payload);
     return this.native.publish(topic, payload, { signal: options.signal });
   }
@@ -109,7 +119,7 @@ class Amqp091Adapter implements Adapter {
   }
 
   stream(name: string): StreamAdapter {
-    return new Amqp091Stream(this.native, name);
+    return new Amqp091Stream(this.native, name, this.#publishing.underWay);
   }
 
   async request(address: string, payload: string | Uint8Array, options: ClientRequestOptions): Promise<Delivery> {
@@ -133,20 +143,33 @@ class Amqp091Adapter implements Adapter {
     }
   }
 
-  close(timeoutMs: number | undefined): Promise<void> {
-    return this.native.close(timeoutMs === undefined ? {} : { timeoutMs });
+  /** What a channel or queue is being made for has to be on its way before channels are closed. */
+  async close(timeoutMs: number = CLOSE_TIMEOUT_MS): Promise<void> {
+    await this.native.close({ timeoutMs: await this.#publishing.underWay.finish(timeoutMs) });
   }
 
   destroy(): void {
     this.native.destroy();
   }
 
+  /** The queue that is published to by its address: what it needs is looked for once. */
+  #queueOf(name: string): QueueAdapter {
+    let queue = this.#addressed.get(name);
+    if (queue === undefined) {
+      queue = new RabbitMqQueue(this.native, this.#publishing, name, []);
+      if (this.#addressed.size >= ADDRESSED_MAX) this.#addressed.clear();
+      this.#addressed.set(name, queue);
+    }
+    return queue;
+  }
+
   async #publishWith(topic: string, payload: string | Uint8Array, given: AnyPublishOptions): Promise<void> {
     const { exchange, routingKey, options } = topicPublish(given);
     if (exchange === null && routingKey === null) return await this.native.publish(topic, payload, options);
     // The caller may change its bytes as soon as this returns.
-    const kept = typeof payload === "string" ? payload : copyOf(payload);
-    const channel = await this.#publishing.get();
+    const kept = keptPayload(payload);
+    throwIfAborted(given.signal);
+    const channel = await raceAbort(this.#publishing.get(), given.signal);
     await channel.publish(exchange ?? "", routingKey ?? topic, kept, options);
   }
 

@@ -1,10 +1,12 @@
 import type { AmqpClientBase } from "../../../amqp091/client/amqp-client.ts";
 import type { AmqpQueueMessage } from "../../../amqp091/client/queues/queue-message.ts";
 import type { AmqpStreamSubscribeOptions } from "../../../amqp091/client/queues/queue-options.ts";
-import { copyOf } from "../../../bytes/copy.ts";
+import { raceAbort, throwIfAborted } from "../../../base/abort.ts";
 import type { ConsumeCall, QueueAdapter, ReadCall, Source, StreamAdapter } from "../../adapter.ts";
 import type { Delivery } from "../../delivery.ts";
 import type { QueuePublishOptions } from "../../options.ts";
+import { keptPayload } from "../../payload.ts";
+import type { UnderWay } from "../under-way.ts";
 import { Amqp091QueueDelivery, type QueueNames } from "./amqp091-delivery.ts";
 import { queuePublishOptions, subscribeOptions } from "./amqp091-options.ts";
 import { Amqp091Source } from "./amqp091-source.ts";
@@ -40,22 +42,24 @@ export class Amqp091Queue implements QueueAdapter {
 export class Amqp091Stream implements StreamAdapter {
   readonly #native: AmqpClientBase;
   readonly #name: string;
+  readonly #underWay: UnderWay;
   #declared = false;
   #declaring: Promise<void> | null = null;
 
-  constructor(native: AmqpClientBase, name: string) {
+  constructor(native: AmqpClientBase, name: string, underWay: UnderWay) {
     this.#native = native;
     this.#name = name;
+    this.#underWay = underWay;
   }
 
   publish(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
-    if (!this.#declared) return this.#publishLater(payload, options);
+    if (!this.#declared) return this.#underWay.counted(this.#publishLater(payload, options));
     if (options === undefined) return this.#native.publishToStream(this.#name, payload);
     return this.#native.publishToStream(this.#name, payload, queuePublishOptions(options));
   }
 
   async read(call: ReadCall): Promise<Source> {
-    await this.#declare();
+    await this.#declare(call.signal);
     const { from, group, filter, commit } = call;
     const wrap = wrapFor({ queue: firstLevel(this.#name), group });
     const options: AmqpStreamSubscribeOptions = {
@@ -75,14 +79,15 @@ export class Amqp091Stream implements StreamAdapter {
 
   async #publishLater(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
     // The caller may change its bytes as soon as this returns.
-    const kept = typeof payload === "string" ? payload : copyOf(payload);
-    await this.#declare();
+    const kept = keptPayload(payload);
+    await this.#declare(options?.signal);
     return await this.publish(kept, options);
   }
 
-  #declare(): Promise<void> {
+  #declare(signal: AbortSignal | undefined): Promise<void> {
+    throwIfAborted(signal);
     this.#declaring ??= this.#ensure();
-    return this.#declaring;
+    return raceAbort(this.#declaring, signal);
   }
 
   async #ensure(): Promise<void> {

@@ -1,8 +1,11 @@
 import type { AmqpClientBase } from "../../../amqp091/client/amqp-client.ts";
 import type { AmqpChannel } from "../../../amqp091/client/channel.ts";
+import { UnderWay } from "../under-way.ts";
 
 /** A channel with confirms for publishes to exchanges; another one when the server has closed the last, or goes on refusing on it. */
 export class PublishChannel {
+  /** Publishes that something has to be made or opened for first. */
+  readonly underWay: UnderWay = new UnderWay();
   readonly #native: AmqpClientBase;
   #channel: AmqpChannel | null = null;
   #opening: Promise<AmqpChannel> | null = null;

@@ -1,10 +1,12 @@
 import type { AmqpClientBase } from "../../../amqp091/client/amqp-client.ts";
+import type { AmqpChannel } from "../../../amqp091/client/channel.ts";
 import type { AmqpPublishOptions } from "../../../amqp091/client/publisher.ts";
+import { raceAbort, throwIfAborted } from "../../../base/abort.ts";
 import { MessagingError } from "../../../base/errors.ts";
-import { copyOf } from "../../../bytes/copy.ts";
 import type { ConsumeCall, QueueAdapter, Source } from "../../adapter.ts";
 import { unsupported } from "../../delivery.ts";
 import type { QueuePublishOptions } from "../../options.ts";
+import { keptPayload } from "../../payload.ts";
 import { queuePublishOptions, subscribeOptions } from "./amqp091-options.ts";
 import { wrapFor } from "./amqp091-queues.ts";
 import { Amqp091Source } from "./amqp091-source.ts";
@@ -40,26 +42,38 @@ export class RabbitMqQueue implements QueueAdapter {
 
   publish(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
     const channel = this.#publishing.current;
-    if (!this.#ready || channel === null) return this.#publishLater(payload, options);
+    if (!this.#ready || channel === null) {
+      return this.#publishing.underWay.counted(this.#publishLater(payload, options));
+    }
     return channel.publish(this.#name, "", payload, options === undefined ? MANDATORY : publishOptions(options));
   }
 
   async consume(call: ConsumeCall): Promise<Source> {
     if (call.filter !== "") throw unsupported("filters within a queue");
-    await this.#exchange();
-    const queue = await this.#group(call.group);
+    throwIfAborted(call.signal);
+    const queue = await raceAbort(this.#joinable(call.group), call.signal);
     const wrap = wrapFor({ queue: this.#name, group: call.group });
     return new Amqp091Source(await this.#native.subscribeToQueue(queue, "", subscribeOptions(call, wrap)), wrap);
   }
 
   async #publishLater(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
     // The caller may change its bytes as soon as this returns.
-    const kept = typeof payload === "string" ? payload : copyOf(payload);
+    const kept = keptPayload(payload);
     const chosen = options === undefined ? MANDATORY : publishOptions(options);
-    await this.#exchange();
-    const channel = await this.#publishing.get();
+    throwIfAborted(options?.signal);
+    const channel = await raceAbort(this.#publishable(), options?.signal);
     await channel.publish(this.#name, "", kept, chosen);
     return undefined;
+  }
+
+  async #joinable(group: string): Promise<string> {
+    await this.#exchange();
+    return await this.#group(group);
+  }
+
+  async #publishable(): Promise<AmqpChannel> {
+    await this.#exchange();
+    return await this.#publishing.get();
   }
 
   #exchange(): Promise<void> {

@@ -1,4 +1,5 @@
 import { typed } from "../../../amqp10/codec/values.ts";
+import { raceAbort, throwIfAborted } from "../../../base/abort.ts";
 import { MessagingError } from "../../../base/errors.ts";
 import type { ConsumeCall, QueueAdapter, Source } from "../../adapter.ts";
 import { unsupported } from "../../delivery.ts";
@@ -26,7 +27,11 @@ export class ActiveMqQueue implements QueueAdapter {
     this.#groups = groups;
   }
 
-  async publish(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
+  publish(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
+    return this.#host.underWay.counted(this.#publish(payload, options));
+  }
+
+  async #publish(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
     if ((options?.routingKey ?? "") !== "") throw unsupported("routing keys within a queue");
     const delayMs = options?.deliverAfterMs ?? 0;
     if (!Number.isSafeInteger(delayMs) || delayMs < 0) {
@@ -36,7 +41,8 @@ export class ActiveMqQueue implements QueueAdapter {
     const delay = delayMs === 0 ? {} : { messageAnnotations: { "x-opt-delivery-delay": typed("long", delayMs) } };
     const message = { ...messageOf(payload, options), ...delay };
     const target = this.#ways.target(this.#name);
-    await this.#ensure();
+    throwIfAborted(options?.signal);
+    await raceAbort(this.#ensure(), options?.signal);
     return await this.#host.publisher.send(target, message, { settled: false, signal: options?.signal });
   }
 

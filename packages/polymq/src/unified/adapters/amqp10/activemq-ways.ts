@@ -9,6 +9,7 @@ import type { Ways } from "./amqp10-ways.ts";
  */
 export const ARTEMIS: Ways = {
   dialect: "artemis",
+  keepsTopics: true,
   topicTarget: (topic) => ({ address: dotted(topic, "#"), capabilities: ["topic"] }),
   topicSource: (filter) => ({ address: dotted(filter, "#"), capabilities: ["topic"] }),
   topicOf: (message, filter) => topicOf(message) ?? filter,
@@ -28,6 +29,7 @@ export const ARTEMIS: Ways = {
 /** ActiveMQ Classic, which has virtual topics: each group is a queue `Consumer.<group>.VirtualTopic.<queue>` that is fed by the topic `VirtualTopic.<queue>`. */
 export const ACTIVEMQ: Ways = {
   dialect: "activemq",
+  keepsTopics: true,
   topicTarget: (topic) => ({ address: `topic://${dotted(topic, ">")}`, capabilities: [] }),
   topicSource: (filter) => ({ address: `topic://${dotted(filter, ">")}`, capabilities: [] }),
   topicOf: (message, filter) => topicOf(message) ?? filter,

@@ -4,11 +4,8 @@ import type { AmqpConnection } from "../../../amqp10/client/connection.ts";
 import type { AmqpDelivery } from "../../../amqp10/client/delivery.ts";
 import type { ConnectOptions } from "../../../amqp10/client/options.ts";
 import type { AmqpReceiver } from "../../../amqp10/client/receiver.ts";
-import type { AmqpRequester } from "../../../amqp10/client/requests/requester.ts";
-import { deferred } from "../../../base/deferred.ts";
 import { MessagingError } from "../../../base/errors.ts";
 import { noop } from "../../../base/noop.ts";
-import { systemClock } from "../../../base/system-clock.ts";
 import type {
   Adapter,
   Answer,
@@ -25,11 +22,13 @@ import type { ClientState } from "../../events.ts";
 import type { ClientRequestOptions } from "../../options.ts";
 import type { Dialect } from "../../protocol.ts";
 import type { Target } from "../../target.ts";
+import { UnderWay } from "../under-way.ts";
 import { ActiveMqQueue } from "./activemq-queue.ts";
-import { Amqp10NodeDelivery, Amqp10RequestDelivery } from "./amqp10-delivery.ts";
+import { Amqp10NodeDelivery } from "./amqp10-delivery.ts";
 import { checkTopicOptions, dataOf, isBare, messageOf } from "./amqp10-options.ts";
 import { Amqp10Publisher } from "./amqp10-publisher.ts";
 import { Amqp10NodeQueue, Amqp10Queue, type AttachCall, type QueueHost } from "./amqp10-queues.ts";
+import { Amqp10Requests } from "./amqp10-requests.ts";
 import { type Node, sourceFor, type Ways, waysOf } from "./amqp10-ways.ts";
 import { NodeSource } from "./node-source.ts";
 
@@ -67,25 +66,23 @@ class Amqp10Adapter implements Adapter, QueueHost {
   readonly native: AmqpConnection;
   readonly ways: Ways;
   readonly publisher: Amqp10Publisher;
+  readonly closed: Promise<MessagingError | null>;
   readonly #tell: Tell;
-  readonly #sources = new Map<Source, string>();
-  readonly #requesters = new Map<string, Promise<AmqpRequester>>();
+  readonly underWay: UnderWay = new UnderWay();
+  readonly #requests: Amqp10Requests;
   /** The topic that was published to last, for most publishes are to the same. */
   #lastTopic: string | null = null;
-  /** Publishes without an outcome, but for those that the publisher knows of itself, and who waits for there to be none. */
-  #pending = 0;
-  #idle: () => void = noop;
   /** Links made so far to sources that last. */
   #links = 0;
-  readonly #done = (): void => {
-    if (--this.#pending === 0) this.#idle();
-  };
 
   constructor(native: AmqpConnection, ways: Ways, tell: Tell) {
     this.native = native;
     this.ways = ways;
     this.#tell = tell;
+    // What we destroy ourselves is no error.
+    this.closed = native.closed.then((error) => (error?.code === "ERR_CLIENT_CLOSED" ? null : error));
     this.publisher = new Amqp10Publisher(native, ways);
+    this.#requests = new Amqp10Requests(native, ways, this.underWay);
   }
 
   get dialect(): Dialect {
@@ -98,22 +95,17 @@ class Amqp10Adapter implements Adapter, QueueHost {
     return state === "opening" ? "reconnecting" : state;
   }
 
-  get closed(): Promise<MessagingError | null> {
-    return this.native.closed;
-  }
-
   publish(topic: string, payload: string | Uint8Array, options: AnyPublishOptions | undefined): Promise<unknown> {
     if (topic !== this.#lastTopic) this.#lastTopic = checkedTopic(topic);
     if (options !== undefined) checkTopicOptions(options);
-    if (topic.startsWith("$queue/") && this.#hasQueues())
-      return this.#counted(this.queue(topic, []).publish(payload, options));
+    if (topic.startsWith("$queue/")) return this.queue(topic.slice("$queue/".length), []).publish(payload, options);
     const settled = (options?.qos ?? 0) === 0;
     if (options === undefined || isBare(options)) {
       const sent = this.publisher.sendData(topic, dataOf(payload), settled ? "none" : "awaited");
       if (sent !== null) return sent;
     }
     const call = { settled, signal: options?.signal };
-    return this.#counted(this.publisher.send(this.ways.topicTarget(topic), messageOf(payload, options), call));
+    return this.underWay.counted(this.publisher.send(this.ways.topicTarget(topic), messageOf(payload, options), call));
   }
 
   async subscribe(filter: string, call: ConsumeCall): Promise<Source> {
@@ -124,25 +116,21 @@ class Amqp10Adapter implements Adapter, QueueHost {
     const settled = call.qos === 0 ? "received" : "byHand";
     const wrap = (message: AmqpDelivery): Delivery =>
       new Amqp10NodeDelivery(message, { topic: ways.topicOf(message.message, filter), queue: null, settled, ways });
-    const source = await this.#receiveFrom(node, call, wrap);
-    this.#sources.set(source, filter);
-    return source;
+    return await this.#receiveFrom(node, call, wrap, filter);
   }
 
   async unsubscribe(filter: string): Promise<void> {
-    const chosen = [...this.#sources].filter(([, each]) => each === filter);
-    for (const [source] of chosen) this.#sources.delete(source);
-    await Promise.all(chosen.map(([source]) => source.unsubscribe()));
+    await this.underWay.end(filter);
   }
 
   queue(name: string, groups: readonly string[]): QueueAdapter {
     const keeping = this.ways.groups;
-    if (keeping !== null) return this.#counting(new ActiveMqQueue(this, keeping, name, groups));
+    if (keeping !== null) return new ActiveMqQueue(this, keeping, name, groups);
     if (groups.length > 0 && this.dialect !== "polymq") {
       throw unsupported("groups that are there before their first member");
     }
-    if (this.#hasQueues()) return this.#counting(new Amqp10Queue(this, name));
-    return this.#counting(new Amqp10NodeQueue(this, name));
+    if (this.#hasQueues()) return new Amqp10Queue(this, name);
+    return new Amqp10NodeQueue(this, name);
   }
 
   stream(name: string): StreamAdapter {
@@ -152,49 +140,21 @@ class Amqp10Adapter implements Adapter, QueueHost {
 
   async receive(node: Node, call: ConsumeCall, queue: string): Promise<Source> {
     const facts = { topic: `$queue/${queue}`, queue, settled: "byHand", ways: this.ways } as const;
-    const source = await this.#receiveFrom(node, call, (message) => new Amqp10NodeDelivery(message, facts));
-    this.#sources.set(source, "");
-    return source;
+    return await this.#receiveFrom(node, call, (message) => new Amqp10NodeDelivery(message, facts), "");
   }
 
-  async request(address: string, payload: string | Uint8Array, options: ClientRequestOptions): Promise<Delivery> {
-    const { timeoutMs = 10_000, signal, contentType } = options;
-    const said = { expiresAfterMs: timeoutMs, ...(contentType === undefined ? {} : { contentType }) };
-    const message = messageOf(payload, said);
-    const requester = await this.#requester(address);
-    const answer = await requester.request(message, { timeoutMs, ...(signal === undefined ? {} : { signal }) });
-    return new Amqp10RequestDelivery(answer, address);
+  request(address: string, payload: string | Uint8Array, options: ClientRequestOptions): Promise<Delivery> {
+    return this.#requests.request(address, payload, options);
   }
 
-  /** The address is a queue, which its responders share. */
-  async respond(
-    address: string,
-    responder: (request: Delivery) => Answer,
-    signal: AbortSignal | undefined,
-  ): Promise<Ending> {
-    const node = this.#requestNode(address);
-    const session = await this.native.createSession(signal === undefined ? {} : { signal });
-    try {
-      const answering = await session.createResponder(
-        node.address,
-        async (request) => messageOf(await responder(new Amqp10RequestDelivery(request, address)), undefined),
-        { source: sourceFor(node), ...(signal === undefined ? {} : { signal }) },
-      );
-      return { unsubscribe: () => answering.close().then(() => session.close()) };
-    } catch (error) {
-      session.close().catch(noop);
-      throw error;
-    }
+  respond(address: string, responder: (request: Delivery) => Answer, signal: AbortSignal | undefined): Promise<Ending> {
+    return this.#requests.respond(address, responder, signal);
   }
 
   /** Ends subscriptions and waits for outcomes, at most so long, then says goodbye. */
   async close(timeoutMs: number = CLOSE_TIMEOUT_MS): Promise<void> {
     if (this.native.state === "closed") return;
-    const over = deferred<void>();
-    const timer = systemClock().setTimer(timeoutMs, () => over.resolve());
-    this.#drained().then(over.resolve, over.resolve);
-    await over.promise;
-    timer.cancel();
+    await this.underWay.finish(timeoutMs, () => this.publisher.idle());
     await this.native.close();
   }
 
@@ -206,33 +166,16 @@ class Amqp10Adapter implements Adapter, QueueHost {
     return this.dialect === "polymq" || this.dialect === "fluxmq";
   }
 
-  async #drained(): Promise<void> {
-    await Promise.all([...this.#sources.keys()].map((source) => source.unsubscribe()));
-    await this.publisher.idle();
-    if (this.#pending > 0) {
-      await new Promise<void>((resolve) => {
-        this.#idle = resolve;
-      });
-    }
-  }
-
-  #counted(publishing: Promise<unknown>): Promise<unknown> {
-    this.#pending++;
-    publishing.then(this.#done, this.#done);
-    return publishing;
-  }
-
-  #counting(queue: QueueAdapter): QueueAdapter {
-    return {
-      publish: (payload, options) => this.#counted(queue.publish(payload, options)),
-      consume: (call) => queue.consume(call),
-    };
-  }
-
-  async #receiveFrom(node: Node, call: ConsumeCall, wrap: (message: AmqpDelivery) => Delivery): Promise<Source> {
+  async #receiveFrom(
+    node: Node,
+    call: ConsumeCall,
+    wrap: (message: AmqpDelivery) => Delivery,
+    filter: string,
+  ): Promise<Source> {
     const receiver = await this.attach(node, call);
     const lasting = node.subscription !== undefined;
-    return new NodeSource({ receiver, lasting, call, wrap, tell: this.#tell, ways: this.ways });
+    const source = new NodeSource({ receiver, lasting, call, wrap, tell: this.#tell, ways: this.ways });
+    return this.underWay.keep(source, receiver.session.closed, filter);
   }
 
   async attach(node: Node, { prefetch, signal }: AttachCall): Promise<AmqpReceiver> {
@@ -245,37 +188,6 @@ class Amqp10Adapter implements Adapter, QueueHost {
       return await session.createReceiver(node.address, { source: sourceFor(node), ...name, ...credit, ...within });
     } catch (error) {
       session.close().catch(noop);
-      throw error;
-    }
-  }
-
-  /** FluxMQ keeps neither addresses for answers nor correlation ids, and RabbitMQ has no dynamic nodes. */
-  #requestNode(address: string): Node {
-    if (this.dialect === "fluxmq" || this.dialect === "rabbitmq")
-      throw unsupported("requests: the server has no way to answer them");
-    return this.ways.queueNode(address);
-  }
-
-  #requester(address: string): Promise<AmqpRequester> {
-    let requester = this.#requesters.get(address);
-    if (requester === undefined) {
-      requester = this.#openRequester(address);
-      this.#requesters.set(address, requester);
-    }
-    return requester;
-  }
-
-  async #openRequester(address: string): Promise<AmqpRequester> {
-    const node = this.#requestNode(address);
-    try {
-      const session = await this.native.createSession();
-      void session.closed.then(() => this.#requesters.delete(address));
-      const { capabilities } = node;
-      return await session.createRequester(node.address, {
-        ...(capabilities.length === 0 ? {} : { sender: { target: { capabilities } } }),
-      });
-    } catch (error) {
-      this.#requesters.delete(address);
       throw error;
     }
   }
@@ -292,7 +204,7 @@ function listen(native: AmqpConnection, tell: Tell): void {
   native.on("reconnected", ({ server }) => tell({ type: "reconnected", server }));
   native.on("handlerError", ({ error }) => tell({ type: "handlerError", error }));
   native.on("linkClose", ({ error }) => {
-    if (error !== null) tell({ type: "backgroundError", error });
+    if (error !== null && error.code !== "ERR_CLIENT_CLOSED") tell({ type: "backgroundError", error });
   });
   native.on("close", ({ error }) => {
     if (error?.code === "ERR_RECONNECT_EXHAUSTED") tell({ type: "reconnectFailed", error });

@@ -103,7 +103,10 @@ export class Amqp10NodeDelivery extends Amqp10Delivery {
 
   nack(options?: DelayedNack): Promise<void> {
     if ((options?.delayMs ?? 0) !== 0) return Promise.reject(unsupported("delay before a message comes again"));
-    return this.#isSettled() ? DONE : this.#facts.ways.giveBack(this.native);
+    if (this.#isSettled()) return DONE;
+    const { ways, queue } = this.#facts;
+    if (queue === null && !ways.keepsTopics) return Promise.reject(unsupported("way to have a topic's message again"));
+    return ways.giveBack(this.native);
   }
 
   reject(reason?: string): Promise<void> {

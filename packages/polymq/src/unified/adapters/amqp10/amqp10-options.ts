@@ -10,7 +10,7 @@ import { copyOf } from "../../../bytes/copy.ts";
 import type { AnyPublishOptions, ConsumeCall } from "../../adapter.ts";
 import { type Delivery, unsupported } from "../../delivery.ts";
 import type { QueuePublishOptions, StreamFrom } from "../../options.ts";
-import { splitProperties } from "../../properties.ts";
+import { flagOf, splitProperties } from "../../properties.ts";
 
 /** Refuses what AMQP 1.0 has not. @throws {MessagingError} ERR_UNSUPPORTED, ERR_INVALID_QOS */
 export function checkTopicOptions(options: AnyPublishOptions): void {
@@ -43,7 +43,7 @@ export function messageOf(
   const body = { type: "data", data } as const;
   if (options === undefined) return { header: DURABLE, body };
   const { contentType, expiresAfterMs, priority } = options;
-  const { own } = splitProperties(options.properties, "amqp");
+  const own = ownProperties(options.properties);
   return {
     header: {
       durable: true,
@@ -58,10 +58,20 @@ export function messageOf(
 
 const DURABLE: NonNullable<MessageInput["header"]> = Object.freeze({ durable: true });
 
+/** Application properties. @throws {MessagingError} ERR_INVALID_MESSAGE; ERR_UNSUPPORTED for keys that name an exchange, which AMQP 0-9-1 alone has */
+function ownProperties(properties: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {
+  const { own, words } = splitProperties(properties, "amqp");
+  if (words["exchange"] !== undefined || words["routing_key"] !== undefined) throw unsupported("exchanges");
+  if (flagOf(words, "mandatory") === true || flagOf(words, "immediate") === true) {
+    throw unsupported("mandatory and immediate publishes");
+  }
+  return own;
+}
+
 /** Options of a publish below `$queue/`. @throws {MessagingError} ERR_INVALID_MESSAGE */
 export function queuePublishOptions(options: QueuePublishOptions): AmqpQueuePublishOptions {
   const { routingKey, priority, deliverAfterMs, contentType, expiresAfterMs, signal } = options;
-  const { own } = splitProperties(options.properties, "amqp");
+  const own = ownProperties(options.properties);
   return {
     ...(Object.keys(own).length === 0 ? {} : { properties: own }),
     ...(routingKey === undefined ? {} : { routingKey }),

@@ -3,6 +3,7 @@ import type { EventualRelay } from "../../../amqp10/client/eventual-relay.ts";
 import type { SendOptions } from "../../../amqp10/client/send-options.ts";
 import type { AmqpSender } from "../../../amqp10/client/sender.ts";
 import type { MessageInput } from "../../../amqp10/codec/message.ts";
+import { raceAbort, throwIfAborted } from "../../../base/abort.ts";
 import type { Dialect } from "../../protocol.ts";
 import { type Node, targetFor, type Ways } from "./amqp10-ways.ts";
 
@@ -48,7 +49,9 @@ export class Amqp10Publisher {
   }
 
   async #sendTo(node: Node, message: MessageInput, options: SendOptions): Promise<unknown> {
-    return await (await this.#sender(node)).send(this.#addressed(node, message), options);
+    throwIfAborted(options.signal);
+    const sender = await raceAbort(this.#sender(node), options.signal);
+    return await sender.send(this.#addressed(node, message), options);
   }
 
   /** Receivers of many nodes know by `to` where a message was sent (§3.2.4); RabbitMQ tells it otherwise. */

@@ -1,11 +1,13 @@
 import type { AmqpConnection } from "../../../amqp10/client/connection.ts";
 import type { AmqpQueueMessage } from "../../../amqp10/client/queues/queue-message.ts";
+import type { AmqpQueueSubscribeOptions } from "../../../amqp10/client/queues/queue-options.ts";
 import type { AmqpQueueSubscription } from "../../../amqp10/client/queues/queue-subscription.ts";
 import type { AmqpReceiver } from "../../../amqp10/client/receiver.ts";
 import { MessagingError } from "../../../base/errors.ts";
 import type { ConsumeCall, QueueAdapter, ReadCall, Source, StreamAdapter } from "../../adapter.ts";
 import { type Delivery, unsupported } from "../../delivery.ts";
 import type { QueuePublishOptions } from "../../options.ts";
+import type { UnderWay } from "../under-way.ts";
 import { Amqp10QueueDelivery } from "./amqp10-delivery.ts";
 import { cursorOf, messageOf, queuePublishOptions, subscribeOptions } from "./amqp10-options.ts";
 import type { Amqp10Publisher } from "./amqp10-publisher.ts";
@@ -26,6 +28,7 @@ export interface QueueHost {
   readonly native: AmqpConnection;
   readonly publisher: Amqp10Publisher;
   readonly ways: Ways;
+  readonly underWay: UnderWay;
   /** Receives from a node. */
   receive(node: Node, call: ConsumeCall, queue: string): Promise<Source>;
   /** A receiver on a session of its own. */
@@ -43,18 +46,18 @@ export class Amqp10Queue implements QueueAdapter, StreamAdapter {
   }
 
   publish(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
-    const { native, ways } = this.#host;
-    if (options === undefined) return native.publishToQueue(this.#name, payload);
+    const { native, ways, underWay } = this.#host;
+    if (options === undefined) return underWay.counted(native.publishToQueue(this.#name, payload));
     if ((options.deliverAfterMs ?? 0) !== 0 && ways.dialect !== "polymq") {
       throw unsupported("messages that are delivered later");
     }
-    return native.publishToQueue(this.#name, payload, queuePublishOptions(options));
+    return underWay.counted(native.publishToQueue(this.#name, payload, queuePublishOptions(options)));
   }
 
   async consume(call: ConsumeCall): Promise<Source> {
     const group = call.group === "" ? DEFAULT_GROUP : call.group;
     const options = subscribeOptions(call, this.#wrap);
-    return new QueueSource(await this.#host.native.subscribeToQueue(this.#name, group, options), this.#wrap);
+    return await this.#subscribe(group, options);
   }
 
   async read(call: ReadCall): Promise<Source> {
@@ -64,7 +67,7 @@ export class Amqp10Queue implements QueueAdapter, StreamAdapter {
       ...(cursor === null ? {} : { cursor }),
       ...(call.commit === "auto" ? {} : { autoCommit: false }),
     };
-    return new QueueSource(await this.#host.native.subscribeToQueue(this.#name, call.group, options), this.#wrap);
+    return await this.#subscribe(call.group, options);
   }
 
   async commit(group: string, offset: number): Promise<void> {
@@ -76,6 +79,12 @@ export class Amqp10Queue implements QueueAdapter, StreamAdapter {
     const node = { address: `$queue/${this.#name}/$commit`, capabilities: [] };
     const message = messageOf(new Uint8Array(0), { properties });
     await this.#host.publisher.send(node, message, { settled: false, signal: undefined });
+  }
+
+  async #subscribe(group: string, options: AmqpQueueSubscribeOptions): Promise<Source> {
+    const { native, underWay } = this.#host;
+    const subscription = await native.subscribeToQueue(this.#name, group, options);
+    return underWay.keep(new QueueSource(subscription, this.#wrap), subscription.closed);
   }
 
   readonly #wrap = (message: AmqpQueueMessage): Delivery =>
@@ -94,7 +103,11 @@ export class Amqp10NodeQueue implements QueueAdapter {
     this.#node = host.ways.queueNode(name);
   }
 
-  async publish(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
+  publish(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
+    return this.#host.underWay.counted(this.#publish(payload, options));
+  }
+
+  async #publish(payload: string | Uint8Array, options: QueuePublishOptions | undefined): Promise<unknown> {
     if ((options?.routingKey ?? "") !== "") throw unsupported("routing keys within a queue");
     if ((options?.deliverAfterMs ?? 0) !== 0) throw unsupported("messages that are delivered later");
     const message = messageOf(payload, options);

@@ -26,6 +26,8 @@ export interface Ways {
   queueNode(name: string): Node;
   /** How a server keeps groups that are no addresses below `$queue/`; null where it has none. */
   readonly groups: GroupWays | null;
+  /** False where a topic's message that is given back is gone: it stands in no queue. */
+  readonly keepsTopics: boolean;
   /** Gives a message back so that it comes again. */
   giveBack(delivery: AmqpDelivery): Promise<void>;
 }
@@ -41,7 +43,7 @@ export interface GroupWays {
 }
 
 /** What a server does that keeps no groups. */
-const PLAIN = { groups: null, giveBack: (delivery: AmqpDelivery) => delivery.release() } as const;
+const PLAIN = { groups: null, keepsTopics: true, giveBack: (delivery: AmqpDelivery) => delivery.release() } as const;
 
 /** The ways of the server that says this of itself, unless the application says which. @throws {MessagingError} ERR_INVALID_OPTIONS */
 export function waysOf(peer: AmqpPeer, chosen: Dialect | undefined): Ways {
@@ -67,6 +69,7 @@ function dialectOf(peer: AmqpPeer): Dialect {
 function addressWays(dialect: Dialect): Ways {
   return {
     ...PLAIN,
+    keepsTopics: false,
     dialect,
     topicTarget: (topic) => ({ address: topic, capabilities: ["topic"] }),
     topicSource: (filter) => ({ address: filter, capabilities: ["topic"] }),

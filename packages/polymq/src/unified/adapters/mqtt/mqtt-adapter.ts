@@ -67,6 +67,9 @@ class MqttAdapter implements Adapter {
   }
 
   publish(topic: string, payload: string | Uint8Array, options: AnyPublishOptions | undefined): Promise<unknown> {
+    if (typeof topic === "string" && topic.startsWith("$queue/") && !this.#hasQueues()) {
+      return new MqttSharedQueue(this.native, topic.slice("$queue/".length)).publish(payload, options);
+    }
     if (options === undefined) return this.native.publish(topic, payload);
     // Such options are MQTT's own: QoS, retain and signal.
     if (isPlain(options)) return this.native.publish(topic, payload, options as Omit<AnyPublishOptions, "properties">);
