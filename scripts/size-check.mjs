@@ -18,13 +18,13 @@ const ENTRIES = [
   {
     name: "polymq/mqtt",
     atOnceMax: 25 * 1024,
-    totalMax: 51_700,
+    totalMax: 51_750,
     parts: {
       intake: 10_300,
       mqtt5: 5_400,
       recovery: 1_750,
       "queue-client": 5_100,
-      requester: 1_150,
+      requester: 1_200,
       "stored-session": 1_600,
       authenticator: 1_000,
     },

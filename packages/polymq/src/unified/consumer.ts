@@ -194,9 +194,10 @@ function overWhenClosed(error: unknown): IteratorReturnResult<undefined> {
 }
 
 async function leave(inner: AsyncIterator<unknown, unknown, undefined>, source: Source): Promise<void> {
+  // Not every protocol's iteration ends its subscription. What it holds is given back when that is over: before, it could come here once more.
+  const over = source.unsubscribe();
   await inner.return?.();
-  // Not every protocol's iteration ends its subscription.
-  await source.unsubscribe();
+  await over;
 }
 
 const OVER: IteratorReturnResult<undefined> = Object.freeze({ value: undefined, done: true });

@@ -6,7 +6,6 @@ import type { Payload, PublishOptions, RequestOptions, Responder } from "./call-
 import { checkTimeout } from "./check-timeout.ts";
 import { checkUsable } from "./check-usable.ts";
 import type { ClientCore } from "./client-core.ts";
-import { toBytes } from "./connect-packet.ts";
 import { Intake } from "./intake.ts";
 import type { MqttMessage } from "./message.ts";
 import { PendingPublish } from "./pending.ts";
@@ -76,7 +75,13 @@ export class Requester {
     const handler = async (request: MqttMessage): Promise<void> => {
       const payload = await responder(request);
       const { responseTopic, correlationData } = request;
-      if (responseTopic !== undefined) await this.#answer(responseTopic, payload, correlationData);
+      if (responseTopic === undefined) return;
+      const bytes = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
+      const block = this.#core.encodeProperties(correlationData === undefined ? {} : { correlationData });
+      const answer = new PendingPublish(responseTopic, bytes, 1, false, block);
+      // The request is in hand: its answer leaves while the client closes, too.
+      answer.settles = true;
+      await this.#core.publisher.submit(answer, undefined);
     };
     return this.#client.subscribe(filter, { qos: 1, ...options, handler });
   }
@@ -84,16 +89,6 @@ export class Requester {
   /** Fails all open requests, for there will be no answer. */
   failAll(error: Error): void {
     for (const waiting of [...this.#waiting.values()]) waiting.reject(error);
-  }
-
-  /** Publishes an answer, while the client closes, too: the request is in hand. */
-  async #answer(topic: string, payload: Payload, correlationData: Uint8Array | undefined): Promise<void> {
-    const bytes = typeof payload === "string" ? toBytes(payload, this.#core.platform.text) : payload;
-    if (!(bytes instanceof Uint8Array)) throw new MessagingError("ERR_INVALID_MESSAGE", "an answer is text or bytes");
-    const block = correlationData === undefined ? null : this.#core.encodeProperties({ correlationData });
-    const item = new PendingPublish(topic, bytes, 1, false, block);
-    item.settles = true;
-    await this.#core.publisher.submit(item, undefined);
   }
 
   #register(key: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<MqttMessage> {

@@ -35,8 +35,8 @@ const HARD_FACTOR = 8;
 export interface SubscriptionOwner<M extends Sized = MqttMessage> {
   /** The subscription is done with a message whose acknowledgement is automatic. */
   done(message: M): void;
-  /** The message is to be left unacknowledged; `leaving`: the subscription ends right after. */
-  withhold(message: M, when?: "leaving"): void;
+  /** The message is to be left unacknowledged. */
+  withhold(message: M): void;
   /** The message is to be refused, where the protocol can. */
   refuse(message: M): void;
   handlerFailed(message: M, error: unknown): void;
@@ -149,7 +149,7 @@ export class MqttSubscription<M extends Sized = MqttMessage> implements AsyncIte
         return result;
       },
       return: async () => {
-        if (current !== null && this.#consume.ack === "auto") this.#owner.withhold(current, "leaving");
+        if (current !== null && this.#consume.ack === "auto") this.#owner.withhold(current);
         current = null;
         left = true;
         if (!this.#ended) await this.unsubscribe();

@@ -48,10 +48,8 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
   readonly #open = new Set<MqttQueueMessage>();
   /** Those of a connection that is gone, whose server has given them back. */
   readonly #stale = new WeakSet<MqttQueueMessage>();
-  /** Deliveries that nobody will handle any more. */
-  readonly #left: MqttQueueMessage[] = [];
-  /** The broker was told that the consumer leaves, and has taken back what it holds. */
-  #released = false;
+  /** Deliveries that nobody will handle any more; null once the server was told that the consumer leaves. */
+  #left: MqttQueueMessage[] | null = [];
   /** By message id: those of them that are from earlier connections, of a server that may deliver them again. */
   readonly #earlier = new Map<string, MqttQueueMessage>();
   /** True once a delivery came at QoS 0, which no receive maximum bounds. */
@@ -118,8 +116,8 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
 
   /** The consumer has left the group, or is about to on this connection: what it holds is the server's again. */
   release(): void {
-    this.#released = this.#port.server === "polymq";
-    for (const message of this.#left.splice(0)) this.#acknowledge(message);
+    for (const message of this.#left ?? []) this.#acknowledge(message);
+    this.#left = null;
   }
 
   /**
@@ -145,14 +143,14 @@ export class QueueConsumer implements SubscriptionOwner<MqttQueueMessage>, Queue
     if (message.settlement === "open") this.#acknowledge(message);
   }
 
-  withhold(message: MqttQueueMessage, when?: "leaving"): void {
+  withhold(message: MqttQueueMessage): void {
     if (message.settlement !== "open") return;
     if (this.#stale.has(message)) return this.#close(message);
     const server = this.#port.server;
-    if (this.#released) this.#acknowledge(message);
-    // Given back before the consumer is known to leave, it would come here once more.
-    else if (server === "polymq" && (when === "leaving" || this.subscription.ended)) this.#left.push(message);
-    else if (this.subscription.ended || server === "v3" || message.groupId === "") this.#keepBack(message);
+    if (this.subscription.ended && server === "polymq") {
+      if (this.#left === null) this.#acknowledge(message);
+      else this.#left.push(message);
+    } else if (this.subscription.ended || server === "v3" || message.groupId === "") this.#keepBack(message);
     else this.#port.background(this.settle(message, "nack", [], undefined));
   }
 
