@@ -66,6 +66,7 @@ export class Backlog {
       if (again(item, "sent") && payload !== null) {
         item.how = { ...item.how, tag: copyOf(tag) };
         item.sent = true;
+        item.unusual = true;
         this.push(item, copyOf(payload));
       }
       delivery.forget();

@@ -1,18 +1,15 @@
 // Hot path: one per message that is sent, used again and again.
 import { noop } from "../../base/noop.ts";
+import type { SentDelivery } from "../engine/deliveries.ts";
 import type { SendOptions } from "../engine/sender-link.ts";
 import type { Outcome } from "./outcomes.ts";
+import type { ClientOwners } from "./owners.ts";
 import type { SendTrace } from "./traces.ts";
 
 /** A message whose promise is open. */
 export class PendingSend {
-  resolve: (outcome: Outcome | null) => void = noop;
-  reject: (error: Error) => void = noop;
-  /** Makes a promise this one's: `new Promise(pending.open)`. One closure for all messages that it is used for. */
-  readonly open = (resolve: (outcome: Outcome | null) => void, reject: (error: Error) => void): void => {
-    this.resolve = resolve;
-    this.reject = reject;
-  };
+  /** Takes a rejected promise where it failed: one function per message to keep instead of two. */
+  resolve: (outcome: Outcome | null | Promise<never>) => void = noop;
   /** Stops waiting for the caller's signal. */
   release: () => void = noop;
   /** Told once when the message has left, where somebody wants to know. */
@@ -35,10 +32,35 @@ export class PendingSend {
   /** Longest wait for its outcome once it has left, or 0; and when that ends, in the clock's ms. */
   timeoutMs = 0;
   dueMs: number = Number.POSITIVE_INFINITY;
+  /** What the engine made of it, once that is settled: to be used again with it. */
+  delivery: SentDelivery<ClientOwners> | null = null;
+  /** True when more than `how` and `throws` may be unlike what they are in a new one; see `reset`. */
+  unusual = false;
   /** Its place among the open ones, for `OpenSends`. */
   isOpen = false;
   before: PendingSend | null = null;
   after: PendingSend | null = null;
+
+  /** Rejects the promise; nothing happens to one that is settled. */
+  fail(error: Error): void {
+    const failed = Promise.reject<never>(error);
+    // Only the caller's promise is to be missed when nobody handles it.
+    failed.catch(noop);
+    this.resolve(failed);
+  }
+
+  /** As it was made, but for its promise, which is settled. */
+  reset(): void {
+    this.onSent = null;
+    this.trace = null;
+    this.settled = false;
+    this.sent = false;
+    this.transactional = false;
+    this.abandoned = false;
+    this.timeoutMs = 0;
+    this.dueMs = Number.POSITIVE_INFINITY;
+    this.unusual = false;
+  }
 }
 
 /** How most messages are sent. */

@@ -50,6 +50,38 @@ describe("send", () => {
     await connection.close();
   });
 
+  test("outcomes in another order than the messages reach their own, also of later messages", async () => {
+    const { sender, server, connection } = await senderLab({}, 1_000);
+    server.outcome = null;
+    for (let round = 0; round < 3; round++) {
+      server.deliveries.length = 0;
+      const sends = Array.from({ length: 20 }, (_, i) => sender.send(Uint8Array.of(i), { unaccepted: "return" }));
+      await until(() => server.deliveries.length === 20);
+      for (const each of server.deliveries.toReversed()) {
+        each.link.settle(each, { type: "modified", deliveryFailed: each.id % 2 === round % 2 });
+      }
+      server.push();
+      const outcomes = (await Promise.all(sends)) as { deliveryFailed: boolean }[];
+      expect(outcomes.map((each) => each.deliveryFailed)).toEqual(sends.map((_, i) => i % 2 === round % 2));
+    }
+    await connection.close();
+  });
+
+  test("what is asked for one message holds for no later one", async () => {
+    const { sender, server, connection } = await senderLab();
+    server.outcome = (delivery) => void delivery.link.settle(delivery, { type: "released" });
+    const deliveryTag = Uint8Array.of(7);
+    const asked = { unaccepted: "return", outcomeTimeoutMs: 1, deliveryTag, messageFormat: 9 } as const;
+    expect(await sender.send("as asked", asked)).toEqual({ type: "released" });
+    const released = expect(sender.send("plain")).rejects.toMatchObject({ code: "ERR_MESSAGE_RELEASED" });
+    await until(() => server.deliveries.length === 2);
+    await released;
+    const [first, second] = server.deliveries;
+    expect([first?.tag, first?.messageFormat]).toEqual([deliveryTag, 9]);
+    expect([second?.tag.length, second?.messageFormat]).toEqual([4, 0]);
+    await connection.close();
+  });
+
   test("outcomes that do not come in time are ERR_TIMEOUT, each by its own time, which begins when its message has left", async () => {
     const { sender, server, connection } = await senderLab({}, 2);
     server.outcome = null;

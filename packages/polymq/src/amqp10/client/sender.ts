@@ -5,7 +5,7 @@ import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
 import { copyOf } from "../../bytes/copy.ts";
 import { ReceiverSettleMode, SenderSettleMode } from "../codec/conditions.ts";
-import { encodeMessage, type MessageInput } from "../codec/message.ts";
+import { DataMessage, encodeMessage, type MessageInput } from "../codec/message.ts";
 import type { Composite, CoordinatorInput, Source, TargetInput } from "../codec/tables.ts";
 import type { AmqpMap } from "../codec/values.ts";
 import type { SentDelivery } from "../engine/deliveries.ts";
@@ -41,8 +41,7 @@ export class AmqpSender extends ClientLink {
   readonly #free: PendingSend[] = [];
   readonly #open = new OpenSends();
   /** Stand in for messages that are bytes or text: the engine reads them inside the call. */
-  readonly #dataBody = { type: "data" as const, data: EMPTY };
-  readonly #dataMessage: MessageInput = { body: this.#dataBody };
+  readonly #dataMessage = new DataMessage();
   readonly #textBody = { type: "value" as const, value: "" };
   readonly #textMessage: MessageInput = { body: this.#textBody };
   #nextReceiptTag = 0;
@@ -51,6 +50,11 @@ export class AmqpSender extends ClientLink {
   #timerAtMs = Number.POSITIVE_INFINITY;
   /** Stands for the sender of a settled message that has left. */
   readonly #nobody = new PendingSend();
+  /** Whose promise is being made: one executor for all, instead of one for each. */
+  #promised: PendingSend = this.#nobody;
+  readonly #takeEnd = (resolve: PendingSend["resolve"]): void => {
+    this.#promised.resolve = resolve;
+  };
 
   /** For the session. @throws {MessagingError} ERR_INVALID_OPTIONS */
   constructor(session: AmqpSession, address: string | null, options: SenderOptions, quirks: LinkQuirks = {}) {
@@ -107,14 +111,14 @@ export class AmqpSender extends ClientLink {
    *   encoded or the link's mode does not allow, ERR_TIMEOUT (see `outcomeTimeoutMs`), ERR_ABORTED, and the error that ended link, session or connection
    */
   send(message: SendableMessage, options: SendOptions = NO_OPTIONS): Promise<Outcome | null> {
+    const left = isPlain(options) ? this.#sendNow(message, options) : null;
+    if (left !== null) return left;
     const refusal = this.#refusal();
     if (refusal !== null) return Promise.reject(refusal);
     const { transaction } = options;
     if (transaction !== undefined) return this.#sendIn(transaction, message, options);
-    const left = this.#isSettled(options) ? this.#leave(message, options) : null;
-    if (left !== null) return left;
     const pending = this.#take(options);
-    const promise = new Promise(pending.open);
+    const promise = this.#promise(pending);
     this.#send(message, pending, options);
     return promise;
   }
@@ -135,7 +139,7 @@ export class AmqpSender extends ClientLink {
     const deliveryTag = options.deliveryTag ?? this.#receiptTag();
     const how = { ...options, settled: false, deliveryTag };
     const pending = this.#take(how);
-    const outcome = new Promise(pending.open) as Promise<Outcome>;
+    const outcome = this.#promise(pending) as Promise<Outcome>;
     pending.reusable = false;
     options.transaction?.sending(outcome);
     const receipt = new SendReceipt(deliveryTag, outcome);
@@ -184,6 +188,7 @@ export class AmqpSender extends ClientLink {
     if (this.quirks.ownCredit === true) delivery.link.grant(1);
     const outcome = isTerminal(state) ? (state as Outcome) : this.#unsaid();
     if (this.session.core.tracer.settle.hasSubscribers) traceOutcome(this, delivery, outcome);
+    pending.delivery = delivery;
     this.#finish(pending, outcome);
   }
 
@@ -265,7 +270,7 @@ export class AmqpSender extends ClientLink {
     this.#timer = null;
     for (let pending = this.#open.shift(); pending !== undefined; pending = this.#open.shift()) {
       pending.release();
-      pending.reject(reason);
+      pending.fail(reason);
     }
     this.#free.length = 0;
   }
@@ -285,26 +290,27 @@ export class AmqpSender extends ClientLink {
     return new MessagingError("ERR_OUTBOUND_BACKPRESSURE", `${count} messages wait for ${what}`);
   }
 
+  #promise(pending: PendingSend): Promise<Outcome | null> {
+    this.#promised = pending;
+    return new Promise(this.#takeEnd);
+  }
+
   /** An entry for a message. */
   #take(options: SendOptions): PendingSend {
     const pending = this.#free.pop() ?? new PendingSend();
     pending.throws = options.unaccepted !== "return";
     pending.settled = this.#isSettled(options);
     pending.how = engineOptions(options);
-    pending.sent = false;
     pending.transactional = options.transaction !== undefined;
-    pending.abandoned = false;
-    pending.onSent = null;
-    pending.trace = null;
     pending.timeoutMs = options.outcomeTimeoutMs ?? 0;
-    pending.dueMs = Number.POSITIVE_INFINITY;
+    pending.unusual = true;
     return pending;
   }
 
   async #sendIn(transaction: AmqpTransaction, message: SendableMessage, options: SendOptions): Promise<Outcome | null> {
     transaction.check();
     const pending = this.#take({ ...options, settled: false });
-    const promise = new Promise(pending.open);
+    const promise = this.#promise(pending);
     transaction.sending(promise);
     this.#send(message, pending, options);
     return await promise;
@@ -314,23 +320,34 @@ export class AmqpSender extends ClientLink {
     return options.settled ?? this.#link?.settleMode === SenderSettleMode.settled;
   }
 
-  /** Sends a settled message, which nobody has to wait for when it leaves at once; null, and nothing is done, when it cannot. */
-  #leave(message: SendableMessage, options: SendOptions): Promise<null> | null {
-    if (this.life.state !== "open" || options.signal?.aborted === true) return null;
+  /** Sends a message that leaves at once; null, and nothing is done, when it cannot. Nobody has to wait for a settled one. */
+  #sendNow(message: SendableMessage, options: SendOptions): Promise<Outcome | null> | null {
+    const link = this.#link;
+    if (link === null || this.life.state !== "open") return null;
+    const how = engineOptions(options);
+    const settled = how.settled ?? link.settleMode === SenderSettleMode.settled;
+    const pending = settled ? this.#nobody : (this.#free.pop() ?? new PendingSend());
+    const sections = this.#sections(message, options);
+    let left = false;
     try {
-      const sections = this.#sections(message, options);
-      const link = this.engineLink;
-      if (!link.sendNow(sections, this.#nobody, engineOptions(options))) return null;
-      if (this.session.core.tracer.publish.hasSubscribers) tracePublish(this, link, sections, null);
-      return LEFT;
+      left = link.sendNow(sections, pending, how, pending.delivery);
     } catch (error) {
       return Promise.reject(error as Error);
+    } finally {
+      if (!left && !settled) this.#free.push(pending);
     }
+    if (!left) return null;
+    if (this.session.core.tracer.publish.hasSubscribers) tracePublish(this, link, sections, null);
+    if (settled) return LEFT;
+    pending.how = how;
+    pending.throws = options.unaccepted !== "return";
+    this.#open.add(pending);
+    return this.#promise(pending);
   }
 
   #send(message: SendableMessage, pending: PendingSend, options: SendOptions): void {
     const { signal } = options;
-    if (signal?.aborted) return pending.reject(abortedError(signal));
+    if (signal?.aborted) return pending.fail(abortedError(signal));
     this.#open.add(pending);
     const sections = this.#sections(message, options);
     if (this.life.state === "open") this.#hand(sections, pending);
@@ -391,7 +408,7 @@ export class AmqpSender extends ClientLink {
       }
       pending.abandoned = true;
       const message = `no outcome within ${pending.timeoutMs} ms: the server may have the message`;
-      pending.reject(new MessagingError("ERR_TIMEOUT", message));
+      pending.fail(new MessagingError("ERR_TIMEOUT", message));
     }
     if (nextMs !== Number.POSITIVE_INFINITY) this.#arm(nextMs);
   }
@@ -409,7 +426,7 @@ export class AmqpSender extends ClientLink {
   #sections(message: SendableMessage, options: SendOptions): MessageInput | Uint8Array {
     if (message instanceof Uint8Array) {
       if (options.encoded === true) return message;
-      this.#dataBody.data = message;
+      this.#dataMessage.body.data = message;
       return this.#dataMessage;
     }
     if (typeof message !== "string") return message;
@@ -419,7 +436,7 @@ export class AmqpSender extends ClientLink {
 
   #abort(pending: PendingSend, signal: AbortSignal): void {
     if (pending.abandoned || !this.#open.has(pending)) return;
-    pending.reject(abortedError(signal));
+    pending.fail(abortedError(signal));
     if (this.#backlog.remove(pending) || this.engineLink.cancel(pending) !== "sent") this.#open.delete(pending);
     else pending.abandoned = true;
   }
@@ -429,7 +446,7 @@ export class AmqpSender extends ClientLink {
     if (!this.#open.delete(pending)) return;
     pending.release();
     pending.release = noop;
-    pending.reject(error);
+    pending.fail(error);
   }
 
   #finish(pending: PendingSend, outcome: Outcome | null): void {
@@ -440,8 +457,10 @@ export class AmqpSender extends ClientLink {
     }
     const error = outcome === null || !pending.throws ? null : outcomeError(outcome);
     if (error === null) pending.resolve(outcome);
-    else pending.reject(error);
-    if (pending.reusable && this.#free.length < FREE_MAX) this.#free.push(pending);
+    else pending.fail(error);
+    if (!pending.reusable || this.#free.length >= FREE_MAX) return;
+    if (pending.unusual) pending.reset();
+    this.#free.push(pending);
   }
 
   /** What becomes of a message that is settled without an outcome: the source's default (§3.5.3), else nobody is known to have it. */
@@ -460,6 +479,11 @@ export class AmqpSender extends ClientLink {
 
 /** Finished entries that a sender keeps. */
 const FREE_MAX = 1_024;
+
+/** Whether nothing is asked for but to send it and to wait for its outcome. */
+function isPlain({ transaction, signal, outcomeTimeoutMs }: SendOptions): boolean {
+  return transaction === undefined && signal === undefined && outcomeTimeoutMs === undefined;
+}
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 const NO_OPTIONS: SendOptions = Object.freeze({});

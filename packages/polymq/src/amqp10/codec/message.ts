@@ -49,6 +49,13 @@ export interface PreparedMessage extends MessageInput {
   readonly encodedHead: Uint8Array;
 }
 
+/** A message of one data section, made once, changed and used again: it is written without a look for other sections. */
+export class DataMessage implements MessageInput {
+  readonly body: { readonly type: "data"; data: Uint8Array } = { type: "data", data: NOTHING };
+}
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
 /** Descriptor of a section. */
 const SECTION_HEAD = 3;
 /** Descriptor and list head of a composite section, as it is while it is moved. */
@@ -56,6 +63,10 @@ const COMPOSITE_SECTION_HEAD = 20;
 
 /** A bound of the bytes that {@link writeMessage} needs, found without encoding. */
 export function messageBytesMax(message: MessageInput): number {
+  return message instanceof DataMessage ? dataBytesMax(message.body.data) : sectionsBytesMax(message);
+}
+
+function sectionsBytesMax(message: MessageInput): number {
   const body = message.body;
   let bytes = 0;
   if (body.type === "data") bytes += dataBytesMax(body.data);
@@ -99,6 +110,11 @@ function fieldsBytesMax(fields: object): number {
  * @throws {MessagingError} ERR_INVALID_ARGUMENT for what cannot be encoded; the writer is then where it was
  */
 export function writeMessage(w: ByteWriter, message: MessageInput): void {
+  if (message instanceof DataMessage) writeData(w, message.body.data);
+  else writeOrRewind(w, message);
+}
+
+function writeOrRewind(w: ByteWriter, message: MessageInput): void {
   const start = w.at;
   try {
     writeSections(w, message);

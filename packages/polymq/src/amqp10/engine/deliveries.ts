@@ -10,11 +10,11 @@ import type { SenderLink } from "./sender-link.ts";
 
 /** A delivery that we sent and that is not settled yet. */
 export class SentDelivery<O extends Owners> {
-  readonly id: number;
-  readonly link: SenderLink<O>;
+  id: number;
+  link: SenderLink<O>;
   /** What the owner gave with the message. */
-  readonly item: O["item"];
-  readonly #tag: number | Uint8Array;
+  item: O["item"];
+  #tag: number | Uint8Array;
   /** What the receiver said of it last. */
   state: DeliveryState | Described | null = null;
   /** Its bytes on a link that keeps them: a part of a pinned chunk of the session's outbox, or what had waited. */
@@ -27,6 +27,15 @@ export class SentDelivery<O extends Owners> {
     this.link = link;
     this.item = item;
     this.#tag = tag;
+  }
+
+  /** For its link: it is another delivery from now on. The one before is settled, and nobody looks at it any more. */
+  restart(id: number, link: SenderLink<O>, item: O["item"], tag: number | Uint8Array): void {
+    this.id = id;
+    this.link = link;
+    this.item = item;
+    this.#tag = tag;
+    this.state = null;
   }
 
   /** Its delivery tag. */

@@ -4,6 +4,7 @@ import { Deque } from "../../base/deque.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { serialAdd, serialDistance } from "../../base/serial.ts";
 import { copyOf } from "../../bytes/copy.ts";
+import type { Outbox } from "../../transport/outbox.ts";
 import { SenderSettleMode } from "../codec/conditions.ts";
 import type { FlowFields } from "../codec/flow.ts";
 import { endFrame } from "../codec/frame.ts";
@@ -140,14 +141,31 @@ export class SenderLink<O extends Owners> extends Link<O> {
     return this.#enqueue(new Encoded(parts), item, settled, options);
   }
 
-  /** As {@link send} for what leaves at once in one frame; for everything else false, and nothing is done. */
-  sendNow(message: MessageInput | Uint8Array, item: O["item"], options: SendOptions): boolean {
+  /**
+   * As {@link send} for what leaves at once in one frame; for everything else false, and nothing is done. A delivery of the owner's that is
+   * settled may be given to be used again.
+   */
+  sendNow(
+    message: MessageInput | Uint8Array,
+    item: O["item"],
+    options: SendOptions,
+    used: SentDelivery<O> | null = null,
+  ): boolean {
     const settled = this.#settledOf(options);
     if (options.tag !== undefined) checkTag(options.tag);
     if (!this.sendable || options.rare !== undefined) return false;
     const bound = message instanceof Uint8Array ? message.length : messageBytesMax(message);
-    if (bound + TRANSFER_BYTES_MAX > this.session.peerFrameBytesMax) return false;
-    this.#writeNow(message, bound, item, settled, options);
+    const session = this.session;
+    if (bound + TRANSFER_BYTES_MAX > session.peerFrameBytesMax) return false;
+    const outbox = session.outbox;
+    outbox.reserve(TRANSFER_BYTES_MAX + bound);
+    const start = this.#write(outbox, message, settled, options);
+    if (!settled) {
+      const delivery = this.#unsettled(item, used);
+      if (this.keeps) delivery.keep(outbox, start);
+    }
+    session.sentTransfer();
+    outbox.commit();
     return true;
   }
 
@@ -292,18 +310,10 @@ export class SenderLink<O extends Owners> extends Link<O> {
     return settled;
   }
 
-  #writeNow(
-    message: MessageInput | Uint8Array,
-    bound: number,
-    item: O["item"],
-    settled: boolean,
-    options: SendOptions,
-  ): void {
-    const session = this.session;
-    const outbox = session.outbox;
+  /** Writes a delivery of one frame, which has room, and counts it; returns where its payload begins. */
+  #write(outbox: Outbox, message: MessageInput | Uint8Array, settled: boolean, options: SendOptions): number {
     const fields = this.#fields;
-    outbox.reserve(TRANSFER_BYTES_MAX + bound);
-    fields.deliveryId = session.nextDeliveryId;
+    fields.deliveryId = this.session.nextDeliveryId;
     fields.tag = options.tag ?? this.#nextTag;
     fields.messageFormat = options.messageFormat ?? 0;
     fields.settled = settled;
@@ -318,10 +328,8 @@ export class SenderLink<O extends Owners> extends Link<O> {
       throw this.#tooLarge(size);
     }
     endFrame(outbox, frame);
-    const delivery = this.#counted(item, settled, fields);
-    if (this.keeps && delivery !== null) delivery.keep(outbox, start);
-    session.sentTransfer();
-    outbox.commit();
+    this.#count(fields);
+    return start;
   }
 
   #writeAt(frame: number, message: MessageInput): void {
@@ -363,18 +371,25 @@ export class SenderLink<O extends Owners> extends Link<O> {
     fields.tag = queued.options.tag ?? this.#nextTag;
     fields.messageFormat = queued.options.messageFormat ?? 0;
     fields.settled = queued.settled;
-    const delivery = this.#counted(queued.item as O["item"], queued.settled, fields);
-    if (this.keeps && delivery !== null) delivery.keepEncoded(queued.message);
+    this.#count(fields);
+    if (queued.settled) return;
+    const delivery = this.#unsettled(queued.item as O["item"], null);
+    if (this.keeps) delivery.keepEncoded(queued.message);
   }
 
-  #counted(item: O["item"], settled: boolean, fields: TransferFields): SentDelivery<O> | null {
+  #count(fields: TransferFields): void {
     if (typeof fields.tag === "number") this.#nextTag = serialAdd(this.#nextTag, 1);
     this.lastDeliveryId = fields.deliveryId;
     this.session.countDelivery();
-    if (!settled || !this.settledAreFree) this.linkCredit--;
+    if (!fields.settled || !this.settledAreFree) this.linkCredit--;
     this.deliveryCount = serialAdd(this.deliveryCount, 1);
-    if (settled) return null;
-    const delivery = new SentDelivery(fields.deliveryId, this, item, fields.tag);
+  }
+
+  /** The delivery that was counted last is one of which the peer will speak. */
+  #unsettled(item: O["item"], used: SentDelivery<O> | null): SentDelivery<O> {
+    const { deliveryId, tag } = this.#fields;
+    if (used !== null) used.restart(deliveryId, this, item, tag);
+    const delivery = used ?? new SentDelivery<O>(deliveryId, this, item, tag);
     this.session.outgoing.add(delivery);
     return delivery;
   }
