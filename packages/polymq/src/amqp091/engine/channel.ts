@@ -104,6 +104,8 @@ export abstract class Channel<T extends EngineTypes> {
 export interface PendingRequest<Request> {
   readonly method: MethodName;
   readonly request: Request;
+  /** Until it is answered, the server gives itself back what it has delivered. */
+  readonly givesBack: boolean;
 }
 
 /** A channel of a client. */
@@ -116,7 +118,7 @@ export class ClientChannel<T extends EngineTypes> extends Channel<T> {
   confirming = false;
   /** @internal */
   publishes = 0;
-  /** `basic.recover`s that await their answer. @internal */
+  /** `basic.recover`s with `requeue` that await their answer. @internal */
   recovers = 0;
   /** Something was settled since a method of class `tx` was sent last. @internal */
   settledInTransaction = false;

@@ -115,6 +115,19 @@ describe("messages to a client", () => {
     expect(client.sent()).toEqual(['1 basic.ack {"deliveryTag":4,"multiple":false}']);
   });
 
+  test("and can be settled that meet a basic.recover without requeue, which LavinMQ answers behind what it sends again", () => {
+    const [client, channel] = clientWithChannel();
+    client.feed(deliver(1), contentFrames(1, []));
+    client.engine.request(channel, { method: "basic.recover", requeue: false }, "r");
+    expect(client.engine.ack(channel, 1, false)).toBe(false);
+    client.feed(deliver(2), contentFrames(1, []));
+    client.method(1, { method: "basic.recover-ok" });
+    expect(client.engine.ack(channel, 2, false)).toBe(true);
+    client.engine.request(channel, { method: "basic.recover", requeue: true }, "r");
+    client.feed(deliver(3), contentFrames(1, []));
+    expect(client.engine.ack(channel, 3, false)).toBe(false);
+  });
+
   test("and basic.recover-async leaves behind what was acknowledged before it", () => {
     const [client, channel] = clientWithChannel();
     for (let tag = 1; tag <= 2; tag++) client.feed(deliver(tag), contentFrames(1, []));

@@ -142,7 +142,8 @@ export class ClientEngine<T extends EngineTypes>
 
   /**
    * Sends a method that is answered; `onReply` or `onGetOk` brings `request` back, in the order of sending. With `noWait` nothing comes back. After
-   * `confirm.select` publishes are numbered from 1; after `basic.recover` no delivery up to its answer can be settled, for the server hands them out anew.
+   * `confirm.select` publishes are numbered from 1; after `basic.recover` no delivery before can be settled, with
+   * `requeue` none up to its answer, for the server hands them out anew.
    * @throws {MessagingError} ERR_NOT_CONNECTED, ERR_CHANNEL_CLOSED, what the encoder refuses, and ERR_INVALID_ARGUMENT for a method
    * that is not a client's or is not answered; with an error nothing was sent
    */
@@ -157,11 +158,11 @@ export class ClientEngine<T extends EngineTypes>
     if (channel.owed.due) channel.owed.flush(channel.id, this.writer);
     this.write(channel.id, method);
     if (name === "confirm.select") channel.confirming = true;
-    else if (name === "basic.recover") {
-      channel.recovers++;
-      channel.owed.clear();
-    } else if (name.startsWith("tx.")) channel.settledInTransaction = false;
-    if (!("noWait" in method) || !method.noWait) channel.requests.push({ method: name, request });
+    else if (name === "basic.recover") channel.owed.clear();
+    else if (name.startsWith("tx.")) channel.settledInTransaction = false;
+    const givesBack = method.method === "basic.recover" && method.requeue;
+    if (givesBack) channel.recovers++;
+    if (!("noWait" in method) || !method.noWait) channel.requests.push({ method: name, request, givesBack });
   }
 
   /**
@@ -215,7 +216,7 @@ export class ClientEngine<T extends EngineTypes>
 
   /**
    * A delivery that was just told must be acknowledged: it counts from now on. A tag that does not rise ends the connection (503). False, and it cannot be settled, while
-   * `basic.recover` awaits its answer: the server sent it before, and delivers it again.
+   * `basic.recover` with `requeue` awaits its answer: the server sent it before, and delivers it again.
    */
   expectAck(channel: ClientChannel<T>, deliveryTag: number): boolean {
     // Thrown when the owner's call has returned, so that what it is told last is the failure.
@@ -330,7 +331,7 @@ export class ClientEngine<T extends EngineTypes>
       return this.#handler.onChannelOpen(channel);
     }
     const pending = this.#answered(channel, method);
-    if (pending.method === "basic.recover") channel.recovers--;
+    if (pending.givesBack) channel.recovers--;
     this.#handler.onReply(channel, pending.request, method);
   }
 
