@@ -187,21 +187,28 @@ function writeData(w: ByteWriter, data: Uint8Array): void {
   w.bytes(data);
 }
 
-/** Descriptor, constructor and length of a data section; the caller has reserved room. */
 function writeDataHead(w: ByteWriter, length: number): void {
-  const { at, buffer } = w;
+  w.at = putDataHead(w.buffer, w.at, length);
+}
+
+/** Bytes of a data section with `length` bytes of data. */
+export function dataSectionBytes(length: number): number {
+  return SECTION_HEAD + (length <= 0xff ? 2 : STRING_HEAD) + length;
+}
+
+/** Writes descriptor, constructor and length of a data section where it is told, which has room, and returns what is next. */
+export function putDataHead(buffer: Uint8Array, at: number, length: number): number {
   buffer[at] = Code.described;
   buffer[at + 1] = Code.smallulong;
   buffer[at + 2] = Section.data;
   if (length <= 0xff) {
     buffer[at + 3] = Code.vbin8;
     buffer[at + 4] = length;
-    w.at = at + SECTION_HEAD + 2;
-  } else {
-    buffer[at + 3] = Code.vbin32;
-    put32(buffer, at + 4, length);
-    w.at = at + SECTION_HEAD + STRING_HEAD;
+    return at + SECTION_HEAD + 2;
   }
+  buffer[at + 3] = Code.vbin32;
+  put32(buffer, at + 4, length);
+  return at + SECTION_HEAD + STRING_HEAD;
 }
 
 function sectionHead(w: ByteWriter, code: number): void {

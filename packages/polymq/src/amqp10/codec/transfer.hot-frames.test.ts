@@ -14,6 +14,7 @@ import {
 } from "./disposition.ts";
 import { FlowFields, readFlow, writeFlow } from "./flow.ts";
 import { endFrame, writeFrame } from "./frame.ts";
+import { dataSectionBytes, writeMessage } from "./message.ts";
 import type { DeliveryStateInput, PerformativeInput } from "./tables.ts";
 import {
   ABSENT,
@@ -25,6 +26,7 @@ import {
   TransferFields,
   TransferHead,
   tagBytes,
+  writeDataTransfer,
 } from "./transfer.ts";
 import { AmqpMap } from "./values.ts";
 
@@ -49,6 +51,27 @@ const transferFields = fc
   .map((values) => Object.assign(new TransferFields(), values, { channel: 3 }));
 
 describe("transfer", () => {
+  test("with one data section is written in one go as transfer and message are one behind the other", () => {
+    const length = fc.constantFrom(0, 1, 255, 256, 70_000);
+    fc.assert(
+      fc.property(uint, uint, uint, fc.boolean(), length, (handle, deliveryId, number, settled, bytesOfData) => {
+        const values = { channel: 0x102, handle, deliveryId, tag: number, settled };
+        const fields = Object.assign(new TransferFields(), values);
+        const data = new Uint8Array(bytesOfData).fill(7);
+        const room = TRANSFER_BYTES_MAX + dataSectionBytes(bytesOfData);
+        const slow = new ByteWriter(text, room);
+        const frame = beginTransfer(slow, fields);
+        const start = slow.at;
+        writeMessage(slow, { body: { type: "data", data } });
+        endFrame(slow, frame);
+        const fast = new ByteWriter(text, room);
+        expect(writeDataTransfer(fast, fields, data)).toBe(start);
+        expect(fast.at - start).toBe(dataSectionBytes(bytesOfData));
+        expect(hex(fast.copyFrom(0))).toBe(hex(slow.copyFrom(0)));
+      }),
+    );
+  });
+
   test("is written as the table writes it", () => {
     fc.assert(
       fc.property(transferFields, (fields) => {

@@ -8,7 +8,15 @@ import type { Outbox } from "../../transport/outbox.ts";
 import { SenderSettleMode } from "../codec/conditions.ts";
 import type { FlowFields } from "../codec/flow.ts";
 import { endFrame } from "../codec/frame.ts";
-import { encodeMessage, encodeParts, type MessageInput, messageBytesMax, writeMessage } from "../codec/message.ts";
+import {
+  DataMessage,
+  dataSectionBytes,
+  encodeMessage,
+  encodeParts,
+  type MessageInput,
+  messageBytesMax,
+  writeMessage,
+} from "../codec/message.ts";
 import type { Composite, DeliveryStateInput } from "../codec/tables.ts";
 import {
   ABSENT,
@@ -18,6 +26,7 @@ import {
   type RareTransferFields,
   TRANSFER_BYTES_MAX,
   TransferFields,
+  writeDataTransfer,
 } from "../codec/transfer.ts";
 import type { AmqpMap, MapInput } from "../codec/values.ts";
 import { SentDelivery, type UnsentMessage } from "./deliveries.ts";
@@ -154,18 +163,14 @@ export class SenderLink<O extends Owners> extends Link<O> {
     const settled = this.#settledOf(options);
     if (options.tag !== undefined) checkTag(options.tag);
     if (!this.sendable || options.rare !== undefined) return false;
+    const isPlain = options.tag === undefined && options.messageFormat === undefined;
+    if (isPlain && message instanceof DataMessage) return this.#writeData(message.body.data, item, settled, used);
     const bound = message instanceof Uint8Array ? message.length : messageBytesMax(message);
-    const session = this.session;
-    if (bound + TRANSFER_BYTES_MAX > session.peerFrameBytesMax) return false;
-    const outbox = session.outbox;
+    const { outbox, peerFrameBytesMax } = this.session;
+    if (bound + TRANSFER_BYTES_MAX > peerFrameBytesMax) return false;
     outbox.reserve(TRANSFER_BYTES_MAX + bound);
     const start = this.#write(outbox, message, settled, options);
-    if (!settled) {
-      const delivery = this.#unsettled(item, used);
-      if (this.keeps) delivery.keep(outbox, start);
-    }
-    session.sentTransfer();
-    outbox.commit();
+    this.#sent(item, settled, used, start);
     return true;
   }
 
@@ -310,6 +315,23 @@ export class SenderLink<O extends Owners> extends Link<O> {
     return settled;
   }
 
+  /** {@link sendNow} for one data section. */
+  #writeData(data: Uint8Array, item: O["item"], settled: boolean, used: SentDelivery<O> | null): boolean {
+    const bytes = dataSectionBytes(data.length);
+    const { outbox, peerFrameBytesMax, nextDeliveryId } = this.session;
+    if (bytes + TRANSFER_BYTES_MAX > peerFrameBytesMax) return false;
+    if (bytes > this.#messageBytesMax) throw this.#tooLarge(bytes);
+    outbox.reserve(TRANSFER_BYTES_MAX + bytes);
+    const fields = this.#fields;
+    fields.deliveryId = nextDeliveryId;
+    fields.tag = this.#nextTag;
+    fields.settled = settled;
+    const start = writeDataTransfer(outbox, fields, data);
+    this.#count(fields);
+    this.#sent(item, settled, used, start);
+    return true;
+  }
+
   /** Writes a delivery of one frame, which has room, and counts it; returns where its payload begins. */
   #write(outbox: Outbox, message: MessageInput | Uint8Array, settled: boolean, options: SendOptions): number {
     const fields = this.#fields;
@@ -383,6 +405,17 @@ export class SenderLink<O extends Owners> extends Link<O> {
     this.session.countDelivery();
     if (!fields.settled || !this.settledAreFree) this.linkCredit--;
     this.deliveryCount = serialAdd(this.deliveryCount, 1);
+  }
+
+  /** A delivery of one frame is written, its payload from `start` on. */
+  #sent(item: O["item"], settled: boolean, used: SentDelivery<O> | null, start: number): void {
+    const { outbox } = this.session;
+    if (!settled) {
+      const delivery = this.#unsettled(item, used);
+      if (this.keeps) delivery.keep(outbox, start);
+    }
+    this.session.sentTransfer();
+    outbox.commit();
   }
 
   /** The delivery that was counted last is one of which the peer will speak. */
