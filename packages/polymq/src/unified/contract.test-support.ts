@@ -173,6 +173,17 @@ const queues: readonly ContractCase[] = [
     },
   },
   {
+    name: "queues: what is published to a queue's address is its groups'",
+    run: async (site) => {
+      const client = await site.connect();
+      const queue = client.queue(site.unique("queue"));
+      const consumed = await queue.consume({ group: "workers", prefetch: 8 });
+      await client.publish(`$queue/${queue.name}`, "x", { qos: 1 });
+      const message = await first(consumed);
+      expect([message.text(), message.queue, message.topic]).toEqual(["x", queue.name, `$queue/${queue.name}`]);
+    },
+  },
+  {
     name: "queues: without a group, consumers share the queue",
     run: async (site) => {
       const [one, two] = [await site.connect(), await site.connect()];
