@@ -126,12 +126,17 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
     this.capabilities = serverCapabilities(NO_CONNACK, settings);
   }
 
-  /** The transport is there: CONNECT leaves. */
+  /** The transport is there: CONNECT leaves, or the connection ends with the reason why it cannot be written. */
   start(transport: Transport): void {
     this.#transport = transport;
     this.outbox.open(transport);
-    this.engine.start();
-    this.outbox.flush();
+    try {
+      this.engine.start();
+      this.outbox.flush();
+    } catch (error) {
+      // Of the encoder; what is not typed is made so with every other failure of the attempt.
+      this.destroy(error as MessagingError);
+    }
   }
 
   nowMs(): number {

@@ -161,6 +161,17 @@ describe("connect()", () => {
     await stage.finish();
   });
 
+  test.each([
+    ["a user name with U+0000", { username: "a\0b" }],
+    ["a password that is too long", { username: "u", password: "x".repeat(65_536) }],
+  ])("has no connection left when CONNECT cannot be written: %s", async (_, options) => {
+    const stage = setup(options);
+    await stage.refused(stage.client.connect(), "ERR_INVALID_ARGUMENT");
+    expect(stage.link.ended).not.toBe("open");
+    expect(stage.client.state).toBe("disconnected");
+    await stage.finish();
+  });
+
   test("does not dial with a signal that has fired already", async () => {
     const stage = setup();
     await stage.refused(stage.client.connect({ signal: AbortSignal.abort() }), "ERR_ABORTED");

@@ -69,6 +69,7 @@ describe("defaults", () => {
 
   test("reconnect: false turns reconnecting off", () => {
     expect(settingsOf({ ...LEAST, reconnect: false }).reconnect).toBeNull();
+    expect(settingsOf({ ...LEAST, will: null } as unknown as MqttClientOptions).will).toBeNull();
   });
 
   test("a list of servers is copied", () => {

@@ -81,7 +81,7 @@ export function settingsOf(options: MqttClientOptions): Settings {
     cleanStart: options.cleanStart ?? true,
     given: Object.freeze({ ...options }),
     userProperties: options.userProperties === undefined ? null : toUserProperties(options.userProperties),
-    will: options.will === undefined ? null : checkedWill(options.will),
+    will: options.will ? checkedWill(options.will) : null,
     reconnect: reconnectOptions<ReconnectOptions>(options.reconnect ?? true),
     store: options.store ?? null,
     onMessage: options.onMessage ?? null,
@@ -139,7 +139,7 @@ function checkAuthentication(authentication: AuthenticationOptions, protocolVers
     throw new MessagingError("ERR_AUTH_METHOD_MISSING", "authentication needs the name of its method");
   }
   if (typeof authentication.respond !== "function") {
-    throw new MessagingError("ERR_AUTH_NO_HANDLER", "authentication needs a function that answers challenges");
+    throw new MessagingError("ERR_AUTH_NO_HANDLER", "authentication needs a respond function");
   }
 }
 
