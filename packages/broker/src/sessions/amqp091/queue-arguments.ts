@@ -21,11 +21,18 @@ export const QUEUE_FIELDS: Readonly<Record<string, string>> = {
   maxAgeMs: "x-max-age",
 };
 
+/** Arguments that only a stream has, and those that it has not; without this they would do nothing. */
+const OF_STREAMS: readonly string[] = ["x-max-age"];
+const NOT_OF_STREAMS: readonly string[] = ["x-message-ttl", "x-max-priority", "x-overflow"];
+
 /** What the arguments of `queue.declare` ask for. @throws {ReplyError} 406 */
 export function queueSettingsOf(table: FieldTable, what: string): Partial<HostedQueueSettings> {
   const reader = new ArgumentReader(table, what);
   const type = typeOf(reader);
   const isStream = type === "stream";
+  for (const name of isStream ? NOT_OF_STREAMS : OF_STREAMS) {
+    if (reader.value(name) !== undefined) throw reader.foreign(name, type);
+  }
   const exchange = reader.exchange("x-dead-letter-exchange");
   const key = reader.text("x-dead-letter-routing-key");
   if (key !== undefined && exchange === undefined) {

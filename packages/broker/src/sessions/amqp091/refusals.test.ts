@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { AmqpScene } from "./scene.test-support.ts";
 
 type Call = (channel: AmqpChannel) => Promise<unknown>;
+/** What a client does, how, and what it is told. */
+type Refusal = [string, Call, number, string];
 
 const QUORUM = { arguments: { "x-queue-type": "quorum" } };
 
@@ -10,7 +12,7 @@ const OF_Q = "for queue 'q' in vhost '/'";
 
 /** Codes and texts as RabbitMQ 3.10 says them. */
 describe("a channel ends, in RabbitMQ's words, when a client", () => {
-  test.each<[string, Call, number, string]>([
+  test.each<Refusal>([
     [
       "looks for the default exchange",
       (channel) => channel.checkExchange(""),
@@ -114,6 +116,20 @@ describe("a channel ends, in RabbitMQ's words, when a client", () => {
       "PRECONDITION_FAILED - invalid arg 'x-delivery-limit' for queue 'r' in vhost '/' of queue type rabbit_classic_queue",
     ],
     [
+      "limits the age of messages of a classic queue",
+      (channel) => channel.declareQueue("r", { arguments: { "x-max-age": "7D" } }),
+      406,
+      "PRECONDITION_FAILED - invalid arg 'x-max-age' for queue 'r' in vhost '/' of queue type rabbit_classic_queue",
+    ],
+    ...["x-message-ttl", "x-max-priority", "x-overflow"].map(
+      (name): Refusal => [
+        `declares a stream with ${name}`,
+        (channel) => channel.declareQueue("r", { arguments: { "x-queue-type": "stream", [name]: 5 } }),
+        406,
+        `PRECONDITION_FAILED - invalid arg '${name}' for queue 'r' in vhost '/' of queue type rabbit_stream_queue`,
+      ],
+    ),
+    [
       "deletes a queue that should be empty and is not",
       async (channel) => {
         await channel.publish("", "q", "x");
@@ -136,12 +152,14 @@ describe("a channel ends, in RabbitMQ's words, when a client", () => {
         ["-1", "{value_negative,-1}"],
         ["99999999999999", "{value_too_large,99999999999999}"],
       ] as const
-    ).map(([expiration, why]): [string, Call, number, string] => [
-      `publishes with the expiration "${expiration}"`,
-      (channel) => channel.publish("", "q", "x", { expiration }),
-      406,
-      `PRECONDITION_FAILED - invalid expiration '${expiration}': ${why}`,
-    ]),
+    ).map(
+      ([expiration, why]): Refusal => [
+        `publishes with the expiration "${expiration}"`,
+        (channel) => channel.publish("", "q", "x", { expiration }),
+        406,
+        `PRECONDITION_FAILED - invalid expiration '${expiration}': ${why}`,
+      ],
+    ),
     [
       "publishes copies to something else than a list",
       (channel) => channel.publish("", "q", "x", { headers: { BCC: "a" } }),
