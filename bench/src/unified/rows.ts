@@ -18,10 +18,7 @@ export type Layer = (typeof LAYERS)[number];
 /** Messages without an answer that may be on their way. */
 export const WINDOW = 1_000;
 
-/**
- * Messages/s to expect; they only set how long a measurement takes. What is told of less than half a second is how soon the compiler had its turn: a client's
- * CPU per message differed by a third between two runs of 60,000 messages.
- */
+/** Messages/s to expect; they only set how long a measurement takes. */
 const RATES: Readonly<Record<UnifiedWork, number>> = {
   publish: 500_000,
   "queue-publish": 250_000,
