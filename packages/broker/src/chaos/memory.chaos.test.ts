@@ -59,6 +59,7 @@ async function flood(publisher: MqttClient, qos: 0 | 1, outcomes: Outcomes, gaug
     if (i % PER_TURN === 0) await turn();
     if (i % 20_000 === 0) most = Math.max(most, gauge.grownBytes());
   }
+  await turn();
   return Math.max(most, gauge.grownBytes());
 }
 

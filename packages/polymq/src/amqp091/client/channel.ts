@@ -241,8 +241,8 @@ export class AmqpChannel implements ChannelOwner, AsyncDisposable {
   }
 
   /** Resolves when every publish so far is confirmed or has failed. */
-  drained(): Promise<void> {
-    return this.#publisher.drained();
+  async drained(): Promise<void> {
+    await this.#publisher.drained();
   }
 
   /** Waits for running handlers and unconfirmed publishes, then closes the channel; requests without an answer fail. Harmless when repeated. */

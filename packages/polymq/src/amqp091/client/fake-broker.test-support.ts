@@ -47,6 +47,8 @@ export class FakeLink {
   readonly published: FakePublish[] = [];
   readonly #consumers = new Map<string, Channel>();
   readonly settled: string[] = [];
+  /** How many were settled before each of the methods that end a transaction. */
+  readonly settledBefore: number[] = [];
   readonly pair: MemoryPair;
   channel: Channel | null = null;
   readonly #outbox: Outbox;
@@ -168,6 +170,7 @@ export class FakeLink {
   }
 
   #onMethod(channel: Channel, method: Method): void {
+    if (method.method === "tx.commit" || method.method === "tx.rollback") this.settledBefore.push(this.settled.length);
     this.methods.push(method);
     this.channel = channel;
     if (this.#broker.silent.has(method.method)) return;

@@ -181,9 +181,9 @@ export class Publisher {
     if (this.#line.length > 0 && connection.outbox.full) connection.wakeWhenRoom();
   }
 
-  /** Resolves when the promises of all publishes are settled, as they are too when the channel ends. */
-  drained(): Promise<void> {
-    if (this.#open === 0) return DONE;
+  /** Resolves when the promises of all publishes are settled, as they are too when the channel ends; null when they are. */
+  drained(): Promise<void> | null {
+    if (this.#open === 0) return null;
     this.#idle ??= deferred();
     return this.#idle.promise;
   }

@@ -149,6 +149,28 @@ describe("a transaction that is open when the connection is lost", () => {
     await broker.now(channel.txCommit());
   });
 
+  test("does not take what is settled after the call that ends it", async () => {
+    const { broker, client } = await connected();
+    const channel = await broker.now(client.channel({ confirms: false }));
+    const consumer = await broker.now(channel.consume("q"));
+    await broker.now(channel.txSelect());
+    const messages = consumer[Symbol.asyncIterator]();
+    const take = async (body: string): Promise<AmqpMessage> => {
+      broker.link.deliver(consumer.consumerTag, body);
+      return (await broker.now(messages.next())).value as AmqpMessage;
+    };
+    (await take("lost")).ack();
+    broker.link.pair.cut();
+    await broker.clock.advance(10_000);
+    const [rest, next] = [await take("rest"), await take("next")];
+    rest.ack();
+    const ended = channel.txCommit();
+    next.ack();
+    await expect(broker.now(ended)).rejects.toMatchObject({ code: "ERR_CONNECTION_LOST" });
+    await broker.now(channel.txCommit());
+    expect(broker.link.settledBefore).toEqual([1, 2]);
+  });
+
   test("and empty then is nothing to lose", async () => {
     const { broker, client } = await connected();
     const channel = await broker.now(client.channel({ confirms: false }));

@@ -3,8 +3,8 @@ import type { Method, MethodOf } from "../codec/method-types.ts";
 
 /** What a transaction asks of its channel. */
 export interface TransactionOwner {
-  /** Resolves when what was published is on its way. @throws {MessagingError} ERR_NOT_CONNECTED, ERR_CHANNEL_CLOSED */
-  drained(): Promise<void>;
+  /** Resolves when what was published is on its way; null when it is. @throws {MessagingError} ERR_NOT_CONNECTED, ERR_CHANNEL_CLOSED */
+  drained(): Promise<void> | null;
   ask(method: MethodOf<"tx.commit" | "tx.rollback">): Promise<Method>;
 }
 
@@ -48,8 +48,9 @@ export class Transaction {
 
   /** Ends it; true when it was lost, so that it can only be rolled back. */
   async #end(method: "tx.commit" | "tx.rollback"): Promise<boolean> {
-    // What waits for room belongs to it.
-    await this.#owner.drained();
+    // What waits for room belongs to it. Else it ends now: what is settled from here on belongs to the next one.
+    const waits = this.#owner.drained();
+    if (waits !== null) await waits;
     const lost = this.#is === "lost";
     const answered = this.#owner.ask({ method: lost ? "tx.rollback" : method });
     if (this.#is !== "none") this.#is = "empty";
