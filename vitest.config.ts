@@ -38,6 +38,8 @@ export default defineConfig({
       },
     ],
     pool: "forks",
+    // By default one core is left alone: with two of them the tests would go one file after the other.
+    maxWorkers: "100%",
     testTimeout: 20_000,
     hookTimeout: 20_000,
     reporters: ["default", "json"],
