@@ -1,5 +1,5 @@
 // Hot path: runs per transfer. No closure, promise, spread, iterator or regex here.
-import { type ByteWriter, put32 } from "../../bytes/writer.ts";
+import { type ByteWriter, put32, putBytes } from "../../bytes/writer.ts";
 import { decodeComposite, writeNamed } from "./composite.ts";
 import { Code } from "./format-codes.ts";
 import { beginFrame, FRAME_HEADER_BYTES, FrameType } from "./frame.ts";
@@ -193,15 +193,12 @@ export function writeDataTransfer(w: ByteWriter, fields: TransferFields, data: U
   buffer[frame + 12] = at - frame - 13;
   const payload = at;
   at = putDataHead(buffer, at, data.length);
-  setBytes.call(buffer, data, at);
+  putBytes(buffer, at, data);
   at += data.length;
   put32(buffer, frame, at - frame);
   w.at = at;
   return payload;
 }
-
-/** Held, because V8 looks it up anew at each call otherwise: 19 ns for 256 bytes instead of 24. */
-const setBytes = Uint8Array.prototype.set;
 
 /** Writes header and transfer of a further frame of a delivery, as {@link beginTransfer} does the first. */
 export function beginContinuation(w: ByteWriter, channel: number, handle: number, more: boolean): number {

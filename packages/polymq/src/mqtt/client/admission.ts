@@ -60,7 +60,7 @@ export class Admission {
     if (message.settles || this.#waiting.fits(message)) return null;
     return link.outbox.full
       ? new MessagingError("ERR_OUTBOUND_BACKPRESSURE", "too many messages wait for a slow server")
-      : new MessagingError("ERR_MAX_INFLIGHT", "too many messages wait for those in flight");
+      : new MessagingError("ERR_MAX_INFLIGHT", "too many messages in flight and waiting");
   }
 
   #dropOldest(message: PendingPublish): boolean {
