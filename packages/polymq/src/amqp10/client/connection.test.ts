@@ -3,6 +3,7 @@ import { symbol } from "../codec/values.ts";
 import { type LabServer, lab, labPlatform, until } from "./client-lab.test-support.ts";
 import { connectOver } from "./connect.ts";
 import { isConnectionError, isLinkError, isSessionError } from "./error-scope.ts";
+import type { ConnectOptions } from "./options.ts";
 
 describe("connect", () => {
   test("opens with what the options say, and tells what the server said of itself (§2.7.1)", async () => {
@@ -75,6 +76,18 @@ describe("connect", () => {
         server.engine.close({ type: "error", condition: "amqp:not-found", description: "no such host" });
     });
     await expect(refusing).rejects.toMatchObject({ code: "ERR_SERVER_DISCONNECT", peer: { code: "amqp:not-found" } });
+  });
+
+  test.each<[string, ConnectOptions]>([
+    ["a container id that is no text", { containerId: "a\ud800" }],
+    ["properties that are no values", { properties: { a: (() => 1) as never } }],
+  ])("%s is refused, and leaves no connection open", async (_what, options) => {
+    const servers: LabServer[] = [];
+    const platform = labPlatform({}, (server) => servers.push(server));
+    await expect(connectOver(platform, "amqp://localhost", { reconnect: false, ...options })).rejects.toMatchObject({
+      code: "ERR_INVALID_ARGUMENT",
+    });
+    await until(() => servers.length > 0 && servers.every((server) => server.engine.over));
   });
 
   test("a link that breaks ends everything with ERR_CONNECTION_LOST", async () => {

@@ -1,5 +1,6 @@
 // Hot path: one per message that is sent, used again and again.
 import { noop } from "../../base/noop.ts";
+import { rejectBy } from "../../base/reject-by.ts";
 import type { SentDelivery } from "../engine/deliveries.ts";
 import type { SendOptions } from "../engine/sender-link.ts";
 import type { Outcome } from "./outcomes.ts";
@@ -43,10 +44,7 @@ export class PendingSend {
 
   /** Rejects the promise; nothing happens to one that is settled. */
   fail(error: Error): void {
-    const failed = Promise.reject<never>(error);
-    // Only the caller's promise is to be missed when nobody handles it.
-    failed.catch(noop);
-    this.resolve(failed);
+    rejectBy(this.resolve, error);
   }
 
   /** As it was made, but for its promise, which is settled. */

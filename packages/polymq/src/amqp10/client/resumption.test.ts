@@ -74,6 +74,26 @@ describe("a delivery that was on its way (§2.6.13, S19)", () => {
     await connection.close();
   });
 
+  test("ends with its link where the server's map is not whole: what it leaves out may have arrived, and nothing new may follow", async () => {
+    const { connection, servers } = await recoveringLab({}, (server: LabServer, index) => {
+      server.onOffer = (link) => {
+        server.links.set(link.name, link);
+        link.accept(index === 0 ? {} : { unsettled: new AmqpMap([]), incompleteUnsettled: true });
+        if (!link.isSender) link.setCredit(100);
+      };
+      if (index === 0) server.outcome = null;
+    });
+    const session = await connection.createSession();
+    const sender = await session.createSender("q", { target: { durability: "unsettledState", expiryPolicy: "never" } });
+    const sending = sender.send("x");
+    const failed = expect(sending).rejects.toMatchObject({ code: "ERR_NOT_SUPPORTED_BY_SERVER" });
+    await until(() => servers[0]?.deliveries.length === 1);
+    servers[0]?.transport.destroy();
+    await failed;
+    expect([servers[1]?.deliveries, connection.state]).toEqual([[], "open"]);
+    await connection.close();
+  });
+
   test("is sent anew without a word of it to a server that keeps nothing", async () => {
     const unsettled: unknown[] = [];
     const { connection, servers } = await recoveringLab({}, (server: LabServer, index) => {

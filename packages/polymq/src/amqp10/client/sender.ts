@@ -1,6 +1,5 @@
 // Hot path: `send` and `onOutcome` run per message. No closure, spread, iterator or regex in them.
 import { abortedError, onAbort } from "../../base/abort.ts";
-import type { Timer } from "../../base/clock.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
 import { copyOf } from "../../bytes/copy.ts";
@@ -19,6 +18,7 @@ import { isTerminal, type Outcome, outcomeError, withoutTransaction } from "./ou
 import type { ClientOwners } from "./owners.ts";
 import { PendingSend } from "./pending-send.ts";
 import { resumptionOf, unsettledMap } from "./resumption.ts";
+import { SendDeadlines } from "./send-deadlines.ts";
 import { engineOptions, type SendOptions } from "./send-options.ts";
 import { SendReceipt } from "./send-receipt.ts";
 import type { AmqpSession } from "./session.ts";
@@ -45,9 +45,7 @@ export class AmqpSender extends ClientLink {
   readonly #textBody = { type: "value" as const, value: "" };
   readonly #textMessage: MessageInput = { body: this.#textBody };
   #nextReceiptTag = 0;
-  /** One timer serves all outcomes that are waited for with a limit. */
-  #timer: Timer | null = null;
-  #timerAtMs = Number.POSITIVE_INFINITY;
+  readonly #deadlines: SendDeadlines;
   /** Stands for the sender of a settled message that has left. */
   readonly #nobody = new PendingSend();
   /** Whose promise is being made: one executor for all, instead of one for each. */
@@ -60,6 +58,7 @@ export class AmqpSender extends ClientLink {
   constructor(session: AmqpSession, address: string | null, options: SenderOptions, quirks: LinkQuirks = {}) {
     super(session, address, options, quirks);
     this.#options = options;
+    this.#deadlines = new SendDeadlines(session.core.clock, this.#open);
     const count = { from: 0, to: Number.MAX_SAFE_INTEGER };
     this.#waitingMessagesMax = wholeNumber("waitingMessagesMax", options.waitingMessagesMax, {
       ...count,
@@ -141,7 +140,7 @@ export class AmqpSender extends ClientLink {
     const pending = this.#take(how);
     const outcome = this.#promise(pending) as Promise<Outcome>;
     pending.reusable = false;
-    options.transaction?.sending(outcome);
+    options.transaction?.sending(outcome, (why) => this.#takeBack(pending, why));
     const receipt = new SendReceipt(deliveryTag, outcome);
     const sent = new Promise<void>((resolve) => {
       pending.onSent = resolve;
@@ -205,6 +204,10 @@ export class AmqpSender extends ClientLink {
     if (receiverSettlementMode !== undefined && attach.rcvSettleMode !== ReceiverSettleMode[receiverSettlementMode]) {
       return modeRefused("receiver settlement mode");
     }
+    if (attach.incompleteUnsettled && this.#resumes()) {
+      // New deliveries may not follow such a map (§2.6.13), and what it leaves out might have arrived.
+      return new MessagingError("ERR_NOT_SUPPORTED_BY_SERVER", "the server's unsettled map is not whole");
+    }
     return null;
   }
 
@@ -266,8 +269,7 @@ export class AmqpSender extends ClientLink {
 
   protected override over(reason: MessagingError): void {
     this.#backlog.clear();
-    this.#timer?.cancel();
-    this.#timer = null;
+    this.#deadlines.clear();
     for (let pending = this.#open.shift(); pending !== undefined; pending = this.#open.shift()) {
       pending.release();
       pending.fail(reason);
@@ -311,7 +313,7 @@ export class AmqpSender extends ClientLink {
     transaction.check();
     const pending = this.#take({ ...options, settled: false });
     const promise = this.#promise(pending);
-    transaction.sending(promise);
+    transaction.sending(promise, (why) => this.#takeBack(pending, why));
     this.#send(message, pending, options);
     return await promise;
   }
@@ -367,50 +369,10 @@ export class AmqpSender extends ClientLink {
     }
     if (this.session.core.tracer.publish.hasSubscribers) tracePublish(this, link, message, left ? null : pending);
     if (left) pending.onSent?.();
-    if (pending.timeoutMs > 0) this.#limit(pending, left);
+    if (pending.timeoutMs > 0) this.#deadlines.begin(pending, left);
     if (!pending.settled) return;
     if (left) this.#finish(pending, null);
     else pending.onSent = () => this.#finish(pending, null);
-  }
-
-  /** Begins the time in which its outcome must come, now or once it has left; a message that is sent again goes on with the time that it had. */
-  #limit(pending: PendingSend, left: boolean): void {
-    if (pending.settled || pending.dueMs !== Number.POSITIVE_INFINITY) return;
-    if (!left) {
-      const { onSent } = pending;
-      pending.onSent = () => {
-        onSent?.();
-        this.#limit(pending, true);
-      };
-      return;
-    }
-    pending.dueMs = this.session.core.clock.nowMs() + pending.timeoutMs;
-    this.#arm(pending.dueMs);
-  }
-
-  #arm(dueMs: number): void {
-    if (this.#timer !== null && this.#timerAtMs <= dueMs) return;
-    this.#timer?.cancel();
-    const { clock } = this.session.core;
-    this.#timerAtMs = dueMs;
-    this.#timer = clock.setTimer(Math.max(0, dueMs - clock.nowMs()), () => this.#onTime());
-  }
-
-  /** Gives up waiting for outcomes whose time is over. */
-  #onTime(): void {
-    this.#timer = null;
-    const nowMs = this.session.core.clock.nowMs();
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (let pending = this.#open.first; pending !== null; pending = pending.after) {
-      if (pending.abandoned || pending.dueMs > nowMs) {
-        if (!pending.abandoned && pending.dueMs < nextMs) nextMs = pending.dueMs;
-        continue;
-      }
-      pending.abandoned = true;
-      const message = `no outcome within ${pending.timeoutMs} ms: the server may have the message`;
-      pending.fail(new MessagingError("ERR_TIMEOUT", message));
-    }
-    if (nextMs !== Number.POSITIVE_INFINITY) this.#arm(nextMs);
   }
 
   /** Keeps a message until the connection is back. */
@@ -437,8 +399,18 @@ export class AmqpSender extends ClientLink {
   #abort(pending: PendingSend, signal: AbortSignal): void {
     if (pending.abandoned || !this.#open.has(pending)) return;
     pending.fail(abortedError(signal));
-    if (this.#backlog.remove(pending) || this.engineLink.cancel(pending) !== "sent") this.#open.delete(pending);
+    if (this.#withdraw(pending)) this.#open.delete(pending);
     else pending.abandoned = true;
+  }
+
+  /** What has not left yet does not any more; of what has, the outcome is awaited. */
+  #takeBack(pending: PendingSend, why: MessagingError): void {
+    if (!pending.abandoned && this.#open.has(pending) && this.#withdraw(pending)) this.#drop(pending, why);
+  }
+
+  /** True when a message is not sent any more, false when it has left. */
+  #withdraw(pending: PendingSend): boolean {
+    return this.#backlog.remove(pending) || this.engineLink.cancel(pending) !== "sent";
   }
 
   /** The message ends with an error that is no outcome. */

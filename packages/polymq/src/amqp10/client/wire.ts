@@ -2,7 +2,7 @@
 
 import { abortedError, onAbort } from "../../base/abort.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
-import { MessagingError } from "../../base/errors.ts";
+import { asMessagingError, MessagingError } from "../../base/errors.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { type ChunkPool, Outbox } from "../../transport/outbox.ts";
 import type { Transport, TransportHandler } from "../../transport/transport.ts";
@@ -253,8 +253,13 @@ export class Wire implements TransportHandler, EngineHandler<ClientOwners> {
     this.#transport = transport;
     this.#outbox.open(transport);
     this.#sasl.secure = transport.info.secure;
-    this.engine.start();
-    this.flush();
+    try {
+      this.engine.start();
+      this.flush();
+    } catch (error) {
+      // Of the encoder: what the application has the connection say.
+      this.destroy(asMessagingError(error, "ERR_INVALID_ARGUMENT"));
+    }
   }
 
   /** Whether what ends this way goes on when the connection is made again. */

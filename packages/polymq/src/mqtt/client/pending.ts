@@ -1,4 +1,6 @@
 import type { MessagingError } from "../../base/errors.ts";
+import { noop } from "../../base/noop.ts";
+import { rejectBy } from "../../base/reject-by.ts";
 import { copyOf } from "../../bytes/copy.ts";
 import type { Chunk } from "../../transport/outbox.ts";
 import type { QoS, ReasonProperties, UserProperties } from "../codec/packets.ts";
@@ -70,8 +72,8 @@ export class PendingPublish {
   passing = false;
   /** True once a store knows that the server has it (PUBREC). */
   releaseStored = false;
-  /** Takes a rejected promise where it failed: one function per message to keep instead of two. */
-  resolve: (result: PublishResult | Promise<never>) => void = ignore;
+  /** Takes a rejected promise where it failed: one function per message to keep instead of two. A publish restored from a store has nobody who waits for it. */
+  resolve: (result: PublishResult | Promise<never>) => void = noop;
   /** Takes the abort listener away; null without a signal. */
   release: (() => void) | null = null;
 
@@ -96,7 +98,7 @@ export class PendingPublish {
     this.settles = false;
     this.passing = false;
     this.sentAtMs = -1;
-    this.resolve = ignore;
+    this.resolve = noop;
   }
 
   /** Takes a copy of a payload that the caller may change before it is sent. */
@@ -108,10 +110,7 @@ export class PendingPublish {
 
   /** Rejects the promise; nothing happens to one that has settled. */
   fail(error: Error): void {
-    const failed = Promise.reject<never>(error);
-    // Only the caller's promise is to be missed when nobody handles it.
-    failed.catch(ignore);
-    this.resolve(failed);
+    rejectBy(this.resolve, error);
   }
 
   /** The payload as it was when `publish` was called. */
@@ -131,9 +130,5 @@ export interface RestoredPublish {
 
 /** What a packet id of this client can stand for. */
 export type ClientItem = PendingPublish | PendingRequest;
-
-function ignore(): void {
-  // A publish restored from a store has nobody who waits for it.
-}
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);

@@ -102,8 +102,11 @@ export class AmqpResponder {
           continue;
         }
         this.#busy++;
-        await this.#answer(delivery);
-        if (--this.#busy === 0) this.#idle?.();
+        try {
+          await this.#answer(delivery);
+        } finally {
+          if (--this.#busy === 0) this.#idle?.();
+        }
       }
     } catch (error) {
       this.#warn("a responder's link ended", error);

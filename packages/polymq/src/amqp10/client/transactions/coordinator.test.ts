@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { traced } from "../../../base/traced.test-support.ts";
 import type { Names } from "../../engine/engine.test-support.ts";
+import type { ReceiverLink } from "../../engine/receiver-link.ts";
 import type { SenderLink } from "../../engine/sender-link.ts";
 import { type LabServer, quiet, type RecoveringLab, recoveringLab, until } from "../client-lab.test-support.ts";
 import type { AmqpDelivery } from "../delivery.ts";
@@ -92,6 +93,36 @@ describe("a transaction", () => {
     await transaction.rollback();
     await connection.close();
   });
+
+  test.each(["rollback", "loss"] as const)(
+    "of which a message waits for credit sends it no more after its %s",
+    async (how) => {
+      const made = await transacted();
+      const { broker, coordinator, connection, servers } = made;
+      const server = servers[0] as LabServer;
+      server.credit = 1;
+      const sender = await (await connection.createSession()).createSender("slow", { name: "slow" });
+      const transaction = await coordinator.begin();
+      const sends = ["left", "waits"].map((data) => sender.send(bytes(data), { transaction }));
+      const receipt = sender.sendWithReceipt(bytes("waits too"), { transaction });
+      await quiet();
+      const settled = Promise.allSettled([...sends, receipt.then((each) => each.wait())]);
+      if (how === "rollback") await transaction.rollback();
+      else await coordinator.close();
+      const results = await settled;
+      expect(results.map((each) => (each.status === "fulfilled" ? each.value : each.reason.code))).toEqual([
+        { type: "accepted" },
+        "ERR_TRANSACTION_ROLLED_BACK",
+        "ERR_TRANSACTION_ROLLED_BACK",
+      ]);
+      (server.links.get("slow") as ReceiverLink<Names>).setCredit(10);
+      server.push();
+      expect(await sender.send(bytes("next"))).toEqual({ type: "accepted" });
+      expect(broker.stored).toEqual(["next"]);
+      expect([sender.pendingMessages, sender.waitingMessages]).toEqual([0, 0]);
+      await connection.close();
+    },
+  );
 
   test("settlements leave before the commit, and a commit waits for what is being sent", async () => {
     const made = await transacted();

@@ -29,6 +29,8 @@ export class AmqpTransaction {
   #open = 0;
   #failed: unknown = null;
   #idle: Deferred<void> | null = null;
+  /** Of messages sent in it whose outcome is not known: takes back what has not left yet. */
+  readonly #withdrawals = new Set<(why: MessagingError) => void>();
   /** Receivers whose settlements must leave before the discharge. */
   readonly #receivers = new Set<AmqpReceiver>();
   /** One object for each outcome, so that settlements become ranges. */
@@ -63,6 +65,7 @@ export class AmqpTransaction {
   async rollback(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     if (this.#state === "rolledBack") return;
     this.#begin();
+    this.#withdraw(null);
     await raceAbort(this.#discharge("rollback"), options.signal);
   }
 
@@ -78,13 +81,15 @@ export class AmqpTransaction {
     throw new MessagingError("ERR_TRANSACTION_ENDED", "the transaction is over");
   }
 
-  /** For senders: a message is sent in it. */
-  sending(outcome: Promise<Outcome | null>): void {
+  /** For senders: a message is sent in it. @param withdraw takes it back where it has not left yet: of a transaction that is rolled back nothing is sent any more */
+  sending(outcome: Promise<Outcome | null>, withdraw: (why: MessagingError) => void): void {
     this.#open++;
-    outcome.then(
-      (known) => this.#settled(accepted(known) ? null : known),
-      (error: unknown) => this.#settled(error),
-    );
+    this.#withdrawals.add(withdraw);
+    const over = (failure: unknown): void => {
+      this.#withdrawals.delete(withdraw);
+      this.#settled(failure);
+    };
+    outcome.then((known) => over(accepted(known) ? null : known), over);
   }
 
   /** For receivers: the state that says an outcome in it. */
@@ -107,6 +112,11 @@ export class AmqpTransaction {
     if (this.#state !== "open") return;
     this.#state = "rolledBack";
     this.#reason = reason;
+    this.#withdraw(reason);
+  }
+
+  #withdraw(cause: MessagingError | null): void {
+    for (const withdraw of this.#withdrawals) withdraw(this.#rolledBack("the transaction was rolled back", cause));
   }
 
   async #commit(): Promise<void> {
