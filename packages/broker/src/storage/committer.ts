@@ -155,20 +155,7 @@ export class Committer {
 
   #settle(batch: number): void {
     this.#durableBatch = batch;
-    const waiters = this.#inFlight;
-    let i = 0;
-    for (let run = 0; run < waiters.listeners.length; run++) {
-      const listener = waiters.listeners[run] as CommitListener;
-      const end = waiters.ends[run] as number;
-      while (i < end) {
-        try {
-          listener.onDurable(waiters.tokens[i++] as number);
-        } catch (error) {
-          this.#onListenerError(error);
-        }
-      }
-    }
-    waiters.clear();
+    this.#inFlight.tell(null, this.#onListenerError);
   }
 
   #fail(cause: unknown): void {
@@ -181,26 +168,10 @@ export class Committer {
   }
 
   #refuseAll(error: MessagingError): void {
-    this.#refuse(this.#inFlight, error);
+    this.#inFlight.tell(error, this.#onListenerError);
     const waiting = this.#waiting;
     this.#waiting = new Waiters();
-    this.#refuse(waiting, error);
-  }
-
-  #refuse(waiters: Waiters, error: MessagingError): void {
-    let i = 0;
-    for (let run = 0; run < waiters.listeners.length; run++) {
-      const listener = waiters.listeners[run] as CommitListener;
-      const end = waiters.ends[run] as number;
-      while (i < end) {
-        try {
-          listener.onCommitFailed(waiters.tokens[i++] as number, error);
-        } catch (thrown) {
-          this.#onListenerError(thrown);
-        }
-      }
-    }
-    waiters.clear();
+    waiting.tell(error, this.#onListenerError);
   }
 }
 
@@ -213,36 +184,55 @@ const FIRST_TOKENS = 1_024;
  */
 class Waiters {
   /** The listener of each run, and where its tokens end. */
-  readonly listeners: CommitListener[] = [];
-  readonly ends: number[] = [];
-  tokens: Float64Array = new Float64Array(FIRST_TOKENS);
+  readonly #listeners: CommitListener[] = [];
+  readonly #ends: number[] = [];
+  #tokens: Float64Array = new Float64Array(FIRST_TOKENS);
   length = 0;
   #last: CommitListener | null = null;
 
   push(listener: CommitListener, token: number): void {
-    if (this.length === this.tokens.length) this.#grow();
-    this.tokens[this.length++] = token;
-    if (listener === this.#last) this.ends[this.ends.length - 1] = this.length;
+    if (this.length === this.#tokens.length) this.#grow();
+    this.#tokens[this.length++] = token;
+    if (listener === this.#last) this.#ends[this.#ends.length - 1] = this.length;
     else this.#begin(listener);
   }
 
-  clear(): void {
-    this.listeners.length = 0;
-    this.ends.length = 0;
+  /** Tells all in order that what they wait for is durable, or why it never will be, and forgets them. */
+  tell(error: MessagingError | null, onListenerError: (thrown: unknown) => void): void {
+    let i = 0;
+    for (let run = 0; run < this.#listeners.length; run++) {
+      const listener = this.#listeners[run] as CommitListener;
+      const end = this.#ends[run] as number;
+      while (i < end) {
+        const token = this.#tokens[i++] as number;
+        try {
+          if (error === null) listener.onDurable(token);
+          else listener.onCommitFailed(token, error);
+        } catch (thrown) {
+          onListenerError(thrown);
+        }
+      }
+    }
+    this.#clear();
+  }
+
+  #clear(): void {
+    this.#listeners.length = 0;
+    this.#ends.length = 0;
     this.length = 0;
     this.#last = null;
-    if (this.tokens.length > FIRST_TOKENS) this.tokens = new Float64Array(FIRST_TOKENS);
+    if (this.#tokens.length > FIRST_TOKENS) this.#tokens = new Float64Array(FIRST_TOKENS);
   }
 
   #begin(listener: CommitListener): void {
     this.#last = listener;
-    this.listeners.push(listener);
-    this.ends.push(this.length);
+    this.#listeners.push(listener);
+    this.#ends.push(this.length);
   }
 
   #grow(): void {
-    const grown = new Float64Array(this.tokens.length * 2);
-    grown.set(this.tokens);
-    this.tokens = grown;
+    const grown = new Float64Array(this.#tokens.length * 2);
+    grown.set(this.#tokens);
+    this.#tokens = grown;
   }
 }

@@ -3,6 +3,7 @@ import { NO_PROPERTIES } from "polymq/amqp091/codec";
 import { ByteWriter, type TextCodec } from "polymq/internal";
 import type { DeadLetterFacts, DeathCount, QueueMessage } from "../../core/queues/queue-message.ts";
 import type { QueueDelivery, StreamFacts } from "../../core/queues/queue-port.ts";
+import { DEAD_LETTER_NAMES, STAMP_NAMES } from "../delivery-names.ts";
 import { namesByLength } from "../names-by-length.ts";
 import { Encoding } from "../translate/encodings.ts";
 import type { PropertyTranslator } from "../translate/property-translator.ts";
@@ -13,12 +14,7 @@ const PLAIN: readonly string[] = ["x-delivery-count", "x-stream-offset"];
 
 /** Headers that dead letters have besides. */
 const DEATH: readonly string[] = [
-  "x-dead-letter-reason",
-  "x-dead-letter-queue",
-  "x-dead-letter-offset",
-  "x-dead-letter-count",
-  "x-dead-letter-detail",
-  "x-first-death-ms",
+  ...DEAD_LETTER_NAMES,
   "x-death",
   "x-first-death-reason",
   "x-first-death-queue",
@@ -28,27 +24,12 @@ const DEATH: readonly string[] = [
   "x-last-death-exchange",
 ];
 
-/** Headers that consumers of addresses and groups get from the broker alone, dead letter or not. */
-const STAMPED: readonly string[] = [
-  "group-id",
-  "queue",
-  "offset",
-  "x-source-topic",
-  "x-stream-timestamp",
-  "x-work-committed-offset",
-  "x-work-acked",
-  "x-work-group",
-  "client_id",
-  "protocol",
-  "external_id",
-];
-
 /** Names by their lengths. */
 type Names = readonly (readonly string[] | undefined)[];
 
 const PLAIN_NAMES: Names = namesByLength(PLAIN);
 const DEAD_NAMES: Names = namesByLength([...PLAIN, ...DEATH]);
-const STAMPED_NAMES: Names = namesByLength([...PLAIN, ...DEATH, ...STAMPED]);
+const STAMPED_NAMES: Names = namesByLength([...PLAIN, ...DEATH, ...STAMP_NAMES]);
 
 /** Bytes that a UTF-16 unit can take. */
 const UTF8_BYTES_MAX = 3;

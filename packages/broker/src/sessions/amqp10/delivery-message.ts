@@ -18,6 +18,7 @@ import { exchangeOf, routingKeyOf } from "../../core/queues/message-address.ts";
 import { QUEUE_PREFIX } from "../../core/queues/queue-address.ts";
 import type { DeadLetterFacts, QueueMessage } from "../../core/queues/queue-message.ts";
 import type { QueueDelivery } from "../../core/queues/queue-port.ts";
+import { DEAD_LETTER_NAMES, STAMP_NAMES } from "../delivery-names.ts";
 import { Encoding } from "../translate/encodings.ts";
 import { APPLICATION_PROPERTIES, DATA, FOOTER, HEADER, MESSAGE_ANNOTATIONS, PROPERTIES, Sections } from "./sections.ts";
 
@@ -29,26 +30,11 @@ const PAYLOAD_BYTES_LARGE = 32_768;
 
 /** Application properties that nobody but the broker writes on deliveries that carry its own. */
 const OWN: ReadonlySet<string> = new Set([
+  ...STAMP_NAMES,
+  ...DEAD_LETTER_NAMES,
   "message-id",
-  "group-id",
-  "queue",
-  "offset",
   "delivery-count",
-  "x-source-topic",
   "x-stream-offset",
-  "x-stream-timestamp",
-  "x-work-committed-offset",
-  "x-work-acked",
-  "x-work-group",
-  "client_id",
-  "protocol",
-  "external_id",
-  "x-dead-letter-reason",
-  "x-dead-letter-queue",
-  "x-dead-letter-offset",
-  "x-dead-letter-count",
-  "x-dead-letter-detail",
-  "x-first-death-ms",
 ]);
 
 /** Sections of a message in AMQP 1.0's own form, from whatever its publisher spoke. */

@@ -4,6 +4,7 @@ import { PROPERTY_COUNT_MAX } from "polymq/mqtt/codec";
 import { deliveredAddress } from "../../core/queues/delivered-address.ts";
 import type { DeadLetterFacts, QueueMessage } from "../../core/queues/queue-message.ts";
 import type { QueueDelivery, StreamFacts } from "../../core/queues/queue-port.ts";
+import { DEAD_LETTER_NAMES, STAMP_NAMES } from "../delivery-names.ts";
 import { namesByLength } from "../names-by-length.ts";
 import { MQTT_ENCODING, propertyBytes } from "./property-block.ts";
 import { isNamed, USER_PROPERTY } from "./queue-properties.ts";
@@ -13,26 +14,11 @@ import { isNamed, USER_PROPERTY } from "./queue-properties.ts";
  * says what a delivery is.
  */
 const OWN = [
+  ...STAMP_NAMES,
+  ...DEAD_LETTER_NAMES,
   "message-id",
-  "group-id",
-  "queue",
-  "offset",
   "delivery-count",
-  "x-source-topic",
   "x-stream-offset",
-  "x-stream-timestamp",
-  "x-work-committed-offset",
-  "x-work-acked",
-  "x-work-group",
-  "client_id",
-  "protocol",
-  "external_id",
-  "x-dead-letter-reason",
-  "x-dead-letter-queue",
-  "x-dead-letter-offset",
-  "x-dead-letter-count",
-  "x-dead-letter-detail",
-  "x-first-death-ms",
   "x-queue-forward-targets",
 ];
 

@@ -1,4 +1,4 @@
-import { type ErrorCode, MessagingError } from "../../base/errors.ts";
+import { numbersOf } from "../../base/option-rules.ts";
 import type { FieldTable } from "../codec/field-value.ts";
 import type { Method } from "../codec/method-types.ts";
 import type { AmqpConsumeOptions } from "./consumer.ts";
@@ -36,17 +36,14 @@ export interface QueueFacts {
 
 /** @throws {MessagingError} ERR_INVALID_OPTIONS */
 export function checkConsume(options: AmqpConsumeOptions): void {
-  const { prefetch = 0, concurrency = 1, highWaterMark = 1 } = options;
-  const code: ErrorCode = "ERR_INVALID_OPTIONS";
-  if (!Number.isInteger(prefetch) || prefetch < 0 || prefetch > 65_535) {
-    throw new MessagingError(code, "prefetch must be a whole number from 0 to 65535");
-  }
-  if (!Number.isInteger(concurrency) || concurrency < 1) {
-    throw new MessagingError(code, "concurrency must be a whole number of at least 1");
-  }
-  if (!Number.isInteger(highWaterMark) || highWaterMark < 1) {
-    throw new MessagingError(code, "highWaterMark must be a whole number of at least 1");
-  }
+  numbersOf(
+    { code: "ERR_INVALID_OPTIONS", options },
+    {
+      prefetch: [0, 65_535, 0],
+      concurrency: [1, Number.MAX_SAFE_INTEGER, 1],
+      highWaterMark: [1, Number.MAX_SAFE_INTEGER, 1],
+    },
+  );
 }
 
 /** Reads `queue.declare-ok`. */

@@ -1,5 +1,5 @@
 import { MessagingError } from "../../base/errors.ts";
-import { type Endpoint, parseEndpoint } from "../../transport/endpoint.ts";
+import { decode, type Endpoint, parseEndpoint } from "../../transport/endpoint.ts";
 import type { DialKind } from "../../transport/platform.ts";
 
 /** Default port of each scheme. */
@@ -32,7 +32,7 @@ export function amqpServer(address: string): AmqpServer {
   return {
     endpoint,
     kind,
-    vhost: web || path === "/" ? null : decoded(path.slice(1)),
+    vhost: web || path === "/" ? null : decode(path.slice(1)),
     heartbeatSeconds: number(query, "heartbeat"),
     frameMax: number(query, "frame_max"),
     channelMax: number(query, "channel_max"),
@@ -44,12 +44,4 @@ function number(query: URLSearchParams, name: string): number | null {
   if (text === null) return null;
   if (/^\d{1,10}$/.test(text)) return Number(text);
   throw new MessagingError("ERR_INVALID_OPTIONS", `${name} in a server address must be a whole number`);
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new MessagingError("ERR_INVALID_OPTIONS", "a server address with a stray % in it");
-  }
 }
