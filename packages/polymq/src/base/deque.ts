@@ -1,12 +1,8 @@
 /** A first-in-first-out queue over a ring that grows by doubling; `push` and `shift` cost O(1) and never move items. */
 export class Deque<T> {
-  #items: (T | undefined)[];
+  #items: (T | undefined)[] = new Array(16).fill(undefined);
   #head = 0;
   #length = 0;
-
-  constructor() {
-    this.#items = new Array<T | undefined>(16).fill(undefined);
-  }
 
   get length(): number {
     return this.#length;
@@ -47,15 +43,13 @@ export class Deque<T> {
 
   /** Puts another item in the place `index` behind the head and returns the one that was there; undefined, and nothing done, when there is none. */
   set(index: number, item: T): T | undefined {
-    if (index < 0 || index >= this.#length) return undefined;
-    const at = (this.#head + index) & (this.#items.length - 1);
-    const before = this.#items[at];
-    this.#items[at] = item;
+    const before = this.at(index);
+    if (before !== undefined) this.#items[(this.#head + index) & (this.#items.length - 1)] = item;
     return before;
   }
 
   clear(): void {
-    this.#items = new Array<T | undefined>(16).fill(undefined);
+    this.#items = new Array(16).fill(undefined);
     this.#head = 0;
     this.#length = 0;
   }
@@ -65,21 +59,17 @@ export class Deque<T> {
     for (let i = 0; i < this.#length; i++) {
       const item = this.at(i);
       if (item === undefined || !matches(item)) continue;
-      const mask = this.#items.length - 1;
-      for (let j = i; j < this.#length - 1; j++) {
-        this.#items[(this.#head + j) & mask] = this.#items[(this.#head + j + 1) & mask];
-      }
-      this.#length--;
-      this.#items[(this.#head + this.#length) & mask] = undefined;
+      // Those before it move one place on.
+      for (let j = i; j > 0; j--) this.set(j, this.at(j - 1) as T);
+      this.shift();
       return item;
     }
     return undefined;
   }
 
   #grow(): void {
-    const old = this.#items;
-    const items = new Array<T | undefined>(old.length * 2).fill(undefined);
-    for (let i = 0; i < this.#length; i++) items[i] = old[(this.#head + i) & (old.length - 1)];
+    const items = new Array(this.#items.length * 2).fill(undefined);
+    for (let i = 0; i < this.#length; i++) items[i] = this.at(i);
     this.#items = items;
     this.#head = 0;
   }

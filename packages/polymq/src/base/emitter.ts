@@ -46,7 +46,7 @@ export class Emitter<E extends { readonly type: string }> {
 
   /** Tells everyone now; never throws. Listeners added or removed meanwhile count from the next event on. */
   emit(event: E): void {
-    for (const listener of this.#listeners.get(event.type) ?? []) this.#call(listener, event);
+    for (const listener of this.#listeners.get(event.type) ?? []) void this.#call(listener, event);
     for (const stream of this.#streams) stream.push(event);
   }
 
@@ -66,10 +66,9 @@ export class Emitter<E extends { readonly type: string }> {
     this.#streams.clear();
   }
 
-  #call(listener: Listener<E>, event: E): void {
+  async #call(listener: Listener<E>, event: E): Promise<void> {
     try {
-      const result = listener.call(event);
-      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#report(error, event));
+      await listener.call(event);
     } catch (error) {
       this.#report(error, event);
     }
@@ -139,7 +138,3 @@ class EventQueue<E> implements EventStream<E> {
 }
 
 const DONE: IteratorReturnResult<undefined> = Object.freeze({ value: undefined, done: true });
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
-}

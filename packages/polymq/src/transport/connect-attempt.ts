@@ -69,11 +69,9 @@ export function connectAttempt<T>(
 /** Wraps what made an attempt fail; an error that is typed already stays as it is. */
 export function connectFailed(cause: unknown): MessagingError {
   if (isMessagingError(cause)) return cause;
-  const what = cause instanceof Error && cause.message !== "" ? cause.message : codeOf(cause);
-  return new MessagingError("ERR_CONNECT_FAILED", `could not connect: ${what}`, { cause });
-}
-
-function codeOf(cause: unknown): string {
-  if (typeof cause === "object" && cause !== null && "code" in cause) return String(cause.code);
-  return cause instanceof Error ? cause.name : "unknown reason";
+  // Some errors, as that of a host with several addresses, say nothing but their code.
+  const { message, code, name } = Object(cause) as Readonly<Record<string, unknown>>;
+  return new MessagingError("ERR_CONNECT_FAILED", `could not connect: ${message || code || name || "unknown reason"}`, {
+    cause,
+  });
 }

@@ -15,16 +15,22 @@ export function dialThroughHook(
   handler: TransportHandler,
 ): Promise<Transport> {
   return connectAttempt<Transport>(clock, options, (report) => {
-    const gate = new HandlerGate(handler);
+    let shut = false;
+    // Upcalls stop when the attempt was given up.
+    const gate: TransportHandler = {
+      onBytes: (chunk) => void (shut || handler.onBytes(chunk)),
+      onDrain: () => void (shut || handler.onDrain()),
+      onClosed: (error) => void (shut || handler.onClosed(error)),
+    };
     void connectLate(endpoint, options, gate).then(
       (transport) => {
-        if (gate.shut) transport.destroy();
+        if (shut) transport.destroy();
         else report.done(transport);
       },
       (error: unknown) => report.failed(error),
     );
     return () => {
-      gate.shut = true;
+      shut = true;
     };
   });
 }
@@ -33,26 +39,4 @@ export function dialThroughHook(
 async function connectLate(endpoint: Endpoint, options: DialOptions, handler: TransportHandler): Promise<Transport> {
   if (options.dial === undefined) throw new TypeError("no dial hook");
   return await options.dial(endpoint, options, handler);
-}
-
-/** Passes upcalls on until it is shut. */
-class HandlerGate implements TransportHandler {
-  shut = false;
-  readonly #handler: TransportHandler;
-
-  constructor(handler: TransportHandler) {
-    this.#handler = handler;
-  }
-
-  onBytes(chunk: Uint8Array): void {
-    if (!this.shut) this.#handler.onBytes(chunk);
-  }
-
-  onDrain(): void {
-    if (!this.shut) this.#handler.onDrain();
-  }
-
-  onClosed(error: Error | null): void {
-    if (!this.shut) this.#handler.onClosed(error);
-  }
 }

@@ -1,5 +1,5 @@
 import { throwIfAborted } from "../../base/abort.ts";
-import { MessagingError } from "../../base/errors.ts";
+import { type ErrorCode, MessagingError } from "../../base/errors.ts";
 import type { Availability } from "./admission.ts";
 
 /**
@@ -14,15 +14,12 @@ export function checkUsable(client: { availability(): Availability }, signal: Ab
 
 /** Why nothing can be sent now, or null. */
 export function unusable(availability: Availability): MessagingError | null {
-  switch (availability) {
-    case "online":
-    case "offline":
-      return null;
-    case "none":
-      return new MessagingError("ERR_NOT_CONNECTED", "the client is not connected");
-    case "draining":
-      return new MessagingError("ERR_DRAINING", "the client is closing");
-    case "closed":
-      return new MessagingError("ERR_CLIENT_CLOSED", "the client is closed");
-  }
+  const [code, text] = REFUSALS[availability] ?? [];
+  return code === undefined ? null : new MessagingError(code, `the client is ${text}`);
 }
+
+const REFUSALS: Readonly<Partial<Record<Availability, readonly [ErrorCode, string]>>> = {
+  none: ["ERR_NOT_CONNECTED", "not connected"],
+  draining: ["ERR_DRAINING", "closing"],
+  closed: ["ERR_CLIENT_CLOSED", "closed"],
+};

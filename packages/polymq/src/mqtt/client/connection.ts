@@ -273,16 +273,12 @@ export class Connection implements Link, TransportHandler, ClientHandler<ClientI
     this.#owner.onReleased(packetId, known, this);
   }
 
-  onSuback(item: ClientItem, packet: Suback): void {
+  onAnswer(item: ClientItem, packet: Suback | Unsuback): void {
     if (!(item instanceof PendingPublish)) item.settle.answered(packet);
   }
 
   onPingresp(): void {
     this.#parts.publisher.onPingresp();
-  }
-
-  onUnsuback(item: ClientItem, packet: Unsuback): void {
-    if (!(item instanceof PendingPublish)) item.settle.answered(packet);
   }
 
   onAuth(packet: Auth): void {

@@ -77,16 +77,10 @@ export type ReasonCodePacket =
   | "disconnect"
   | "auth";
 
-/* Where two names share a code, the first one stands: it is set last. */
-const NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(ReasonCode)
-    .reverse()
-    .map(([name, code]) => [code, name]),
-);
-
 /** The name of a 5.0 reason code as in {@link ReasonCode} (0x00 is `Success`), or its hexadecimal form when it has none. */
 export function reasonName(code: number): string {
-  return NAMES.get(code) ?? hex(code);
+  // Where two names share a code, the first one stands.
+  return Object.entries(ReasonCode).find((entry) => entry[1] === code)?.[0] ?? hex(code);
 }
 
 /** The name of a 3.1.1 CONNACK return code as in {@link ConnectReturnCode}, or its hexadecimal form when it has none. */

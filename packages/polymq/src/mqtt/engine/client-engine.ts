@@ -44,9 +44,7 @@ export interface ClientHandler<Item> extends EndpointHandler<Item> {
    */
   onHeld(): void;
   /** The answer to the request that `item` was handed over with. */
-  onSuback(item: Item, packet: Suback): void;
-  /** The answer to the request that `item` was handed over with. */
-  onUnsuback(item: Item, packet: Unsuback): void;
+  onAnswer(item: Item, packet: Suback | Unsuback): void;
   /** The server is there. */
   onPingresp(): void;
   /** The server goes on with, or asks for, enhanced authentication. */
@@ -255,9 +253,9 @@ export class ClientEngine<Item, Route> extends Endpoint<Item> {
   protected onPacket(packet: Packet): void {
     switch (packet.type) {
       case "suback":
-        return this.#onSuback(packet);
+        return this.#onAnswer(packet, Phase.Subscribe);
       case "unsuback":
-        return this.#onUnsuback(packet);
+        return this.#onAnswer(packet, Phase.Unsubscribe);
       case "pingresp":
         return this.#clientHandler.onPingresp();
       case "disconnect":
@@ -325,16 +323,11 @@ export class ClientEngine<Item, Route> extends Endpoint<Item> {
     return messages;
   }
 
-  #onSuback(packet: Suback): void {
-    const item = this.#outbound.finish(packet.packetId, Phase.Subscribe);
-    if (item === undefined) throw violation(`SUBACK for packet id ${packet.packetId}, which awaits none`);
-    this.#clientHandler.onSuback(item, packet);
-  }
-
-  #onUnsuback(packet: Unsuback): void {
-    const item = this.#outbound.finish(packet.packetId, Phase.Unsubscribe);
-    if (item === undefined) throw violation(`UNSUBACK for packet id ${packet.packetId}, which awaits none`);
-    this.#clientHandler.onUnsuback(item, packet);
+  #onAnswer(packet: Suback | Unsuback, phase: Phase): void {
+    const { type, packetId } = packet;
+    const item = this.#outbound.finish(packetId, phase);
+    if (item === undefined) throw violation(`${type.toUpperCase()} for packet id ${packetId}, which awaits none`);
+    this.#clientHandler.onAnswer(item, packet);
   }
 
   #onAuth(packet: Auth): void {

@@ -275,16 +275,12 @@ export class DrivenClient extends Driven<ClientEngine<string, unknown>> implemen
     this.lines.push("held");
   }
 
-  onSuback(item: string, packet: Suback): void {
-    this.lines.push(`suback ${item} ${packet.packetId} ${packet.reasonCodes.map(code).join(" ")}`);
+  onAnswer(item: string, packet: Suback | Unsuback): void {
+    this.lines.push(`${packet.type} ${item} ${packet.packetId} ${packet.reasonCodes.map(code).join(" ")}`.trimEnd());
   }
 
   onPingresp(): void {
     this.lines.push("pingresp");
-  }
-
-  onUnsuback(item: string, packet: Unsuback): void {
-    this.lines.push(`unsuback ${item} ${packet.packetId} ${packet.reasonCodes.map(code).join(" ")}`.trimEnd());
   }
 
   onServerDisconnect(packet: Disconnect): void {
