@@ -6,9 +6,13 @@ export function abortedError(signal: AbortSignal): MessagingError {
   return new MessagingError("ERR_ABORTED", "the operation was aborted", { cause: signal.reason });
 }
 
-/** @throws {MessagingError} ERR_ABORTED when `signal` has fired already */
+/** @throws {MessagingError} ERR_ABORTED when `signal` has fired already, ERR_INVALID_ARGUMENT when it is none */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw abortedError(signal);
+  if (signal == null) return;
+  if (typeof signal.addEventListener !== "function") {
+    throw new MessagingError("ERR_INVALID_ARGUMENT", `signal must be an AbortSignal, not ${signal}`);
+  }
+  if (signal.aborted) throw abortedError(signal);
 }
 
 /**
@@ -16,7 +20,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
  * Whoever waits must call it, or a long-lived signal collects listeners.
  */
 export function onAbort(signal: AbortSignal | undefined, fn: () => void): () => void {
-  if (signal === undefined) return noop;
+  if (signal == null) return noop;
   if (signal.aborted) {
     fn();
     return noop;

@@ -14,40 +14,56 @@ export type NumberRule = readonly [least: number, most: number, standard: number
 /** The words that an option may be; the first one is what it is unless given. */
 export type WordRule = readonly [standard: string, ...others: string[]];
 
-/** Checks the options that a table names, and fills in defaults. @throws {MessagingError} of the source's code */
-export function numbersOf<Name extends string>(
-  source: OptionSource,
-  rules: Readonly<Record<Name, NumberRule>>,
-): Readonly<Record<Name, number>> {
-  const checked: Partial<Record<Name, number>> = {};
-  for (const name of Object.keys(rules) as Name[]) {
-    const [least, most, standard] = rules[name];
-    const { [name]: value = standard } = source.options as Readonly<Record<Name, number>>;
-    if (!(Number.isInteger(value) && value >= least && value <= most)) {
-      throw wrongOption(source, name, `a whole number from ${least} to ${most}`);
+/** What an option is that has no default, as `typeof` names it. */
+export type TypeRule = "boolean" | "function" | "object" | "string";
+
+/** What an option may be. */
+export type OptionRule = NumberRule | WordRule | TypeRule;
+
+/** Options as {@link checkedOptions} gives them back: those of a {@link TypeRule} are null where they are not given. */
+export type Checked<Options, Rules extends Readonly<Record<string, OptionRule>>> = {
+  readonly [Name in keyof Rules]: Rules[Name] extends NumberRule
+    ? number
+    : Rules[Name] extends WordRule
+      ? Rules[Name][number]
+      : Name extends keyof Options
+        ? NonNullable<Options[Name]> | null
+        : unknown;
+};
+
+/** Checks the options that a table names, and fills in defaults. @throws {MessagingError} of the source's code, which names option and value */
+export function checkedOptions<Options extends object, const Rules extends Readonly<Record<string, OptionRule>>>(
+  source: OptionSource & { readonly options: Options },
+  rules: Rules,
+): Checked<Options, Rules> {
+  const checked: Record<string, unknown> = {};
+  for (const [name, rule] of Object.entries(rules)) {
+    const { [name]: value = defaultOf(rule) } = source.options as Readonly<Record<string, unknown>>;
+    const wanted = wantedInstead(value, rule);
+    if (wanted !== null) {
+      throw new MessagingError(source.code, `${source.prefix ?? ""}${name} must be ${wanted}, not ${String(value)}`);
     }
     checked[name] = value;
   }
-  return checked as Record<Name, number>;
+  return checked as Checked<Options, Rules>;
 }
 
-/** As {@link numbersOf}, for options that are one of some words. */
-export function wordsOf<const Rules extends Readonly<Record<string, WordRule>>>(
-  source: OptionSource,
-  rules: Rules,
-): { readonly [Name in keyof Rules]: Rules[Name][number] } {
-  const checked: Record<string, string> = {};
-  for (const [name, words] of Object.entries(rules)) {
-    const { [name]: word = words[0] } = source.options as Readonly<Record<string, string>>;
-    if (!words.includes(word)) throw wrongOption(source, name, `one of ${words.join(", ")}`);
-    checked[name] = word;
+function defaultOf(rule: OptionRule): number | string | null {
+  if (typeof rule === "string") return null;
+  return typeof rule[0] === "number" ? (rule[2] as number) : rule[0];
+}
+
+/** What a value would have to be, or null when it is that. */
+function wantedInstead(value: unknown, rule: OptionRule): string | null {
+  if (typeof rule === "string") {
+    return value === null || typeof value === rule ? null : `of type ${rule}`;
   }
-  return checked as { [Name in keyof Rules]: Rules[Name][number] };
-}
-
-function wrongOption(source: OptionSource, name: string, what: string): MessagingError {
-  const value = (source.options as Readonly<Record<string, unknown>>)[name];
-  return new MessagingError(source.code, `${source.prefix ?? ""}${name} must be ${what}, not ${String(value)}`);
+  const [least, most] = rule;
+  if (typeof least === "number") {
+    const fits = Number.isInteger(value) && least <= (value as number) && (value as number) <= (most as number);
+    return fits ? null : `a whole number from ${least} to ${most}`;
+  }
+  return (rule as readonly unknown[]).includes(value) ? null : `one of ${rule.join(", ")}`;
 }
 
 /** The fields that are there; null when none is. */

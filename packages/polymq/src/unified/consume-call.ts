@@ -1,5 +1,5 @@
 import { MessagingError } from "../base/errors.ts";
-import { numbersOf, type OptionSource, wordsOf } from "../base/option-rules.ts";
+import { checkedOptions, type OptionSource } from "../base/option-rules.ts";
 import type { ConsumeCall, ReadCall, Tell } from "./adapter.ts";
 import { bytes, type Codec } from "./codec.ts";
 import { Consumer } from "./consumer.ts";
@@ -58,8 +58,8 @@ export function checkConsume(
     throw invalid("onInvalid must be reject, throw or a function");
   }
   const source: OptionSource = { code: CODE, options };
-  numbersOf(source, { prefetch: [1, 65_535, 100], concurrency: [1, 65_535, 1] });
-  const words = wordsOf(source, {
+  checkedOptions(source, { prefetch: [1, 65_535, 100], concurrency: [1, 65_535, 1] });
+  const words = checkedOptions(source, {
     ack: ["auto", "manual"],
     whenHandlerFails: ["nack", "reject"],
     commit: ["auto", "manual"],

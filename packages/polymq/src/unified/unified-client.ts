@@ -1,7 +1,7 @@
 // Hot path: `publish` runs per message.
 import type { Emitter, EventOf, EventStream } from "../base/emitter.ts";
 import { MessagingError } from "../base/errors.ts";
-import { numbersOf } from "../base/option-rules.ts";
+import { checkedOptions } from "../base/option-rules.ts";
 import type { Adapter, AnyPublishOptions } from "./adapter.ts";
 import type { ClientAnswer, Responding } from "./client.ts";
 import type { Codec } from "./codec.ts";
@@ -132,7 +132,7 @@ export class UnifiedClient implements AsyncDisposable {
   }
 
   async close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    const { timeoutMs } = numbersOf(
+    const { timeoutMs } = checkedOptions(
       { code: "ERR_INVALID_ARGUMENT", options },
       { timeoutMs: [0, 2_147_483_647, 5_000] },
     );

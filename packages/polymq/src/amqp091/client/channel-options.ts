@@ -1,4 +1,4 @@
-import { numbersOf } from "../../base/option-rules.ts";
+import { checkedOptions } from "../../base/option-rules.ts";
 import type { FieldTable } from "../codec/field-value.ts";
 import type { Method } from "../codec/method-types.ts";
 import type { AmqpConsumeOptions } from "./consumer.ts";
@@ -36,7 +36,7 @@ export interface QueueFacts {
 
 /** @throws {MessagingError} ERR_INVALID_OPTIONS */
 export function checkConsume(options: AmqpConsumeOptions): void {
-  numbersOf(
+  checkedOptions(
     { code: "ERR_INVALID_OPTIONS", options },
     {
       prefetch: [0, 65_535, 0],

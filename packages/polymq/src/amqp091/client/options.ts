@@ -1,5 +1,5 @@
 import { MessagingError } from "../../base/errors.ts";
-import { type NumberRule, numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
+import { checkedOptions, type OptionRule } from "../../base/option-rules.ts";
 import { reconnectOptions } from "../../supervisor/reconnect-options.ts";
 import type { DialHook, TlsOptions, WebSocketDialOptions } from "../../transport/platform.ts";
 import type { FieldTable } from "../codec/field-value.ts";
@@ -124,7 +124,14 @@ const U32_MAX = 4_294_967_295;
 const TIMER_MAX_MS = 2_147_483_647;
 const CODE = "ERR_INVALID_OPTIONS";
 
-const NUMBERS = {
+const OPTIONS = {
+  username: "string",
+  password: "string",
+  vhost: "string",
+  credentials: "function",
+  tls: "object",
+  webSocket: "object",
+  dial: "function",
   heartbeatSeconds: [0, 65_535, 60],
   frameMax: [4_096, U32_MAX, 131_072],
   channelMax: [1, 65_535, 2_047],
@@ -137,32 +144,26 @@ const NUMBERS = {
   maxUnconfirmed: [1, U32_MAX, 1_000],
   maxWaitingMessages: [0, U32_MAX, 100_000],
   maxWaitingBytes: [0, Number.MAX_SAFE_INTEGER, 67_108_864],
-} as const satisfies Readonly<Record<string, NumberRule>>;
+  mechanism: ["auto", "PLAIN", "AMQPLAIN", "EXTERNAL"],
+  dialect: ["auto", "polymq", "fluxmq", "rabbitmq"],
+  whenConnectionLost: ["republish", "reject"],
+} as const satisfies Readonly<Record<string, OptionRule>>;
 
 /** Checks options once, at the door, and fills in defaults. @throws {MessagingError} ERR_NO_SERVERS, ERR_INVALID_OPTIONS */
 export function settingsOf(options: AmqpClientOptions): Settings {
   if (typeof options !== "object" || options === null) throw invalid("options must be an object");
-  const source: OptionSource = { code: CODE, options };
+  const { vhost, ...checked } = checkedOptions({ code: CODE, options }, OPTIONS);
   return Object.freeze({
+    ...checked,
     servers: servers(options),
-    ...texts(options),
-    credentials: options.credentials ?? null,
-    tls: options.tls ?? null,
-    webSocket: options.webSocket ?? null,
+    vhost: vhost ?? "/",
     clientProperties: {
       product: "polymq",
       platform: "JavaScript",
       ...options.clientProperties,
       ...(options.connectionName === undefined ? {} : { connection_name: options.connectionName }),
     },
-    ...numbersOf(source, NUMBERS),
-    ...wordsOf(source, {
-      mechanism: ["auto", "PLAIN", "AMQPLAIN", "EXTERNAL"],
-      dialect: ["auto", "polymq", "fluxmq", "rabbitmq"],
-      whenConnectionLost: ["republish", "reject"],
-    }),
     reconnect: reconnectOptions<AmqpReconnectOptions>(options.reconnect ?? true),
-    dial: options.dial ?? null,
   });
 }
 
@@ -172,14 +173,6 @@ function servers(options: AmqpClientOptions): readonly string[] {
   for (const each of list)
     if (typeof each !== "string" || each === "") throw invalid("a server address must be a string");
   return [...list];
-}
-
-function texts(options: AmqpClientOptions): Pick<Settings, "username" | "password" | "vhost"> {
-  const { username = null, password = null, vhost = "/" } = options;
-  if (username !== null && typeof username !== "string") throw invalid("username must be a string");
-  if (password !== null && typeof password !== "string") throw invalid("password must be a string");
-  if (typeof vhost !== "string") throw invalid("vhost must be a string");
-  return { username, password, vhost };
 }
 
 function invalid(what: string): MessagingError {

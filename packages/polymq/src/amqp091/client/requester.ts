@@ -2,7 +2,7 @@ import { abortedError, onAbort, throwIfAborted } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
-import { numbersOf } from "../../base/option-rules.ts";
+import { checkedOptions } from "../../base/option-rules.ts";
 import type { AmqpConsumeOptions, AmqpConsumer } from "./consumer.ts";
 import { type AmqpMessage, type AmqpReturned, UnroutableError } from "./message.ts";
 import type { AmqpPublishOptions } from "./publisher.ts";
@@ -63,7 +63,7 @@ export class Requester {
     publish: (options: AmqpPublishOptions) => Promise<void>,
   ): Promise<AmqpMessage> {
     const { timeoutMs: _, signal, ...given } = options;
-    const { timeoutMs } = numbersOf(
+    const { timeoutMs } = checkedOptions(
       { code: "ERR_INVALID_ARGUMENT", options },
       { timeoutMs: [1, 2_147_483_647, 10_000] },
     );

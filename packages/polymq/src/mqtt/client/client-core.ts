@@ -146,6 +146,7 @@ export class ClientCore implements ConnectorOwner, PublisherOwner, IntakeOwner {
     if (this.#state === "closed") throw new MessagingError("ERR_CLIENT_CLOSED", "the client is closed");
     if (this.#state !== "disconnected")
       throw new MessagingError("ERR_ALREADY_CONNECTED", `the client is ${this.#state}`);
+    throwIfAborted(signal);
     this.#attempt = 0;
     // The caller's signal ends this call, not the connection that comes of it.
     const call = new AbortController();

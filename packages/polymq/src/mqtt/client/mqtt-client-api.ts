@@ -104,7 +104,7 @@ export abstract class MqttClientApi implements AsyncDisposable {
    *   ERR_ABORTED, ERR_ALREADY_CONNECTED, ERR_CLIENT_CLOSED, ERR_STORE_FAILED
    */
   connect(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return this.#core.connect(options.signal);
+    return this.#core.connect(options?.signal);
   }
 
   /**
@@ -166,9 +166,7 @@ export abstract class MqttClientApi implements AsyncDisposable {
    * @throws {MessagingError} as `publish`; ERR_INVALID_ARGUMENT for options; ERR_INVALID_TOPIC for a name that is none; ERR_PUBLISH_REJECTED with 0x97 when the queue is full
    */
   async publishToQueue(queue: string, payload: Payload, options: QueuePublishOptions = {}): Promise<PublishResult> {
-    if (this.#queues.part !== null) return await this.#queues.part.publish(queue, payload, options);
-    const kept = await this.#keepUntilLoaded(this.#queues, payload, options?.signal);
-    return await this.#queues.use((queues) => queues.publish(queue, kept, options));
+    return await this.#withPayload(this.#queues, payload, options, (part, kept) => part.publish(queue, kept, options));
   }
 
   /**
@@ -235,9 +233,9 @@ export abstract class MqttClientApi implements AsyncDisposable {
    * @throws {MessagingError} ERR_TIMEOUT, ERR_UNSUPPORTED with MQTT 3.1.1, and what `publish` and `subscribe` throw
    */
   async request(topic: string, payload: Payload, options: RequestOptions = {}): Promise<MqttMessage> {
-    if (this.#requester.part !== null) return await this.#requester.part.request(topic, payload, options);
-    const kept = await this.#keepUntilLoaded(this.#requester, payload, options?.signal);
-    return await this.#requester.use((requester) => requester.request(topic, kept, options));
+    return await this.#withPayload(this.#requester, payload, options, (part, kept) =>
+      part.request(topic, kept, options),
+    );
   }
 
   /**
@@ -359,16 +357,21 @@ export abstract class MqttClientApi implements AsyncDisposable {
     return await raceAbort(publishing, message?.signal);
   }
 
-  /** Waits for the code of a part, within the limits of what waits. Returns a copy: bytes are the caller's again at once. */
-  async #keepUntilLoaded(part: Lazy<unknown>, payload: Payload, signal: AbortSignal | undefined): Promise<Payload> {
+  /**
+   * Calls a part with a payload; where its code is not there yet, that is waited for within the limits of what waits, with a
+   * copy: bytes are the caller's again at once.
+   */
+  async #withPayload<Part, R>(
+    part: Lazy<Part>,
+    payload: Payload,
+    options: { readonly signal?: AbortSignal },
+    call: (part: Part, payload: Payload) => Promise<R>,
+  ): Promise<R> {
+    if (part.part !== null) return await call(part.part, payload);
     const release = this.#reserve(payload?.length ?? 0);
     const kept = payload instanceof Uint8Array ? copyOf(payload) : payload;
-    try {
-      await raceAbort(part.load(), signal);
-      return kept;
-    } finally {
-      release();
-    }
+    await raceAbort(part.load(), options?.signal).finally(release);
+    return await part.use((loaded) => call(loaded, kept));
   }
 
   /** A place for a message that waits for code; the returned function gives it back. @throws {MessagingError} ERR_OFFLINE_FULL */
@@ -391,10 +394,13 @@ export abstract class MqttClientApi implements AsyncDisposable {
     const bytes = payload instanceof Uint8Array ? payload : this.#encode(payload);
     if (options === undefined) return core.publisher.publish(topic, bytes, 0, false, null, undefined);
     if (typeof options !== "object" || options === null) throw invalidMessage("options must be an object");
+    const { properties, signal } = options;
     const qos = options.qos ?? 0;
+    const retain = options.retain ?? false;
     checkQoS(qos);
-    const block = options.properties === undefined ? null : this.#encodeProperties(options.properties);
-    return core.publisher.publish(topic, bytes, qos, options.retain === true, block, options.signal);
+    if (typeof retain !== "boolean") throw invalidMessage(`retain must be true or false, not ${retain}`);
+    const block = properties === undefined ? null : this.#encodeProperties(properties);
+    return core.publisher.publish(topic, bytes, qos, retain, block, signal);
   }
 
   #encode(payload: Payload | undefined): Uint8Array {

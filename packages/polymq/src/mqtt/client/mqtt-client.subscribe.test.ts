@@ -95,6 +95,13 @@ describe("subscribe refuses before anything is sent", () => {
     ["a share name with a wildcard [MQTT-4.8.2-2]", "$share/+/a", {}, "ERR_INVALID_TOPIC"],
     ["a share without a filter [MQTT-4.8.2-2]", "$share/g", {}, "ERR_INVALID_TOPIC"],
     ["QoS 3", "a", { qos: 3 }, "ERR_INVALID_QOS"],
+    ["noLocal in words", "a", { noLocal: "yes" }, "ERR_INVALID_SUBSCRIBE_OPTION"],
+    ["retainAsPublished in words", "a", { retainAsPublished: "no" }, "ERR_INVALID_SUBSCRIBE_OPTION"],
+    ["noLocal in words for one filter", { a: { noLocal: 1 } }, {}, "ERR_INVALID_SUBSCRIBE_OPTION"],
+    ["a QoS in words for one filter", { a: "1" }, {}, "ERR_INVALID_QOS"],
+    ["null for one filter", { a: null }, {}, "ERR_INVALID_QOS"],
+    ["user properties that are no pairs", "a", { userProperties: "x" }, "ERR_INVALID_MESSAGE"],
+    ["a signal that is none", "a", { signal: "now" }, "ERR_INVALID_ARGUMENT"],
     ["a retain handling of 3", "a", { retainHandling: 3 }, "ERR_INVALID_SUBSCRIBE_OPTION"],
     [
       "noLocal on a shared subscription [MQTT-3.8.3-4]",

@@ -12,11 +12,34 @@ test.each([null, 7])("options of %s are refused with a typed error", async (wron
   await stage.finish();
 });
 
-test.each([Number.NaN, -1, Number.POSITIVE_INFINITY])(
-  "close() refuses a timeoutMs of %d and closes nothing",
+test.each(["yes", 1, {}])("a message whose retain is %j is refused, not sent without it", async (retain) => {
+  const stage = await connected();
+  const wrong = { retain } as unknown as PublishOptions;
+  await stage.refused(stage.client.publish("t", "p", wrong), "ERR_INVALID_MESSAGE");
+  await stage.refused(stage.client.publish({ topic: "t", ...wrong }), "ERR_INVALID_MESSAGE");
+  expect(stage.link.types()).toEqual([]);
+  await stage.finish();
+});
+
+test.each(["now", 5_000, {}])("a signal of %j is refused before anything happens", async (signal) => {
+  const stage = await connected();
+  const { client } = stage;
+  const wrong = { qos: 1, signal } as unknown as PublishOptions & SubscribeOptions;
+  await stage.refused(client.publish("t", "p", wrong), "ERR_INVALID_ARGUMENT");
+  await stage.refused(client.subscribe("t", wrong), "ERR_INVALID_ARGUMENT");
+  await stage.refused(client.unsubscribe("t", wrong), "ERR_INVALID_ARGUMENT");
+  expect(stage.link.types()).toEqual([]);
+  await stage.now(client.disconnect());
+  await stage.refused(client.connect(wrong), "ERR_INVALID_ARGUMENT");
+  expect(client.state).toBe("disconnected");
+  await stage.finish();
+});
+
+test.each([Number.NaN, -1, Number.POSITIVE_INFINITY, "100"])(
+  "close() refuses a timeoutMs of %j and closes nothing",
   async (timeoutMs) => {
     const stage = await connected();
-    await stage.refused(stage.client.close({ timeoutMs }), "ERR_INVALID_ARGUMENT");
+    await stage.refused(stage.client.close({ timeoutMs: timeoutMs as number }), "ERR_INVALID_ARGUMENT");
     expect(stage.client.state).toBe("connected");
     await stage.finish();
   },

@@ -189,6 +189,8 @@ export interface Settings {
   readonly maximumPacketSize: number;
   readonly topicAliasMaximum: number;
   readonly outboundTopicAliases: "auto" | "off";
+  readonly requestResponseInformation: boolean | null;
+  readonly requestProblemInformation: boolean | null;
   /** The options as they were given, for where it matters whether one was. */
   readonly given: Readonly<MqttClientOptions>;
   /** Of CONNECT; null for none. */

@@ -1,5 +1,5 @@
 // Hot path: `publish` and `onDone` run per message. No closure, iterator or regex there; one promise per QoS 1 or 2 message.
-import { abortedError, onAbort } from "../../base/abort.ts";
+import { abortedError, onAbort, throwIfAborted } from "../../base/abort.ts";
 import { MessagingError } from "../../base/errors.ts";
 import type { Tracer } from "../../base/tracer.ts";
 import type { QoS, ReasonProperties } from "../codec/packets.ts";
@@ -119,7 +119,7 @@ export class Publisher {
     const link = this.#link;
     // Checked here as well, so that a bad topic fails the call and not a later turn.
     const topicBytes = this.#topics.encode(topic);
-    if (signal?.aborted === true) throw abortedError(signal);
+    throwIfAborted(signal);
     if (
       link === null ||
       this.#draining ||

@@ -30,6 +30,8 @@ describe("defaults", () => {
       topicAliasMaximum: 0,
       receiveMaximum: 65_535,
       outboundTopicAliases: "auto",
+      requestResponseInformation: null,
+      requestProblemInformation: null,
       serverRedirect: "follow",
       given: LEAST,
       userProperties: null,
@@ -152,6 +154,50 @@ describe("refusals", () => {
     ],
   ])("%s", (_, options, code) => {
     expect(refusal(options)).toBe(code);
+  });
+
+  // The values that JavaScript callers give by mistake, by what is asked for.
+  test.each([
+    ["boolean", ["cleanStart", "requestResponseInformation", "requestProblemInformation"], ["no", 0, {}]],
+    ["function", ["credentials", "dial", "onMessage"], ["no", 0, {}, true]],
+    ["object", ["tls", "webSocket", "store", "waiting", "will", "authentication", "reconnect"], ["no", 0, () => 1]],
+    ["string", ["username"], [0, {}, true]],
+  ])("an option of type %s refuses values of others, naming option and value", (type, names, values) => {
+    for (const name of names) {
+      for (const value of values) {
+        const options = { ...LEAST, protocolVersion: 5, [name]: value } as unknown as MqttClientOptions;
+        const message = `${name} must be of type ${type}, not ${String(value)}`;
+        expect(() => settingsOf(options)).toThrow(expect.objectContaining({ code: "ERR_INVALID_OPTIONS", message }));
+      }
+    }
+  });
+
+  test.each([
+    ["will.retain", { will: { topic: "t", retain: "yes" } }],
+    ["will.contentType", { will: { topic: "t", contentType: 7 } }],
+    ["will.responseTopic", { will: { topic: "t", responseTopic: true } }],
+    ["will.correlationData", { will: { topic: "t", correlationData: "id" } }],
+    ["reconnect.shouldReconnect", { reconnect: { shouldReconnect: true } }],
+    ["reconnect.delay", { reconnect: { delay: 1_000 } }],
+    ["reconnect.retryFirstConnect", { reconnect: { retryFirstConnect: "yes" } }],
+  ])("%s of a wrong type", (name, options) => {
+    const wrong = { ...LEAST, ...options } as unknown as MqttClientOptions;
+    expect(() => settingsOf(wrong)).toThrow(
+      expect.objectContaining({ code: "ERR_INVALID_OPTIONS", message: expect.stringContaining(`${name} must be`) }),
+    );
+  });
+
+  test.each([["text"], [7], [null], [["a", "b"]]])("user properties of %j", (userProperties) => {
+    expect(refusal({ userProperties })).toBe("ERR_INVALID_MESSAGE");
+    if (userProperties !== null) expect(refusal({ will: { topic: "t", userProperties } })).toBe("ERR_INVALID_MESSAGE");
+  });
+
+  test("null counts as not given where no number or word is asked for", () => {
+    const none = { tls: null, cleanStart: null, will: null, store: null, authentication: null };
+    expect(settingsOf({ ...LEAST, ...none } as unknown as MqttClientOptions)).toMatchObject({
+      cleanStart: true,
+      tls: null,
+    });
   });
 
   test("options that are no object", () => {

@@ -1,8 +1,8 @@
 import { MessagingError } from "../../base/errors.ts";
-import { type NumberRule, numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
+import { checkedOptions, type OptionRule } from "../../base/option-rules.ts";
 import { reconnectOptions } from "../../supervisor/reconnect-options.ts";
 import { checkQoS, checkTopic } from "../codec/arguments.ts";
-import { validateTopicName } from "../codec/topic.ts";
+import { validateTopicName, wrongText } from "../codec/topic.ts";
 import type { AuthenticationOptions, MqttClientOptions, ReconnectOptions, Settings, WillOptions } from "./options.ts";
 import { missingInVersion4 } from "./refusals.ts";
 import { toUserProperties } from "./user-properties.ts";
@@ -14,7 +14,20 @@ const U32_MAX = 4_294_967_295;
 const TIMER_MAX_MS = 2_147_483_647;
 const CODE = "ERR_INVALID_OPTIONS";
 
-const NUMBERS = {
+const OPTIONS = {
+  username: "string",
+  credentials: "function",
+  tls: "object",
+  webSocket: "object",
+  authentication: "object",
+  dial: "function",
+  store: "object",
+  onMessage: "function",
+  requestResponseInformation: "boolean",
+  requestProblemInformation: "boolean",
+  cleanStart: "boolean",
+  waiting: "object",
+  will: "object",
   sessionExpirySeconds: [0, U32_MAX, 0],
   topicAliasMaximum: [0, U16_MAX, 0],
   receiveMaximum: [1, U16_MAX, U16_MAX],
@@ -27,18 +40,26 @@ const NUMBERS = {
   maxInflight: [1, U16_MAX, 100],
   maxDeliveryRetries: [1, U32_MAX, 5],
   highWaterBytes: [1, U32_MAX, 1_048_576],
-} as const satisfies Readonly<Record<string, NumberRule>>;
+  outboundTopicAliases: ["auto", "off"],
+  serverRedirect: ["follow", "ignore"],
+  whenInflightFull: ["wait", "reject"],
+  whenOffline: ["reject", "block", "dropOldest", "dropNewest"],
+} as const satisfies Readonly<Record<string, OptionRule>>;
 
 const WAITING = {
   maxMessages: [0, U32_MAX, 10_000],
   maxBytes: [0, Number.MAX_SAFE_INTEGER, 67_108_864],
-} as const satisfies Readonly<Record<string, NumberRule>>;
+} as const satisfies Readonly<Record<string, OptionRule>>;
 
 const WILL = {
+  retain: "boolean",
+  contentType: "string",
+  responseTopic: "string",
+  correlationData: "object",
   delaySeconds: [0, U32_MAX, 0],
   messageExpirySeconds: [0, U32_MAX, 0],
   payloadFormat: [0, 1, 0],
-} as const satisfies Readonly<Record<string, NumberRule>>;
+} as const satisfies Readonly<Record<string, OptionRule>>;
 
 /**
  * Checks options once, at the door, and fills in defaults.
@@ -48,7 +69,7 @@ const WILL = {
 export function settingsOf(options: MqttClientOptions): Settings {
   if (typeof options !== "object" || options === null) throw invalid("options must be an object");
   const protocolVersion = options.protocolVersion ?? 4;
-  if (protocolVersion !== 4 && protocolVersion !== 5 && protocolVersion !== "auto") {
+  if (![4, 5, "auto"].includes(protocolVersion)) {
     throw new MessagingError(
       "ERR_INVALID_PROTOCOL",
       `protocolVersion must be 4, 5 or "auto", not ${String(protocolVersion)}`,
@@ -56,35 +77,25 @@ export function settingsOf(options: MqttClientOptions): Settings {
   }
   const id = clientId(options);
   if (protocolVersion === 4) checkVersion4(options, id);
-  const source: OptionSource = { code: CODE, options };
-  const { maxMessages, maxBytes } = numbersOf(
-    { code: CODE, options: options.waiting ?? {}, prefix: "waiting." },
-    WAITING,
-  );
+  const { cleanStart, waiting, will, ...checked } = checkedOptions({ code: CODE, options }, OPTIONS);
+  const { password = null, authentication, userProperties, whenOffline = null } = options;
+  if (password !== null && !isText(password)) throw invalid("password must be a string or a Uint8Array");
+  if (authentication) checkAuthentication(authentication, protocolVersion);
+  const { maxMessages, maxBytes } = checkedOptions({ code: CODE, options: waiting ?? {}, prefix: "waiting." }, WAITING);
   return Object.freeze({
     servers: servers(options),
     clientId: id,
     protocolVersion,
-    ...access(options),
-    ...numbersOf(source, NUMBERS),
-    ...wordsOf(source, {
-      outboundTopicAliases: ["auto", "off"],
-      serverRedirect: ["follow", "ignore"],
-      whenInflightFull: ["wait", "reject"],
-    }),
-    whenOffline:
-      options.whenOffline === undefined
-        ? null
-        : wordsOf(source, { whenOffline: ["reject", "block", "dropOldest", "dropNewest"] }).whenOffline,
+    password,
+    ...checked,
+    whenOffline,
     waitingMessagesMax: maxMessages,
     waitingBytesMax: maxBytes,
-    cleanStart: options.cleanStart ?? true,
+    cleanStart: cleanStart ?? true,
     given: Object.freeze({ ...options }),
-    userProperties: options.userProperties === undefined ? null : toUserProperties(options.userProperties),
-    will: options.will ? checkedWill(options.will) : null,
+    userProperties: userProperties === undefined ? null : toUserProperties(userProperties),
+    will: will && checkedWill(will),
     reconnect: reconnectOptions<ReconnectOptions>(options.reconnect ?? true),
-    store: options.store ?? null,
-    onMessage: options.onMessage ?? null,
   });
 }
 
@@ -100,7 +111,8 @@ function clientId(options: MqttClientOptions): string {
   const id: unknown = options.clientId;
   if (typeof id !== "string")
     throw new MessagingError("ERR_EMPTY_CLIENT_ID", 'clientId is required; "" lets the server choose');
-  if (!id.isWellFormed() || id.includes("\0")) throw invalid("clientId must be well-formed text without U+0000");
+  const wrong = id === "" ? null : wrongText(id, "clientId");
+  if (wrong !== null) throw invalid(wrong);
   return id;
 }
 
@@ -112,25 +124,6 @@ function checkVersion4(options: MqttClientOptions, id: string): void {
   if (options.password !== undefined && options.username === undefined && options.credentials === undefined) {
     throw invalid("a password needs a user name in MQTT 3.1.1"); // [MQTT3-3.1.2-22]
   }
-}
-
-function access(
-  options: MqttClientOptions,
-): Pick<Settings, "username" | "password" | "credentials" | "tls" | "webSocket" | "authentication" | "dial"> {
-  if (options.username !== undefined && typeof options.username !== "string")
-    throw invalid("username must be a string");
-  const { password, authentication } = options;
-  if (password !== undefined && !isText(password)) throw invalid("password must be a string or a Uint8Array");
-  if (authentication !== undefined) checkAuthentication(authentication, options.protocolVersion ?? 4);
-  return {
-    username: options.username ?? null,
-    password: options.password ?? null,
-    credentials: options.credentials ?? null,
-    tls: options.tls ?? null,
-    webSocket: options.webSocket ?? null,
-    authentication: options.authentication ?? null,
-    dial: options.dial ?? null,
-  };
 }
 
 function checkAuthentication(authentication: AuthenticationOptions, protocolVersion: unknown): void {
@@ -148,7 +141,8 @@ function checkedWill(will: WillOptions): WillOptions {
   checkTopic(validateTopicName(will.topic), "will");
   checkQoS(will.qos ?? 0);
   if (payload !== undefined && !isText(payload)) throw invalid("will.payload must be a string or a Uint8Array");
-  numbersOf({ code: CODE, options: will, prefix: "will." }, WILL);
+  checkedOptions({ code: CODE, options: will, prefix: "will." }, WILL);
+  if (will.userProperties) toUserProperties(will.userProperties);
   return will;
 }
 

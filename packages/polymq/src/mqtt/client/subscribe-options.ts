@@ -1,5 +1,5 @@
 import { MessagingError } from "../../base/errors.ts";
-import { numbersOf, type OptionSource, wordsOf } from "../../base/option-rules.ts";
+import { checkedOptions } from "../../base/option-rules.ts";
 import { checkQoS, checkTopic } from "../codec/arguments.ts";
 import type { QoS, SubscribeFilter, UserProperties } from "../codec/packets.ts";
 import { SHARE_PREFIX, validateTopicFilter } from "../codec/topic-filter.ts";
@@ -80,26 +80,26 @@ export function checkSubscribe(input: SubscribeInput, options: SubscribeOptions)
   if (typeof options !== "object" || options === null) throw invalid("options must be an object");
   const filters = filtersOf(input, options);
   if (filters.length === 0) throw invalid("at least one topic filter is needed");
-  const { handler, userProperties } = options;
-  if (handler !== undefined && typeof handler !== "function") throw invalid("handler must be a function");
-  const source: OptionSource = { code: CODE, options };
-  const { subscriptionIdentifier, ...numbers } = numbersOf(source, {
-    subscriptionIdentifier: [1, IDENTIFIER_MAX, 1],
-    concurrency: [1, 65_535, 1],
-    highWaterMark: [1, 1_000_000, 256],
-    highWaterMarkBytes: [1, Number.MAX_SAFE_INTEGER, 16_777_216],
-  });
-  const { partial, ...words } = wordsOf(source, {
-    partial: ["reject", "allow"],
-    overflow: ["pause", "dropOldest", "dropNewest"],
-    ack: ["auto", "manual"],
-    whenHandlerFails: ["withhold", "ack", "reject"],
-  });
+  const { userProperties } = options;
+  const { subscriptionIdentifier, partial, ...consume } = checkedOptions(
+    { code: CODE, options },
+    {
+      handler: "function",
+      subscriptionIdentifier: [1, IDENTIFIER_MAX, 1],
+      concurrency: [1, 65_535, 1],
+      highWaterMark: [1, 1_000_000, 256],
+      highWaterMarkBytes: [1, Number.MAX_SAFE_INTEGER, 16_777_216],
+      partial: ["reject", "allow"],
+      overflow: ["pause", "dropOldest", "dropNewest"],
+      ack: ["auto", "manual"],
+      whenHandlerFails: ["withhold", "ack", "reject"],
+    },
+  );
   return {
     filters,
     identifier: options.subscriptionIdentifier === undefined ? null : subscriptionIdentifier,
     userProperties: userProperties === undefined ? null : toUserProperties(userProperties),
-    consume: { handler: handler ?? null, ...numbers, ...words },
+    consume,
     partial,
     queueProperties: null,
   };
@@ -110,17 +110,32 @@ function filtersOf(input: SubscribeInput, options: FilterOptions): SubscribeFilt
   if (Array.isArray(input)) return input.map((filter: string) => filterOf(filter, options));
   if (typeof input !== "object" || input === null) throw invalid("filters are a string, a list or a record");
   return Object.entries(input as Readonly<Record<string, QoS | FilterOptions>>).map(([filter, own]) =>
-    filterOf(filter, typeof own === "number" ? { ...options, qos: own } : { ...options, ...own }),
+    filterOf(filter, { ...options, ...ownOptions(own) }),
   );
+}
+
+function ownOptions(own: QoS | FilterOptions): FilterOptions {
+  if (typeof own === "object" && own !== null) return own;
+  checkQoS(own);
+  return { qos: own };
 }
 
 function filterOf(filter: string, options: FilterOptions): SubscribeFilter {
   checkTopic(validateTopicFilter(filter));
-  const { qos = 0, noLocal = false, retainAsPublished = false } = options;
+  const { qos = 0 } = options;
   checkQoS(qos);
-  const { retainHandling } = numbersOf({ code: CODE, options }, { retainHandling: [0, 2, 0] });
+  const { noLocal, retainAsPublished, retainHandling } = checkedOptions(
+    { code: CODE, options },
+    { noLocal: "boolean", retainAsPublished: "boolean", retainHandling: [0, 2, 0] },
+  );
   if (noLocal && filter.startsWith(SHARE_PREFIX)) throw invalid("noLocal is not allowed on a shared subscription"); // [MQTT-3.8.3-4]
-  return { filter, qos, noLocal, retainAsPublished, retainHandling: retainHandling as 0 | 1 | 2 };
+  return {
+    filter,
+    qos,
+    noLocal: noLocal === true,
+    retainAsPublished: retainAsPublished === true,
+    retainHandling: retainHandling as 0 | 1 | 2,
+  };
 }
 
 /** True when something is asked for that only MQTT 5.0 has. */

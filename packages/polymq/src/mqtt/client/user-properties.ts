@@ -10,6 +10,7 @@ export type UserPropertiesInput = UserProperties | Readonly<Record<string, strin
 /** Turns either form into pairs. @throws {MessagingError} ERR_INVALID_MESSAGE when a name or value is no string */
 export function toUserProperties(input: UserPropertiesInput): UserProperties {
   if (Array.isArray(input)) return input.map(checkPair);
+  if (typeof input !== "object" || input === null) checkPair(input);
   const pairs: (readonly [string, string])[] = [];
   for (const [name, value] of Object.entries(input)) {
     if (Array.isArray(value)) for (const one of value) pairs.push(checkPair([name, one]));

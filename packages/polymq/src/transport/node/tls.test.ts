@@ -111,6 +111,16 @@ describe("dialTls", () => {
     expect(info).toMatchObject({ secure: true, peerCommonName: "" });
   });
 
+  test.each([{ rejectUnauthorized: "false" }, { serverName: 7 }, { alpnProtocols: "mqtt" }])(
+    "options of a wrong type, as %j, are ERR_INVALID_OPTIONS",
+    async (wrong) => {
+      await serve();
+      await expect(dial({ ca, ...wrong } as unknown as TlsOptions)).rejects.toMatchObject({
+        code: "ERR_INVALID_OPTIONS",
+      });
+    },
+  );
+
   test("a certificate for another name is ERR_CONNECT_FAILED", async () => {
     await serve();
     await expect(dial({ ca, serverName: "broker.example" })).rejects.toMatchObject({

@@ -8,6 +8,7 @@ import {
 } from "node:tls";
 import type { Clock } from "../../base/clock.ts";
 import { MessagingError } from "../../base/errors.ts";
+import { checkedOptions } from "../../base/option-rules.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { DialOptions, TlsMaterial, TlsOptions } from "../platform.ts";
 import type { Transport, TransportHandler } from "../transport.ts";
@@ -35,6 +36,10 @@ export function dialTls(
  * @throws {MessagingError} ERR_INVALID_OPTIONS
  */
 export function secureOptions(tls: TlsOptions, host: string): Record<string, unknown> {
+  checkedOptions(
+    { code: "ERR_INVALID_OPTIONS", options: tls, prefix: "tls." },
+    { serverName: "string", rejectUnauthorized: "boolean", alpnProtocols: "object" },
+  );
   const serverName = tls.serverName ?? host;
   return withoutUndefined({
     secureContext: usingMaterial(() => createSecureContext(withoutUndefined(materialOf(tls)))),

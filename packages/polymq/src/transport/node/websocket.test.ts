@@ -151,6 +151,16 @@ describe("dialWebSocket", () => {
     await expect(refused).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS" });
   });
 
+  test.each([{ protocols: "mqtt" }, { headers: "a: b" }, { messageBytesMax: "1000" }])(
+    "options of a wrong type, as %j, are ERR_INVALID_OPTIONS",
+    async (wrong) => {
+      await serve();
+      await expect(dial(wrong as unknown as Partial<WebSocketDialOptions>)).rejects.toMatchObject({
+        code: "ERR_INVALID_OPTIONS",
+      });
+    },
+  );
+
   test("a status other than 101 is ERR_CONNECT_FAILED and says which", async () => {
     await serve({ paths: ["/mqtt"] });
     const refused = dial({}, undefined, { path: "/elsewhere" });

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { WebSocket } from "ws";
 import type { Clock } from "../../base/clock.ts";
 import { MessagingError } from "../../base/errors.ts";
+import { checkedOptions } from "../../base/option-rules.ts";
 import { connectAttempt } from "../connect-attempt.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { DialOptions, WebSocketDialOptions } from "../platform.ts";
@@ -49,9 +50,13 @@ export function dialWebSocket(
 
 function openSocket(address: string, endpoint: Endpoint, options: DialOptions): WebSocket {
   const web: WebSocketDialOptions = options.webSocket ?? { protocols: [] };
+  const { messageBytesMax } = checkedOptions(
+    { code: "ERR_INVALID_OPTIONS", options: web, prefix: "webSocket." },
+    { protocols: "object", headers: "object", messageBytesMax: [1, Number.MAX_SAFE_INTEGER, MESSAGE_BYTES_MAX] },
+  );
   const settings: object = {
     perMessageDeflate: false,
-    maxPayload: web.messageBytesMax ?? MESSAGE_BYTES_MAX,
+    maxPayload: messageBytesMax,
     closeTimeout: LINGER_MS,
     ...(web.headers === undefined ? {} : { headers: { ...web.headers } }),
     ...(web.agent === undefined ? {} : { agent: web.agent }),

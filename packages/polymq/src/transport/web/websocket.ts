@@ -68,10 +68,10 @@ function openSocket(url: string, options: DialOptions): WebSocketLike {
     throw new MessagingError("ERR_UNSUPPORTED", "the runtime's WebSocket takes no headers, agent or TLS options");
   }
   const { WebSocket } = globalThis as unknown as {
-    WebSocket?: new (url: string, protocols: string[]) => WebSocketLike;
+    WebSocket?: new (url: string, protocols: readonly string[]) => WebSocketLike;
   };
   if (WebSocket === undefined) throw new MessagingError("ERR_UNSUPPORTED", "the runtime has no WebSocket");
-  return new WebSocket(url, [...web.protocols]);
+  return new WebSocket(url, web.protocols);
 }
 
 /** `ending`: the closing handshake is under way, or the end is decided and `onClosed` is told in a later turn. */

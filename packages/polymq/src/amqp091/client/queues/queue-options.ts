@@ -1,5 +1,5 @@
 import { MessagingError } from "../../../base/errors.ts";
-import { numbersOf, type OptionSource, wordsOf } from "../../../base/option-rules.ts";
+import { checkedOptions, type OptionSource } from "../../../base/option-rules.ts";
 import { type FieldTable, TypedField } from "../../codec/field-value.ts";
 import type { AmqpDialect } from "../dialect.ts";
 import type { AmqpPublishOptions } from "../publisher.ts";
@@ -112,15 +112,17 @@ export function optionsOf<Options extends { readonly handler?: unknown }>(
 
 /** Checks what all subscriptions have in common. @throws {MessagingError} ERR_INVALID_SUBSCRIBE_OPTION */
 export function checkConsume<M>(options: AmqpSubscribeOptions<M>, standard: "auto" | "onReceive"): CheckedConsume<M> {
-  const { handler = null } = options;
-  if (handler !== null && typeof handler !== "function") throw invalid("handler must be a function");
-  const source: OptionSource = { code: CODE, options };
-  numbersOf(source, { prefetch: [0, 65_535, 0], concurrency: [1, 4_294_967_295, 1] });
-  const words = wordsOf(source, {
-    ack: [standard, "auto", "manual", "onReceive"],
-    whenHandlerFails: ["requeue", "reject"],
-  });
-  return { handler, ...words };
+  const { handler, ack, whenHandlerFails } = checkedOptions(
+    { code: CODE, options },
+    {
+      handler: "function",
+      prefetch: [0, 65_535, 0],
+      concurrency: [1, 4_294_967_295, 1],
+      ack: [standard, "auto", "manual", "onReceive"],
+      whenHandlerFails: ["requeue", "reject"],
+    },
+  );
+  return { handler, ack, whenHandlerFails };
 }
 
 /** Checks a group's name. @throws {MessagingError} ERR_INVALID_SUBSCRIBE_OPTION */
@@ -154,7 +156,10 @@ export function streamArguments(dialect: AmqpDialect, options: AmqpStreamQueueOp
   const { maxAge } = options;
   const source: OptionSource = { code: "ERR_INVALID_ARGUMENT", options };
   const most = Number.MAX_SAFE_INTEGER;
-  const { maxLengthBytes, maxLength } = numbersOf(source, { maxLengthBytes: [0, most, 0], maxLength: [0, most, 0] });
+  const { maxLengthBytes, maxLength } = checkedOptions(source, {
+    maxLengthBytes: [0, most, 0],
+    maxLength: [0, most, 0],
+  });
   if (maxAge !== undefined && (typeof maxAge !== "string" || !/^\d+[YMWDhms]$/.test(maxAge))) {
     throw new MessagingError("ERR_INVALID_ARGUMENT", "maxAge is a whole number and a unit, such as 7D");
   }

@@ -1,5 +1,5 @@
 import { MessagingError } from "../../../base/errors.ts";
-import { numbersOf, type OptionSource, wordsOf } from "../../../base/option-rules.ts";
+import { checkedOptions, type OptionSource } from "../../../base/option-rules.ts";
 import type { MessageInput } from "../../codec/message.ts";
 import { AmqpMap, typed } from "../../codec/values.ts";
 import type { AmqpPeer } from "../peer.ts";
@@ -89,12 +89,13 @@ export function checkQueue(queue: unknown, group: unknown, options: AmqpQueueSub
     throw invalid("cursor must be earliest, latest, last, an offset or { timestamp }");
   if (typeof autoCommit !== "boolean") throw invalid("autoCommit is true or false");
   const source: OptionSource = { code: "ERR_INVALID_SUBSCRIBE_OPTION", options };
-  const numbers = numbersOf(source, { prefetch: [1, 65_535, 100], concurrency: [1, 65_535, 1] });
-  const words = wordsOf(source, {
+  const checked = checkedOptions(source, {
+    prefetch: [1, 65_535, 100],
+    concurrency: [1, 65_535, 1],
     ack: ["auto", "manual", "onReceive"],
     whenHandlerFails: ["nack", "reject", "ack"],
   });
-  return { address, group, cursor, autoCommit, handler, ...numbers, ...words };
+  return { address, group, cursor, autoCommit, handler, ...checked };
 }
 
 /**
@@ -142,8 +143,8 @@ export function checkPublish(
 
 function checkOptions(queue: unknown, data: Uint8Array, options: AmqpQueuePublishOptions): CheckedQueuePublish {
   const source: OptionSource = { code: "ERR_INVALID_ARGUMENT", options };
-  const { messageExpiryMs, deliverAfterMs, ackTimeoutMs } = numbersOf(source, TIMES);
-  const { priority } = numbersOf(source, { priority: [0, 255, 4] });
+  const { messageExpiryMs, deliverAfterMs, ackTimeoutMs } = checkedOptions(source, TIMES);
+  const { priority } = checkedOptions(source, { priority: [0, 255, 4] });
   const { address } = queueAddress(queue, options.routingKey, "name");
   const { properties, contentType, signal } = options;
   for (const [name, value] of Object.entries(properties ?? {})) {

@@ -1,5 +1,5 @@
 import { MessagingError } from "../../../base/errors.ts";
-import { given, numbersOf, type OptionSource, wordsOf } from "../../../base/option-rules.ts";
+import { checkedOptions, given, type OptionSource } from "../../../base/option-rules.ts";
 import type { QoS, UserProperties } from "../../codec/packets.ts";
 import type { PublishOptions, PublishPropertiesInput } from "../call-options.ts";
 import type { ServerCapabilities } from "../capabilities.ts";
@@ -120,11 +120,9 @@ export function checkQueue(
   if (handler !== undefined && typeof handler !== "function") throw invalid("handler must be a function");
   const start = stream?.from === undefined ? null : startOf(stream.from);
   const source: OptionSource = { code: CODE, options };
-  const { prefetch, concurrency } = numbersOf(source, {
+  const { prefetch, concurrency, ack, whenHandlerFails } = checkedOptions(source, {
     prefetch: [1, COUNT_MAX, 100],
     concurrency: [1, COUNT_MAX, 1],
-  });
-  const { ack, whenHandlerFails } = wordsOf(source, {
     ack: ["auto", "manual", "onReceive"],
     whenHandlerFails: ["nack", "reject", "ack"],
   });
@@ -162,7 +160,7 @@ export interface CheckedQueuePublish {
 export function checkPublish(queue: unknown, options: QueuePublishOptions): CheckedQueuePublish {
   checkOptions(options);
   const { qos = 1, contentType, messageExpirySeconds, signal } = options;
-  const { priority, deliverAfterMs } = numbersOf(
+  const { priority, deliverAfterMs } = checkedOptions(
     { code: "ERR_INVALID_ARGUMENT", options },
     { priority: [0, 255, 0], deliverAfterMs: [0, Number.MAX_SAFE_INTEGER, 0] },
   );

@@ -6,7 +6,7 @@ import { abortedError, onAbort, throwIfAborted } from "../../../base/abort.ts";
 import { deferred } from "../../../base/deferred.ts";
 import { isMessagingError, MessagingError } from "../../../base/errors.ts";
 import { noop } from "../../../base/noop.ts";
-import { numbersOf } from "../../../base/option-rules.ts";
+import { checkedOptions } from "../../../base/option-rules.ts";
 import { systemClock } from "../../../base/system-clock.ts";
 import type { Answer, Ending } from "../../adapter.ts";
 import { type Delivery, unsupported } from "../../delivery.ts";
@@ -32,7 +32,7 @@ export class Amqp10Requests {
   /** While the connection is being made again a request waits for it, as long as it may take. */
   async request(address: string, payload: string | Uint8Array, options: ClientRequestOptions): Promise<Delivery> {
     const { signal, contentType } = options;
-    const { timeoutMs } = numbersOf(
+    const { timeoutMs } = checkedOptions(
       { code: "ERR_INVALID_ARGUMENT", options },
       { timeoutMs: [1, 2_147_483_647, 10_000] },
     );
