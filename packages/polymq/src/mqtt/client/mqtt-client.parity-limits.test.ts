@@ -3,7 +3,7 @@ import { MemoryStore } from "../../store/memory-store.ts";
 import type { MessageStore, StoreOperation } from "../../store/message-store.ts";
 import type { MqttMessage } from "./message.ts";
 import { ack, Lab, message } from "./parity-lab.test-support.ts";
-import type { Overflow } from "./subscription.ts";
+import type { MqttSubscription, Overflow } from "./subscription.ts";
 
 const payloads = (lab: Lab): string[] =>
   lab.server.untaken.map((packet) =>
@@ -144,7 +144,14 @@ describe("a server that reads too slowly", () => {
 });
 
 describe("a consumer that is too slow", () => {
-  async function slow(overflow: Overflow): Promise<{ lab: Lab; seen: string[]; finish: () => Promise<void> }> {
+  interface Slow {
+    readonly lab: Lab;
+    readonly seen: string[];
+    readonly subscription: MqttSubscription;
+    readonly finish: () => Promise<void>;
+  }
+
+  async function slow(overflow: Overflow): Promise<Slow> {
     const lab = new Lab();
     await lab.connect();
     const seen: string[] = [];
@@ -153,14 +160,14 @@ describe("a consumer that is too slow", () => {
       seen.push(topic);
       return new Promise((resolve) => (next = resolve));
     };
-    await lab.subscribe("#", { qos: 1, highWaterMark: 2, overflow, handler });
+    const subscription = await lab.subscribe("#", { qos: 1, highWaterMark: 2, overflow, handler });
     const finish = async (): Promise<void> => {
       for (let i = 0; i < 10; i++) {
         next();
         await lab.clock.settle();
       }
     };
-    return { lab, seen, finish };
+    return { lab, seen, subscription, finish };
   }
 
   test.each([
@@ -179,9 +186,11 @@ describe("a consumer that is too slow", () => {
   );
 
   test("with overflow pause stops the reading and loses nothing", async () => {
-    const { lab, seen, finish } = await slow("pause");
+    const { lab, seen, subscription, finish } = await slow("pause");
     for (let i = 0; i < 40; i++) await lab.send(message(`${i}`));
     expect(seen).toEqual(["0"]);
+    // One in hand and two that wait: the rest has not been read.
+    expect([subscription.received, subscription.buffered]).toEqual([3, 2]);
     expect(lab.told("messageDropped")).toEqual([]);
     for (let i = 0; i < 10; i++) await finish();
     expect(seen).toEqual(Array.from({ length: 40 }, (_, i) => `${i}`));
