@@ -1,4 +1,4 @@
-import { asMessagingError, MessagingError } from "../../base/errors.ts";
+import { asMessagingError, type MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
 import { connectAttempt } from "../../transport/connect-attempt.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
@@ -55,8 +55,8 @@ export class Connector {
   /** Connects to one of the servers, or where it sends us. @throws {MessagingError} as `attemptConnection` */
   async connect(index: number, signal: AbortSignal): Promise<void> {
     const { settings, mqtt5 } = this.#parts;
-    const configured = this.#endpoints[index];
-    if (configured === undefined) throw new MessagingError("ERR_NO_SERVERS", "no server address given");
+    // There is one at least, and no other index is chosen.
+    const configured = this.#endpoints[index] as Endpoint;
     const connect = (endpoint: Endpoint, level: ProtocolLevel): Promise<void> =>
       this.#connectAt(endpoint, level, signal);
     const failed = (error: MessagingError): void => this.#owner.attemptFailed(error);

@@ -88,7 +88,7 @@ export class Intake implements SubscriptionsOwner, InboxOwner {
     filters: string | readonly string[],
     signal: AbortSignal | undefined,
   ): Promise<readonly number[]> {
-    const list = typeof filters === "string" ? [filters] : [...filters];
+    const list = typeof filters === "string" ? [filters] : Array.isArray(filters) ? [...filters] : [];
     if (list.length === 0) throw new MessagingError("ERR_INVALID_TOPIC", "at least one topic filter is needed");
     for (const filter of list) checkTopic(validateTopicFilter(filter));
     checkUsable(this.#owner, signal);

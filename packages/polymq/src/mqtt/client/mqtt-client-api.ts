@@ -262,7 +262,7 @@ export abstract class MqttClientApi implements AsyncDisposable {
    * them wait: the next `connect()` goes on with them.
    */
   async disconnect(options: DisconnectOptions = {}): Promise<void> {
-    const { reasonCode = 0, sessionExpirySeconds, reasonString, userProperties } = options;
+    const { reasonCode = 0, sessionExpirySeconds, reasonString, userProperties } = options ?? {};
     const properties = given<DisconnectProperties>({
       sessionExpirySeconds,
       reasonString,

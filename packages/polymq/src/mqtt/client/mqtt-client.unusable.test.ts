@@ -89,3 +89,14 @@ test.each(["before", "after"] as const)(
     await stage.finish();
   },
 );
+
+test("calls from JavaScript without what they need are refused with typed errors", async () => {
+  const stage = await connected({ protocolVersion: 5 });
+  const { client } = stage;
+  for (const filters of [null, 7, {}]) await stage.refused(client.unsubscribe(filters as never), "ERR_INVALID_TOPIC");
+  await stage.refused(client.respond("t", undefined as never), "ERR_INVALID_ARGUMENT");
+  await stage.refused(client.request("t", null as never, null as never), "ERR_INVALID_MESSAGE");
+  expect(stage.link.take("unsubscribe")).toEqual([]);
+  await stage.now(client.disconnect(null as never));
+  await stage.finish();
+});

@@ -2,6 +2,7 @@ import { abortedError, onAbort } from "../../base/abort.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
 import { copyOf } from "../../bytes/copy.ts";
+import { invalid } from "../codec/arguments.ts";
 import type { Payload, PublishOptions, RequestOptions, Responder } from "./call-options.ts";
 import { checkTimeout } from "./check-timeout.ts";
 import { checkUsable } from "./check-usable.ts";
@@ -50,7 +51,7 @@ export class Requester {
 
   /** Sends a request and resolves with its answer; the deadline holds from now on. See `MqttClientBase.request`. */
   request(topic: string, payload: Payload, options: RequestOptions): Promise<MqttMessage> {
-    const { timeoutMs = REQUEST_TIMEOUT_MS, signal, properties, ...rest } = options;
+    const { timeoutMs = REQUEST_TIMEOUT_MS, signal, properties, ...rest } = options ?? {};
     checkUsable(this.#core, signal);
     if (this.#core.level === 4) throw missingInVersion4("request and response");
     checkTimeout(timeoutMs, 1);
@@ -71,7 +72,8 @@ export class Requester {
   }
 
   /** Answers requests; see `MqttClientBase.respond`. */
-  respond(filter: string, responder: Responder, options: SubscribeOptions): Promise<MqttSubscription> {
+  async respond(filter: string, responder: Responder, options: SubscribeOptions): Promise<MqttSubscription> {
+    if (typeof responder !== "function") throw invalid("responder must be a function");
     const handler = async (request: MqttMessage): Promise<void> => {
       const payload = await responder(request);
       const { responseTopic, correlationData } = request;
@@ -111,7 +113,7 @@ export class Requester {
         resolve(message);
       };
       this.#waiting.set(key, { resolve: answered, reject: fail });
-      release = onAbort(signal, () => fail(signal === undefined ? new Error("unreachable") : abortedError(signal)));
+      release = onAbort(signal, () => fail(abortedError(signal as AbortSignal)));
     });
   }
 
