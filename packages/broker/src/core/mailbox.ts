@@ -11,7 +11,7 @@ export interface MailboxItem {
 /** How much a mailbox may hold, and what goes when it is full. */
 export interface MailboxLimits {
   readonly messagesMax: number;
-  /** Bytes of the messages, about. */
+  /** Bytes of the messages, about. A message that alone is larger waits beside them, one at a time: none is lost for its size alone. */
   readonly bytesMax: number;
   readonly overflow: "dropOldest" | "dropNewest";
 }
@@ -29,6 +29,8 @@ export class Mailbox<T extends MailboxItem> {
   readonly #held: HeldMessages;
   readonly #items = new Deque<T>();
   #bytes = 0;
+  /** Those of them that messages larger than the limit have. */
+  #largeBytes = 0;
   #overflowed = 0;
   #expired = 0;
 
@@ -58,12 +60,9 @@ export class Mailbox<T extends MailboxItem> {
     return this.#expired;
   }
 
-  /**
-   * True when {@link put} would take a message of this size: always with `dropOldest`, unless the message alone is
-   * larger than the whole mailbox.
-   */
+  /** True when {@link put} would take a message of this size: always with `dropOldest`. */
   accepts(bytes: number): boolean {
-    if (bytes > this.#limits.bytesMax || this.#limits.messagesMax === 0) return false;
+    if (this.#limits.messagesMax === 0) return false;
     return this.#limits.overflow === "dropOldest" || this.#hasRoom(bytes);
   }
 
@@ -85,15 +84,13 @@ export class Mailbox<T extends MailboxItem> {
   /** Puts back an item that was taken, in front of all others; limits do not hold. */
   putBack(item: T): void {
     this.#items.unshift(item);
-    this.#bytes += messageBytes(item.message);
-    this.#held.hold(item.message);
+    this.#enter(item.message);
   }
 
   /** Puts an item that was stored before behind the others; limits do not hold, for it was accepted once. */
   restore(item: T): void {
     this.#items.push(item);
-    this.#bytes += messageBytes(item.message);
-    this.#held.hold(item.message);
+    this.#enter(item.message);
   }
 
   /** The oldest item that has not expired at `nowMs` (since 1970), left where it is, or undefined; expired ones before it are dropped. */
@@ -111,8 +108,7 @@ export class Mailbox<T extends MailboxItem> {
     const head = this.peek(nowMs);
     if (head === undefined) return undefined;
     this.#items.shift();
-    this.#bytes -= messageBytes(head.message);
-    this.#held.release(head.message);
+    this.#exit(head.message);
     return head;
   }
 
@@ -141,17 +137,33 @@ export class Mailbox<T extends MailboxItem> {
     for (let i = 0; i < this.#items.length; i++) this.#held.release((this.#items.at(i) as T).message);
     this.#items.clear();
     this.#bytes = 0;
+    this.#largeBytes = 0;
   }
 
   #hasRoom(bytes: number): boolean {
-    return this.#items.length < this.#limits.messagesMax && this.#bytes + bytes <= this.#limits.bytesMax;
+    const { messagesMax, bytesMax } = this.#limits;
+    if (this.#items.length >= messagesMax) return false;
+    return bytes > bytesMax ? this.#largeBytes === 0 : this.#bytes - this.#largeBytes + bytes <= bytesMax;
+  }
+
+  #enter(message: Message): void {
+    const bytes = messageBytes(message);
+    this.#bytes += bytes;
+    if (bytes > this.#limits.bytesMax) this.#largeBytes += bytes;
+    this.#held.hold(message);
+  }
+
+  #exit(message: Message): void {
+    const bytes = messageBytes(message);
+    this.#bytes -= bytes;
+    if (bytes > this.#limits.bytesMax) this.#largeBytes -= bytes;
+    this.#held.release(message);
   }
 
   #dropHead(reason: DropReason): void {
     const item = this.#items.shift();
     if (item === undefined) return;
-    this.#bytes -= messageBytes(item.message);
-    this.#held.release(item.message);
+    this.#exit(item.message);
     if (reason === "overflow") this.#overflowed++;
     else this.#expired++;
     this.#onDropped(item, reason);

@@ -3,6 +3,7 @@ import { encodeProperties, TypedField } from "polymq/amqp091/codec";
 import { VirtualClock } from "polymq/testing";
 import { nodePlatform } from "polymq/transport";
 import { describe, expect, test } from "vitest";
+import { LateClock } from "../late-clock.test-support.ts";
 import { AmqpScene, headerFrame, moving, TEXT } from "./scene.test-support.ts";
 
 /** The next messages of a consumer, which are acknowledged. */
@@ -325,6 +326,23 @@ describe("plain topics", () => {
     expect([texts(got), scene.broker.inspect().metrics.messagesDroppedSlow]).toEqual([["0", "3"], 2]);
     await consumer.cancel();
     expect(scene.broker.inspect().subscriptionCount).toBe(0);
+  });
+
+  test("larger ones than the limit in bytes wait as well, those whose lifetime is over go", async () => {
+    const clock = new LateClock();
+    const platform = { ...nodePlatform(), clock };
+    await using scene = await AmqpScene.open({ sessions: { queuedBytesMax: 2_000 } }, { platform });
+    const channel = await (await scene.client()).channel();
+    const got: AmqpMessage[] = [];
+    await channel.consume("t/#", { prefetch: 1, autoAck: false, handler: (m) => void got.push(m) });
+    const large = "x".repeat(5_000);
+    for (const each of ["0", "1", large]) {
+      await channel.publish("", "t/a", each, each === "1" ? { expiration: "1000" } : {});
+    }
+    clock.lateMs = 1_001;
+    got[0]?.ack();
+    while (got.length < 2) await channel.checkExchange("amq.topic");
+    expect(texts(got)).toEqual(["0", large]);
   });
 });
 

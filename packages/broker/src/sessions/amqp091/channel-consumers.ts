@@ -2,6 +2,7 @@
 import { type MethodOf, ReplyCode, shortStringBytes } from "polymq/amqp091/codec";
 import { isMessagingError } from "polymq/internal";
 import type { HeldMessages } from "../../core/held-messages.ts";
+import type { DropReason } from "../../core/mailbox.ts";
 import type { MessageView } from "../../core/message.ts";
 import { deliveredAddress } from "../../core/queues/delivered-address.ts";
 import { ADDRESS_EXCHANGE, exchangeOf, routingKeyOf } from "../../core/queues/message-address.ts";
@@ -130,8 +131,14 @@ export class ChannelConsumers implements ConsumerLink, TopicLink, ReplyConsumer 
     return this.#channel.connection.context.hub.held;
   }
 
-  onDropped(): void {
-    this.#channel.connection.context.metrics.messagesDroppedSlow++;
+  get epochMs(): number {
+    return this.#channel.connection.context.hub.clock.epochMs();
+  }
+
+  onDropped(reason: DropReason = "overflow"): void {
+    const { metrics } = this.#channel.connection.context;
+    if (reason === "expired") metrics.messagesExpired++;
+    else metrics.messagesDroppedSlow++;
   }
 
   unsubscribe(consumer: TopicConsumer): void {
@@ -245,14 +252,12 @@ export class ChannelConsumers implements ConsumerLink, TopicLink, ReplyConsumer 
   #consumeTopics(filter: string, tag: string, method: Consume): void {
     const { connection } = this.#channel;
     const { context, client } = connection;
-    const { messagesMax, bytesMax } = context.sessions.queue;
     const terms: TopicTerms = {
       tag,
       tagBytes: shortStringBytes(context.text, tag, "consumer tag"),
       noAck: method.noAck,
       prefetch: this.#prefetch,
-      waitingMax: messagesMax,
-      waitingBytesMax: bytesMax,
+      waiting: context.sessions.queue,
     };
     const consumer = new TopicConsumer(client.id, this, terms);
     this.#begin(consumer, method);

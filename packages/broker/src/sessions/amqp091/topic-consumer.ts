@@ -1,8 +1,7 @@
 // Hot path: `deliver` runs per message. No closure, promise, spread, iterator or regex here.
-import { Deque } from "polymq/internal";
 import type { HeldMessages } from "../../core/held-messages.ts";
-import type { Guarantee, Message, MessageView } from "../../core/message.ts";
-import { messageBytes } from "../../core/message.ts";
+import { type DropReason, Mailbox, type MailboxItem, type MailboxLimits } from "../../core/mailbox.ts";
+import type { Guarantee, MessageView } from "../../core/message.ts";
 import type { Availability, DeliverResult, Subscriber, Subscription } from "../../core/subscription.ts";
 import type { ChannelConsumer } from "./consumer.ts";
 import type { Unsettled } from "./unsettled.ts";
@@ -15,8 +14,10 @@ export interface TopicLink {
   readonly held: HeldMessages;
   /** Writes a message; false when the client cannot take it at all. */
   deliverTopic(consumer: TopicTerms, message: MessageView, unsettled: Unsettled | null): boolean;
-  /** A message was left out. */
-  onDropped(): void;
+  /** Milliseconds since 1970. */
+  readonly epochMs: number;
+  /** A message was left out: for want of room, as none says otherwise, or because its time was over. */
+  onDropped(reason?: DropReason): void;
   unsubscribe(consumer: TopicConsumer): void;
 }
 
@@ -26,21 +27,19 @@ export interface TopicTerms {
   readonly tagBytes: Uint8Array;
   readonly noAck: boolean;
   readonly prefetch: number;
-  /** What may wait while the client is slow: messages, and bytes of them. */
-  readonly waitingMax: number;
-  readonly waitingBytesMax: number;
+  /** What may wait while the client is slow. */
+  readonly waiting: MailboxLimits;
 }
 
 /**
- * One consumer of plain topics. Its messages stand in no queue: what the client does not take waits here, within limits, and what is beyond them is left
- * out, the oldest first. To settle a delivery gives its place back, and to requeue it delivers it no more.
+ * One consumer of plain topics. Its messages stand in no queue: what the client does not take waits here, within a session's limits, and what is beyond
+ * them is left out. To settle a delivery gives its place back, and to requeue it delivers it no more.
  */
 export class TopicConsumer implements Subscriber, ChannelConsumer, Unsettled {
   readonly id: string;
   readonly terms: TopicTerms;
   readonly #link: TopicLink;
-  readonly #waiting = new Deque<Message>();
-  #waitingBytes = 0;
+  readonly #waiting: Mailbox<MailboxItem>;
   #unsettled = 0;
   #isOver = false;
 
@@ -48,6 +47,7 @@ export class TopicConsumer implements Subscriber, ChannelConsumer, Unsettled {
     this.id = id;
     this.#link = link;
     this.terms = terms;
+    this.#waiting = new Mailbox(terms.waiting, (_item, reason) => link.onDropped(reason), link.held);
   }
 
   get tag(): string {
@@ -74,25 +74,16 @@ export class TopicConsumer implements Subscriber, ChannelConsumer, Unsettled {
       this.#link.onDropped();
       return "refused";
     }
-    const kept = message.keep();
-    this.#waiting.push(kept);
-    this.#waitingBytes += messageBytes(kept);
-    held.hold(kept);
-    let result: DeliverResult = "queued";
-    while (this.#waiting.length > this.terms.waitingMax || this.#waitingBytes > this.terms.waitingBytesMax) {
-      const oldest = this.#take();
-      if (oldest === undefined) break;
-      this.#link.onDropped();
-      if (oldest === kept) result = "dropped";
-    }
-    return result;
+    if (this.#waiting.put({ message: message.keep() })) return "queued";
+    this.#link.onDropped();
+    return "dropped";
   }
 
   wake(): void {
     while (this.#waiting.length > 0 && this.#room() > 0) {
-      const next = this.#take();
+      const next = this.#waiting.take(this.#link.epochMs);
       if (next === undefined) return;
-      this.#send(next);
+      this.#send(next.message);
     }
   }
 
@@ -117,16 +108,8 @@ export class TopicConsumer implements Subscriber, ChannelConsumer, Unsettled {
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    while (this.#take() !== undefined);
+    this.#waiting.clear();
     this.#link.unsubscribe(this);
-  }
-
-  #take(): Message | undefined {
-    const next = this.#waiting.shift();
-    if (next === undefined) return undefined;
-    this.#waitingBytes -= messageBytes(next);
-    this.#link.held.release(next);
-    return next;
   }
 
   #send(message: MessageView): void {

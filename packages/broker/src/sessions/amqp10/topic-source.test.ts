@@ -1,6 +1,8 @@
 import type { AmqpReceiver } from "polymq/amqp10";
 import { noLocalFilter } from "polymq/amqp10";
+import { nodePlatform } from "polymq/transport";
 import { describe, expect, test } from "vitest";
+import { LateClock } from "../late-clock.test-support.ts";
 import { Amqp10Scene, takeTexts, textOf } from "./scene.test-support.ts";
 
 const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -133,6 +135,31 @@ describe("plain topics over AMQP 1.0", () => {
     receiver.issueCredit(5);
     expect(await takeTexts(receiver, 2)).toEqual(["b", "c"]);
     expect(scene.broker.inspect().metrics.messagesDroppedSlow).toBe(1);
+  });
+
+  test("a message larger than the limit in bytes waits as well, and drives nobody out", async () => {
+    await using scene = await Amqp10Scene.open({ sessions: { queuedBytesMax: 2_000 } });
+    const session = await scene.session();
+    const receiver = await session.createReceiver("t", { credit: "manual" });
+    const sender = await session.createSender("t");
+    const large = "x".repeat(5_000);
+    for (const each of ["a", large, "b"]) await sender.send(bytes(each));
+    receiver.issueCredit(5);
+    expect(await takeTexts(receiver, 3)).toEqual(["a", large, "b"]);
+  });
+
+  test("a message whose lifetime ends while it waits is not sent", async () => {
+    const clock = new LateClock();
+    await using scene = await Amqp10Scene.open({}, { platform: { ...nodePlatform(), clock } });
+    const session = await scene.session();
+    const receiver = await session.createReceiver("t", { credit: "manual" });
+    const mqtt = await scene.mqtt();
+    await mqtt.publish("t", "1", { qos: 1, properties: { messageExpirySeconds: 1 } });
+    await mqtt.publish("t", "2", { qos: 1 });
+    clock.lateMs = 1_001;
+    receiver.issueCredit(5);
+    expect(await takeTexts(receiver, 1)).toEqual(["2"]);
+    expect(scene.broker.inspect().metrics.messagesExpired).toBe(1);
   });
 
   test("filters that are not known are not confirmed", async () => {

@@ -1,8 +1,8 @@
 // Hot path: `deliver` runs per message. No closure, promise, spread, iterator or regex here.
 import { SenderSettleMode } from "polymq/amqp10/codec";
-import { Deque, isMessagingError } from "polymq/internal";
-import type { Guarantee, Message, MessageView } from "../../core/message.ts";
-import { messageBytes } from "../../core/message.ts";
+import { isMessagingError } from "polymq/internal";
+import { type DropReason, Mailbox, type MailboxItem } from "../../core/mailbox.ts";
+import type { Guarantee, MessageView } from "../../core/message.ts";
 import type { Availability, DeliverResult, Subscriber, Subscription } from "../../core/subscription.ts";
 import type { Amqp10Connection } from "./amqp10-connection.ts";
 import type { EngineSender, OutgoingLink, PeerState, Sent, SentItem } from "./amqp10-types.ts";
@@ -18,8 +18,8 @@ export interface TopicSourceTerms {
 }
 
 /**
- * A link on which a client receives plain topics. Its messages stand in no queue: what the client does not take waits here, within limits, and
- * what is beyond them is left out, the oldest first. An outcome gives a delivery's place back, whatever it says.
+ * A link on which a client receives plain topics. Its messages stand in no queue: what the client does not take waits here, within a session's
+ * limits, and what is beyond them is left out. An outcome gives a delivery's place back, whatever it says.
  */
 export class TopicSource implements Subscriber, OutgoingLink, SentItem {
   readonly id: string;
@@ -27,8 +27,7 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
   readonly #link: EngineSender;
   readonly #terms: TopicSourceTerms;
   readonly #mode: number;
-  readonly #waiting = new Deque<Message>();
-  #waitingBytes = 0;
+  readonly #waiting: Mailbox<MailboxItem>;
   #unsettled = 0;
   #isOver = false;
 
@@ -37,6 +36,12 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
     this.#connection = connection;
     this.#link = link;
     this.#terms = terms;
+    const { hub, metrics, sessions } = connection.context;
+    const onDropped = (_item: MailboxItem, reason: DropReason): void => {
+      if (reason === "expired") metrics.messagesExpired++;
+      else metrics.messagesDroppedSlow++;
+    };
+    this.#waiting = new Mailbox(sessions.queue, onDropped, hub.held);
     this.#mode = link.state.is === "offered" ? link.state.attach.sndSettleMode : SenderSettleMode.mixed;
   }
 
@@ -65,10 +70,14 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
       this.#send(message, guarantee);
       return "sent";
     }
-    const { held } = this.#connection.context.hub;
-    if (!held.isTight) return this.#keep(message.keep());
-    held.refusedCount++;
-    return "refused";
+    const { hub, metrics } = this.#connection.context;
+    if (hub.held.isTight) {
+      hub.held.refusedCount++;
+      return "refused";
+    }
+    if (this.#waiting.put({ message: message.keep() })) return "queued";
+    metrics.messagesDroppedSlow++;
+    return "dropped";
   }
 
   onOutcome(delivery: Sent, state: PeerState, settled: boolean): void {
@@ -90,40 +99,17 @@ export class TopicSource implements Subscriber, OutgoingLink, SentItem {
 
   wake(): void {
     while (this.#waiting.length > 0 && this.#room() > 0) {
-      const next = this.#take();
+      const next = this.#waiting.take(this.#connection.context.hub.clock.epochMs());
       if (next === undefined) return;
-      this.#send(next, next.guarantee);
+      this.#send(next.message, next.message.guarantee);
     }
   }
 
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    while (this.#take() !== undefined);
+    this.#waiting.clear();
     this.#connection.context.hub.router.unsubscribeAll(this);
-  }
-
-  #keep(kept: Message): DeliverResult {
-    const { messagesMax, bytesMax } = this.#connection.context.sessions.queue;
-    this.#waiting.push(kept);
-    this.#waitingBytes += messageBytes(kept);
-    this.#connection.context.hub.held.hold(kept);
-    let result: DeliverResult = "queued";
-    while (this.#waiting.length > messagesMax || this.#waitingBytes > bytesMax) {
-      const oldest = this.#take();
-      if (oldest === undefined) break;
-      this.#connection.context.metrics.messagesDroppedSlow++;
-      if (oldest === kept) result = "dropped";
-    }
-    return result;
-  }
-
-  #take(): Message | undefined {
-    const next = this.#waiting.shift();
-    if (next === undefined) return undefined;
-    this.#waitingBytes -= messageBytes(next);
-    this.#connection.context.hub.held.release(next);
-    return next;
   }
 
   #send(message: MessageView, guarantee: Guarantee): void {
