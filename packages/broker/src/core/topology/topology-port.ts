@@ -328,6 +328,8 @@ export interface VirtualHost {
 
   /** Finds a queue; also the answer to a passive declaration. */
   queue(name: string, owner: QueueOwner): FindQueueResult;
+  /** The `variant` with which a queue was declared; "" for one that is not there or was not declared here. */
+  variantOf(name: string): string;
   /** All names of queues, oldest first. */
   queueNames(): string[];
   /** Makes a queue, or compares it with the one that exists. */

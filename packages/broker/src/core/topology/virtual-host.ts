@@ -102,6 +102,10 @@ export class Host implements VirtualHost, RoutingGraph {
     return { is: "found", queue: this.queues.counts(hosted) };
   }
 
+  variantOf(name: string): string {
+    return this.queues.find(name)?.declaration?.settings.variant ?? "";
+  }
+
   queueNames(): string[] {
     return this.queues.names();
   }

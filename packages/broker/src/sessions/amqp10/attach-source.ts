@@ -63,7 +63,7 @@ function subscription(
 ): Opened {
   const { filter, source, filters } = asked;
   const name = subscriptionName(connection, link, source.capabilities);
-  makeSubscription(connection, name, filter, source);
+  makeSubscription(connection, name, filter, { ...source, filter: filters.echoed });
   link.answersLater = true;
   const own = connection.client.id;
   const selects = selection(filters.selector, connection.context.selectors);

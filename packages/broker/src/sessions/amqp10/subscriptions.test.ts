@@ -1,4 +1,11 @@
-import { noLocalFilter, type ReceiverOptions } from "polymq/amqp10";
+import {
+  type AmqpReceiver,
+  type AmqpSession,
+  noLocalFilter,
+  type ReceiverOptions,
+  selectorFilter,
+} from "polymq/amqp10";
+import { plain, type Source } from "polymq/amqp10/codec";
 import { describe, expect, test } from "vitest";
 import { MemoryMedium, MemoryStore } from "../../storage/memory-store.ts";
 import { HeldStore, turns } from "./held-store.test-support.ts";
@@ -61,6 +68,52 @@ describe("durable subscriptions (§3.5.3)", () => {
       code: "ERR_LINK_DETACHED",
       peer: { code: "amqp:not-found" },
     });
+  });
+
+  test("found by the link's name have the filters with which they were made, and the answer tells them (§2.6.3)", async () => {
+    const medium = new MemoryMedium();
+    const filters = [selectorFilter("colour = 'red'"), noLocalFilter()];
+    const source: ReceiverOptions["source"] = { ...LASTING.source, expiryPolicy: "connection-close", filters };
+    const send = async (session: AmqpSession, colour: string): Promise<void> => {
+      const sender = await session.createSender("news/a");
+      await sender.send({ applicationProperties: { colour }, body: { type: "data", data: bytes(colour) } });
+    };
+    {
+      await using scene = await Amqp10Scene.open({}, { store: new MemoryStore(medium) });
+      const first = await scene.session({ containerId: "c" });
+      await (await first.createReceiver("news/#", { ...LASTING, source })).detach();
+      const publisher = await scene.session();
+      for (const colour of ["red", "blue"]) await send(publisher, colour);
+    }
+    await using scene = await Amqp10Scene.open({}, { store: new MemoryStore(medium) });
+    const again = await scene.session({ containerId: "c" });
+    const known = await again.createReceiver(null, { name: "sub", source: null });
+    const { address, durable, expiryPolicy } = known.remote.source as Source;
+    expect([address, durable, expiryPolicy]).toEqual(["news/#", 2, "connection-close"]);
+    expect(Array.from(known.filters ?? [], ([key]) => String(plain(key)))).toEqual([
+      "apache.org:selector-filter:string",
+      "apache.org:no-local-filter:list",
+    ]);
+    const publisher = await scene.session();
+    for (const colour of ["blue", "red"]) await send(publisher, colour);
+    expect(await takeTexts(known, 2)).toEqual(["red", "red"]);
+  });
+
+  test("go on with the same filters, and are another one with others", async () => {
+    await using scene = await Amqp10Scene.open();
+    const session = await scene.session({ containerId: "c" });
+    const attached = (selector: string): Promise<AmqpReceiver> =>
+      session.createReceiver("t", { ...LASTING, source: { ...LASTING.source, filters: [selectorFilter(selector)] } });
+    const sender = await session.createSender("t");
+    await (await attached("a = 1")).detach();
+    await sender.send({ applicationProperties: { a: 1, b: 1 }, body: { type: "data", data: bytes("1") } });
+    const again = await attached("a = 1");
+    expect(await takeTexts(again, 1)).toEqual(["1"]);
+    await again.detach();
+    await sender.send({ applicationProperties: { a: 1, b: 1 }, body: { type: "data", data: bytes("2") } });
+    const other = await attached("b = 1");
+    await sender.send({ applicationProperties: { b: 1 }, body: { type: "data", data: bytes("3") } });
+    expect(await takeTexts(other, 1)).toEqual(["3"]);
   });
 
   test("are over once their end is stored, and not before their link's closing is answered", async () => {

@@ -1,4 +1,5 @@
-import { Condition, type Source } from "polymq/amqp10/codec";
+import { ByteWriter, Condition, decodeComposite, type Source, ValueReader, writeComposite } from "polymq/amqp10/codec";
+import type { TextCodec } from "polymq/internal";
 import { hostedName } from "../../core/queues/hosted-name.ts";
 import { QUEUE_NAME_MAX } from "../../core/queues/queue-address.ts";
 import type { Amqp10Connection } from "./amqp10-connection.ts";
@@ -33,17 +34,24 @@ export function subscriptionName(
   );
 }
 
-/** Makes the queue of a subscription; one that is there for other topics is made anew, as the subscription is another one then. @throws {Refused} */
+/**
+ * Makes the queue of a subscription; one that is there for other topics, or with other filters, is made anew, as the subscription is another one then.
+ * @param source what is in force of what was asked for; it is kept with the queue
+ * @throws {Refused}
+ */
 export function makeSubscription(connection: Amqp10Connection, name: string, filter: string, source: Source): void {
   const { host, context } = connection;
   const { queues } = context.hub;
   const existing = queues.get(hostedName(host.name, name));
   if (existing !== null) {
-    if (existing.settings.topics.includes(filter)) return;
+    const known = keptSource(host.variantOf(name), context.text);
+    const isSame = filterText(known, context.text) === filterText(source, context.text);
+    if (existing.settings.topics.includes(filter) && isSame) return;
     host.deleteQueue(name, connection);
   }
   const isMortal = source.timeout > 0 && source.expiryPolicy !== "never";
-  const settings = isMortal ? { expiresMs: source.timeout * 1_000 } : {};
+  const variant = textOf(source, context.text);
+  const settings = isMortal ? { variant, expiresMs: source.timeout * 1_000 } : { variant };
   const made = host.declareQueue({ name, durable: true, exclusive: false, autoDelete: false, settings }, connection);
   if (made.is !== "created") throw new Refused(Condition.resourceLimitExceeded, "no further subscription can be kept");
   queues.declare({ name, topics: [filter] }, { ifExists: "update" });
@@ -53,20 +61,45 @@ export function makeSubscription(connection: Amqp10Connection, name: string, fil
 export function knownSubscription(connection: Amqp10Connection, link: EngineSender, attach: Attach): Source | null {
   const capabilities = attach.desiredCapabilities;
   const name = subscriptionName(connection, link, capabilities);
-  const [topic] = connection.context.hub.queues.get(hostedName(connection.host.name, name))?.settings.topics ?? [];
+  const { host, context } = connection;
+  const [topic] = context.hub.queues.get(hostedName(host.name, name))?.settings.topics ?? [];
   if (topic === undefined) throw new Refused(Condition.notFound, `there is no subscription ${link.name}`);
-  return {
-    type: "source",
-    address: topic,
-    durable: 2,
-    expiryPolicy: "never",
-    timeout: 0,
-    dynamic: false,
-    dynamicNodeProperties: null,
-    distributionMode: null,
-    filter: null,
-    defaultOutcome: null,
-    outcomes: [],
-    capabilities,
-  };
+  const kept = keptSource(host.variantOf(name), context.text);
+  // One of an earlier version is known by its topics alone.
+  return kept ?? { ...NO_SOURCE, address: topic, capabilities };
 }
+
+/** A source as text, as it is kept with the queue of its subscription. */
+function textOf(source: Source, text: TextCodec): string {
+  const w = new ByteWriter(text);
+  writeComposite(w, source);
+  return Buffer.from(w.buffer.subarray(0, w.at)).toString("base64");
+}
+
+function keptSource(variant: string, text: TextCodec): Source | null {
+  if (variant === "") return null;
+  const bytes = new Uint8Array(Buffer.from(variant, "base64"));
+  const r = new ValueReader(text);
+  r.reset(bytes, 0, bytes.length);
+  return decodeComposite(r, ["source"]);
+}
+
+/** What two subscriptions must have in common to be one, besides their topics. */
+function filterText(source: Source | null, text: TextCodec): string {
+  return textOf({ ...NO_SOURCE, filter: source?.filter ?? null }, text);
+}
+
+const NO_SOURCE: Source = Object.freeze<Source>({
+  type: "source",
+  address: null,
+  durable: 2,
+  expiryPolicy: "never",
+  timeout: 0,
+  dynamic: false,
+  dynamicNodeProperties: null,
+  distributionMode: null,
+  filter: null,
+  defaultOutcome: null,
+  outcomes: [],
+  capabilities: [],
+});
