@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Described, symbol, typed } from "../codec/values.ts";
+import { type AmqpMap, Described, symbol, typed } from "../codec/values.ts";
 import type { Names } from "../engine/engine.test-support.ts";
 import type { SenderLink } from "../engine/sender-link.ts";
 import { type Lab, lab, quiet, textOfBytes, until } from "./client-lab.test-support.ts";
@@ -379,6 +379,8 @@ describe("attaching", () => {
         capabilities: ["topic"],
       },
     });
+    const properties = attaches[0]?.["properties"] as AmqpMap | undefined;
+    expect(properties?.get(symbol("x-consumer-group"))).toBe("g");
     expect(receiver.filters?.get("apache.org:selector-filter:string")).toEqual(
       new Described(typed("ulong", 0x0000_468c_0000_0004), "color = 'red'"),
     );

@@ -299,7 +299,7 @@ describe("links", () => {
     const { connection, server } = await lab();
     server.onOffer = (link) => {
       if (link.state.is === "offered") attaches.push(link.state.attach);
-      server.acceptLink(link);
+      link.accept({ properties: { from: "server" } });
     };
     const session = await connection.createSession();
     const sender = await session.createSender("q", {
@@ -308,7 +308,13 @@ describe("links", () => {
       properties: { p: 1 },
       desiredCapabilities: ["x"],
       target: { durability: "unsettledState", expiryPolicy: "never", expiryTimeoutSeconds: 9, capabilities: ["queue"] },
-      source: { address: "here" },
+      source: {
+        address: "here",
+        capabilities: ["topic"],
+        durability: "configuration",
+        expiryPolicy: "link-detach",
+        expiryTimeoutSeconds: 8,
+      },
     });
     expect(attaches[0]).toMatchObject({
       name: "mine",
@@ -317,10 +323,12 @@ describe("links", () => {
       rcvSettleMode: 0,
       desiredCapabilities: ["x"],
       target: { address: "q", durable: 2, expiryPolicy: "never", timeout: 9, capabilities: ["queue"] },
-      source: { address: "here" },
+      source: { address: "here", capabilities: ["topic"], durable: 1, expiryPolicy: "link-detach", timeout: 8 },
     });
+    expect((attaches[0] as { properties: AmqpMap }).properties.get(symbol("p"))).toBe(1);
     expect(sender.name).toBe("mine");
     expect(sender.address).toBe("q");
+    expect(sender.properties?.get(symbol("from"))).toBe("server");
     await connection.close();
   });
 
@@ -362,9 +370,12 @@ describe("links", () => {
     const { connection, server } = await lab();
     server.onOffer = (link) => link.accept({ sndSettleMode: 2 });
     const session = await connection.createSession();
-    await expect(session.createSender("q", { settlementMode: "settled" })).rejects.toMatchObject({
-      code: "ERR_NOT_SUPPORTED_BY_SERVER",
-    });
+    const refused = { code: "ERR_NOT_SUPPORTED_BY_SERVER" };
+    await expect(session.createSender("q", { settlementMode: "settled" })).rejects.toMatchObject(refused);
+    await expect(session.createReceiver("q", { senderSettlementMode: "settled" })).rejects.toMatchObject(refused);
+    server.onOffer = (link) => link.accept({ rcvSettleMode: 0 });
+    await expect(session.createSender("q", { receiverSettlementMode: "second" })).rejects.toMatchObject(refused);
+    await expect(session.createReceiver("q", { settlementMode: "second" })).rejects.toMatchObject(refused);
     expect(session.links).toHaveLength(0);
     await connection.close();
   });
@@ -383,9 +394,13 @@ describe("links", () => {
       receiverSettlementMode: "second",
       onDeliveryState: (_tag, state) => states.push(state),
     });
+    server.outcome = (delivery) => {
+      delivery.link.update(delivery, { type: "received", sectionNumber: 1, sectionOffset: 2 });
+      delivery.link.settle(delivery, { type: "accepted" });
+    };
     expect(await sender.send("x")).toEqual({ type: "accepted" });
     await until(() => server.told.some((line) => line.startsWith("settled 0")));
-    expect(states).toEqual([{ type: "accepted" }]);
+    expect(states).toEqual([{ type: "received", sectionNumber: 1, sectionOffset: 2 }, { type: "accepted" }]);
     await connection.close();
   });
 
