@@ -12,7 +12,7 @@ import { QueueSource, sendsSettled } from "./queue-source.ts";
 import { Refused } from "./refused.ts";
 import { selection, selectiveGroup } from "./selection.ts";
 import { type SourceFilters, sourceFilters } from "./source-filters.ts";
-import { isLasting, knownSubscription, makeSubscription, subscriptionName } from "./subscriptions.ts";
+import { expiryOf, isLasting, knownSubscription, makeSubscription, subscriptionName } from "./subscriptions.ts";
 import { temporaryQueue } from "./temporary-queue.ts";
 import { TopicSource } from "./topic-source.ts";
 
@@ -61,7 +61,8 @@ function subscription(
   link: EngineSender,
   asked: { readonly filter: string; readonly source: Source; readonly filters: SourceFilters },
 ): Opened {
-  const { filter, source, filters } = asked;
+  const { filter, filters } = asked;
+  const source: Source = { ...asked.source, ...expiryOf(asked.source) };
   const name = subscriptionName(connection, link, source.capabilities);
   makeSubscription(connection, name, filter, { ...source, filter: filters.echoed });
   link.answersLater = true;

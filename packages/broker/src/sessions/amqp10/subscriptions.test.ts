@@ -73,7 +73,12 @@ describe("durable subscriptions (§3.5.3)", () => {
   test("found by the link's name have the filters with which they were made, and the answer tells them (§2.6.3)", async () => {
     const medium = new MemoryMedium();
     const filters = [selectorFilter("colour = 'red'"), noLocalFilter()];
-    const source: ReceiverOptions["source"] = { ...LASTING.source, expiryPolicy: "connection-close", filters };
+    const source: ReceiverOptions["source"] = {
+      ...LASTING.source,
+      expiryPolicy: "connection-close",
+      expiryTimeoutSeconds: 60,
+      filters,
+    };
     const send = async (session: AmqpSession, colour: string): Promise<void> => {
       const sender = await session.createSender("news/a");
       await sender.send({ applicationProperties: { colour }, body: { type: "data", data: bytes(colour) } });
@@ -89,7 +94,7 @@ describe("durable subscriptions (§3.5.3)", () => {
     const again = await scene.session({ containerId: "c" });
     const known = await again.createReceiver(null, { name: "sub", source: null });
     const { address, durable, expiryPolicy } = known.remote.source as Source;
-    expect([address, durable, expiryPolicy]).toEqual(["news/#", 2, "connection-close"]);
+    expect([address, durable, expiryPolicy]).toEqual(["news/#", 2, "link-detach"]);
     expect(Array.from(known.filters ?? [], ([key]) => String(plain(key)))).toEqual([
       "apache.org:selector-filter:string",
       "apache.org:no-local-filter:list",
@@ -165,6 +170,33 @@ describe("durable subscriptions (§3.5.3)", () => {
     const sender = await (await scene.session()).createSender("t");
     for (const each of ["a", "b"]) await sender.send(bytes(each));
     expect([...(await takeTexts(one, 1)), ...(await takeTexts(two, 1))].sort()).toEqual(["a", "b"]);
+  });
+
+  test("that are shared and have links are nobody's to change", async () => {
+    await using scene = await Amqp10Scene.open();
+    const shared = (name: string, selector: string): ReceiverOptions => ({
+      name,
+      source: { ...LASTING.source, capabilities: ["shared", "global"], filters: [selectorFilter(selector)] },
+    });
+    const one = await (await scene.session()).createReceiver("t", shared("s|1", "a = 1"));
+    const other = await scene.session();
+    await expect(other.createReceiver("t", shared("s|2", "a = 2"))).rejects.toMatchObject({
+      peer: { code: "amqp:precondition-failed" },
+    });
+    const sender = await other.createSender("t");
+    await sender.send({ applicationProperties: { a: 1 }, body: { type: "data", data: bytes("1") } });
+    expect(await takeTexts(one, 1)).toEqual(["1"]);
+  });
+
+  test.each([
+    [{ expiryPolicy: "never" }, ["never", 0]],
+    [{ durability: "configuration" }, ["never", 0]],
+    [{ expiryPolicy: "session-end", expiryTimeoutSeconds: 5 }, ["link-detach", 5]],
+  ] as const)("are answered with the expiry that is in force (%j, §3.5.6)", async (source, expected) => {
+    await using scene = await Amqp10Scene.open();
+    const receiver = await (await scene.session()).createReceiver("t", { name: "sub", source });
+    const { expiryPolicy, timeout } = receiver.remote.source as Source;
+    expect([expiryPolicy, timeout]).toEqual(expected);
   });
 
   test("pass over their own connection's messages where they ask for that", async () => {

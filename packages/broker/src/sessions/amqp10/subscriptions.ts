@@ -12,6 +12,12 @@ export function isLasting(source: Source): boolean {
   return source.durable > 0 || source.expiryPolicy === "never" || source.timeout > 0;
 }
 
+/** How long it does (§3.5.6), as the client is told: from the end of its last link on as long as its timeout says, and for ever when that says nothing. */
+export function expiryOf(source: Source): Pick<Source, "expiryPolicy" | "timeout"> {
+  const isMortal = source.timeout > 0 && source.expiryPolicy !== "never";
+  return isMortal ? { expiryPolicy: "link-detach", timeout: source.timeout } : { expiryPolicy: "never", timeout: 0 };
+}
+
 /**
  * The queue of a subscription: it belongs to the client's container and the link's name. With the capability `shared` several links have it, which differ in
  * what follows a `|`; with `global`, links of all containers.
@@ -47,11 +53,17 @@ export function makeSubscription(connection: Amqp10Connection, name: string, fil
     const known = keptSource(host.variantOf(name), context.text);
     const isSame = filterText(known, context.text) === filterText(source, context.text);
     if (existing.settings.topics.includes(filter) && isSame) return;
-    host.deleteQueue(name, connection);
+    // Who attaches a link of its own again takes it from where it was; links that others share are theirs.
+    const ifUnused = source.capabilities.includes("shared");
+    if (host.deleteQueue(name, connection, { ifUnused }).is === "in-use") {
+      throw new Refused(
+        Condition.preconditionFailed,
+        "the subscription that is shared here has other topics or filters",
+      );
+    }
   }
-  const isMortal = source.timeout > 0 && source.expiryPolicy !== "never";
   const variant = textOf(source, context.text);
-  const settings = isMortal ? { variant, expiresMs: source.timeout * 1_000 } : { variant };
+  const settings = source.expiryPolicy === "never" ? { variant } : { variant, expiresMs: source.timeout * 1_000 };
   const made = host.declareQueue({ name, durable: true, exclusive: false, autoDelete: false, settings }, connection);
   if (made.is !== "created") throw new Refused(Condition.resourceLimitExceeded, "no further subscription can be kept");
   queues.declare({ name, topics: [filter] }, { ifExists: "update" });
