@@ -17,7 +17,7 @@ import { hostedName } from "../../core/queues/hosted-name.ts";
 import type { QueueOwner, VirtualHost } from "../../core/topology/topology-port.ts";
 import type { ConnectionWire } from "../connection-wire.ts";
 import { Gate } from "../gate.ts";
-import { type NameFacts, type TargetAddress, targetAddress } from "./addresses.ts";
+import type { NameFacts, TargetAddress } from "./addresses.ts";
 import type { Amqp10Context } from "./amqp10-context.ts";
 import type {
   Amqp10Types,
@@ -33,6 +33,7 @@ import { attachLink } from "./attach-link.ts";
 import { IncomingMessage } from "./incoming-message.ts";
 import { Publisher } from "./publisher.ts";
 import { Refused, said } from "./refused.ts";
+import { RelayAddresses } from "./relay-addresses.ts";
 import { SCRAM_MECHANISMS, ScramLogin } from "./scram-login.ts";
 import { mechanismsFor, type SaslIdentity, saslIdentity } from "./server-sasl.ts";
 import { Transactions } from "./transactions.ts";
@@ -77,6 +78,7 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
   #client: Amqp10ClientFacts | null = null;
   #host: VirtualHost | null = null;
   #publisher: Publisher | null = null;
+  #relay: RelayAddresses | null = null;
   #scram: ScramLogin | null = null;
 
   constructor(context: Amqp10Context, wire: ConnectionWire) {
@@ -171,7 +173,8 @@ export class Amqp10Connection implements EngineHandler<Amqp10Types>, QueueOwner 
     if (typeof to !== "string") {
       throw new Refused(Condition.preconditionFailed, "a message to the anonymous relay says where it goes in `to`");
     }
-    return targetAddress(to, this.nameFacts([]));
+    this.#relay ??= new RelayAddresses(this.host.name, this.context.hub.queues);
+    return this.#relay.at(to);
   }
 
   /** A message may name no other user than the one who sends it. @throws {Refused} */

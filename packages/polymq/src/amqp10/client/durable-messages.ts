@@ -1,6 +1,6 @@
 // Hot path: `to` runs per message. No closure, promise, spread, iterator or regex here.
 import type { TextCodec } from "../../bytes/text.ts";
-import { encodeMessage, type MessageInput, type PreparedMessage } from "../codec/message.ts";
+import { DataMessage, encodeMessage, type MessageInput } from "../codec/message.ts";
 
 /** Addresses whose beginnings are kept. */
 const ADDRESSES_MAX = 1_024;
@@ -14,8 +14,7 @@ export class DurableMessages {
   readonly #heads = new Map<string, Uint8Array>();
   /** The address of the last message, for most are like it, and what is given out: an encoder reads it inside the call. */
   #address: string | null = null;
-  readonly #body: { type: "data"; data: Uint8Array } = { type: "data", data: NOTHING };
-  readonly #message: PreparedMessage & { encodedHead: Uint8Array } = { encodedHead: NOTHING, body: this.#body };
+  readonly #message = new DataMessage();
 
   constructor(text: TextCodec) {
     this.#text = text;
@@ -24,7 +23,7 @@ export class DurableMessages {
   /** The message for one address; valid until the next call. */
   to(address: string, data: Uint8Array): MessageInput {
     if (address !== this.#address) this.#turnTo(address);
-    this.#body.data = data;
+    this.#message.body.data = data;
     return this.#message;
   }
 
@@ -38,7 +37,7 @@ export class DurableMessages {
       this.#heads.set(address, head);
     }
     this.#address = address;
-    this.#message.encodedHead = head;
+    this.#message.head = head;
   }
 }
 

@@ -44,17 +44,16 @@ export interface MessageInput {
   readonly footer?: MapInput | null | undefined;
 }
 
-/** A message whose sections before the body are encoded already, in their order, and not given besides. */
-export interface PreparedMessage extends MessageInput {
-  readonly encodedHead: Uint8Array;
-}
+const NOTHING: Uint8Array = new Uint8Array(0);
 
-/** A message of one data section, made once, changed and used again: it is written without a look for other sections. */
+/**
+ * A message of one data section, made once, changed and used again: it is written without a look for other sections. Those that stand before the
+ * body are encoded already.
+ */
 export class DataMessage implements MessageInput {
+  head: Uint8Array = NOTHING;
   readonly body: { readonly type: "data"; data: Uint8Array } = { type: "data", data: NOTHING };
 }
-
-const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Descriptor of a section. */
 const SECTION_HEAD = 3;
@@ -63,7 +62,9 @@ const COMPOSITE_SECTION_HEAD = 20;
 
 /** A bound of the bytes that {@link writeMessage} needs, found without encoding. */
 export function messageBytesMax(message: MessageInput): number {
-  return message instanceof DataMessage ? dataBytesMax(message.body.data) : sectionsBytesMax(message);
+  return message instanceof DataMessage
+    ? message.head.length + dataBytesMax(message.body.data)
+    : sectionsBytesMax(message);
 }
 
 function sectionsBytesMax(message: MessageInput): number {
@@ -72,8 +73,6 @@ function sectionsBytesMax(message: MessageInput): number {
   if (body.type === "data") bytes += dataBytesMax(body.data);
   else bytes += otherBodyBytesMax(body);
   if (message.footer) bytes += SECTION_HEAD + valueBytesMax(message.footer);
-  const { encodedHead } = message as Partial<PreparedMessage>;
-  if (encodedHead !== undefined) return bytes + encodedHead.length;
   if (message.header) bytes += fieldsBytesMax(message.header);
   if (message.deliveryAnnotations) bytes += SECTION_HEAD + valueBytesMax(message.deliveryAnnotations);
   if (message.messageAnnotations) bytes += SECTION_HEAD + valueBytesMax(message.messageAnnotations);
@@ -110,8 +109,10 @@ function fieldsBytesMax(fields: object): number {
  * @throws {MessagingError} ERR_INVALID_ARGUMENT for what cannot be encoded; the writer is then where it was
  */
 export function writeMessage(w: ByteWriter, message: MessageInput): void {
-  if (message instanceof DataMessage) writeData(w, message.body.data);
-  else writeOrRewind(w, message);
+  if (message instanceof DataMessage) {
+    w.bytes(message.head);
+    writeData(w, message.body.data);
+  } else writeOrRewind(w, message);
 }
 
 function writeOrRewind(w: ByteWriter, message: MessageInput): void {
@@ -132,8 +133,7 @@ function writeSections(w: ByteWriter, message: MessageInput): void {
 
 /** The sections before the body. */
 function writeFront(w: ByteWriter, message: MessageInput): void {
-  const { encodedHead } = message as Partial<PreparedMessage>;
-  if (encodedHead !== undefined) return w.bytes(encodedHead);
+  if (message instanceof DataMessage) return w.bytes(message.head);
   if (message.header) writeNamed(w, "header", message.header);
   if (message.deliveryAnnotations) {
     sectionHead(w, Section.deliveryAnnotations);

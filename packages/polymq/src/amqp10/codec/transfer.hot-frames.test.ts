@@ -14,7 +14,7 @@ import {
 } from "./disposition.ts";
 import { FlowFields, readFlow, writeFlow } from "./flow.ts";
 import { endFrame, writeFrame } from "./frame.ts";
-import { dataSectionBytes, writeMessage } from "./message.ts";
+import { DataMessage, dataSectionBytes, encodeMessage, messageBytesMax, writeMessage } from "./message.ts";
 import type { DeliveryStateInput, PerformativeInput } from "./tables.ts";
 import {
   ABSENT,
@@ -53,22 +53,38 @@ const transferFields = fc
 describe("transfer", () => {
   test("with one data section is written in one go as transfer and message are one behind the other", () => {
     const length = fc.constantFrom(0, 1, 255, 256, 70_000);
+    const to = fc.constantFrom("", "a", "b/".repeat(200));
     fc.assert(
-      fc.property(uint, uint, uint, fc.boolean(), length, (handle, deliveryId, number, settled, bytesOfData) => {
-        const values = { channel: 0x102, handle, deliveryId, tag: number, settled };
-        const fields = Object.assign(new TransferFields(), values);
-        const data = new Uint8Array(bytesOfData).fill(7);
-        const room = TRANSFER_BYTES_MAX + dataSectionBytes(bytesOfData);
-        const slow = new ByteWriter(text, room);
-        const frame = beginTransfer(slow, fields);
-        const start = slow.at;
-        writeMessage(slow, { body: { type: "data", data } });
-        endFrame(slow, frame);
-        const fast = new ByteWriter(text, room);
-        expect(writeDataTransfer(fast, fields, data)).toBe(start);
-        expect(fast.at - start).toBe(dataSectionBytes(bytesOfData));
-        expect(hex(fast.copyFrom(0))).toBe(hex(slow.copyFrom(0)));
-      }),
+      fc.property(
+        uint,
+        uint,
+        uint,
+        fc.boolean(),
+        length,
+        to,
+        (handle, deliveryId, number, settled, bytesOfData, address) => {
+          const values = { channel: 0x102, handle, deliveryId, tag: number, settled };
+          const fields = Object.assign(new TransferFields(), values);
+          const data = new Uint8Array(bytesOfData).fill(7);
+          const front = address === "" ? {} : { header: { durable: true }, properties: { to: address } };
+          const message = { ...front, body: { type: "data", data } } as const;
+          const whole = encodeMessage(text, message);
+          const prepared = new DataMessage();
+          prepared.head = whole.slice(0, whole.length - dataSectionBytes(bytesOfData));
+          prepared.body.data = data;
+          const room = TRANSFER_BYTES_MAX + messageBytesMax(prepared);
+          const slow = new ByteWriter(text, room);
+          const frame = beginTransfer(slow, fields);
+          const start = slow.at;
+          writeMessage(slow, message);
+          endFrame(slow, frame);
+          const fast = new ByteWriter(text, room);
+          expect(writeDataTransfer(fast, fields, prepared)).toBe(start);
+          expect(fast.at - start).toBe(whole.length);
+          expect(hex(encodeMessage(text, prepared))).toBe(hex(whole));
+          expect(hex(fast.copyFrom(0))).toBe(hex(slow.copyFrom(0)));
+        },
+      ),
     );
   });
 

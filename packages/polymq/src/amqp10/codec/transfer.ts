@@ -3,7 +3,7 @@ import { type ByteWriter, put32, putBytes } from "../../bytes/writer.ts";
 import { decodeComposite, writeNamed } from "./composite.ts";
 import { Code } from "./format-codes.ts";
 import { beginFrame, FRAME_HEADER_BYTES, FrameType } from "./frame.ts";
-import { putDataHead } from "./message.ts";
+import { type DataMessage, putDataHead } from "./message.ts";
 import type { DeliveryState, DeliveryStateInput } from "./tables.ts";
 import type { ValueReader } from "./value-reader.ts";
 import type { Described } from "./values.ts";
@@ -166,11 +166,11 @@ export function beginTransfer(w: ByteWriter, fields: TransferFields): number {
 }
 
 /**
- * Writes the whole frame of a delivery in message format 0, with a number as its tag, whose message is one data section; the caller has
- * reserved {@link TRANSFER_BYTES_MAX} and the section. Returns where the payload starts. Written in one go, by hand what {@link beginTransfer} and the
+ * Writes the whole frame of a delivery in message format 0, with a number as its tag, whose message is one data section behind what is encoded; the caller
+ * has reserved {@link TRANSFER_BYTES_MAX} and the message. Returns where the payload starts. Written in one go, by hand what {@link beginTransfer} and the
  * encoder of messages do: it takes a seventh off what sending a message costs.
  */
-export function writeDataTransfer(w: ByteWriter, fields: TransferFields, data: Uint8Array): number {
+export function writeDataTransfer(w: ByteWriter, fields: TransferFields, { head, body }: DataMessage): number {
   const { channel, handle, deliveryId, settled } = fields;
   const { at: frame, buffer } = w;
   buffer[frame + 4] = 2;
@@ -192,7 +192,9 @@ export function writeDataTransfer(w: ByteWriter, fields: TransferFields, data: U
   if (settled) buffer[at++] = Code.true;
   buffer[frame + 12] = at - frame - 13;
   const payload = at;
-  at = putDataHead(buffer, at, data.length);
+  const { data } = body;
+  if (head.length > 0) putBytes(buffer, at, head);
+  at = putDataHead(buffer, at + head.length, data.length);
   putBytes(buffer, at, data);
   at += data.length;
   put32(buffer, frame, at - frame);

@@ -164,7 +164,7 @@ export class SenderLink<O extends Owners> extends Link<O> {
     if (options.tag !== undefined) checkTag(options.tag);
     if (!this.sendable || options.rare !== undefined) return false;
     const isPlain = options.tag === undefined && options.messageFormat === undefined;
-    if (isPlain && message instanceof DataMessage) return this.#writeData(message.body.data, item, settled, used);
+    if (isPlain && message instanceof DataMessage) return this.#writeData(message, item, settled, used);
     const bound = message instanceof Uint8Array ? message.length : messageBytesMax(message);
     const { outbox, peerFrameBytesMax } = this.session;
     if (bound + TRANSFER_BYTES_MAX > peerFrameBytesMax) return false;
@@ -316,8 +316,8 @@ export class SenderLink<O extends Owners> extends Link<O> {
   }
 
   /** {@link sendNow} for one data section. */
-  #writeData(data: Uint8Array, item: O["item"], settled: boolean, used: SentDelivery<O> | null): boolean {
-    const bytes = dataSectionBytes(data.length);
+  #writeData(message: DataMessage, item: O["item"], settled: boolean, used: SentDelivery<O> | null): boolean {
+    const bytes = message.head.length + dataSectionBytes(message.body.data.length);
     const { outbox, peerFrameBytesMax, nextDeliveryId } = this.session;
     if (bytes + TRANSFER_BYTES_MAX > peerFrameBytesMax) return false;
     if (bytes > this.#messageBytesMax) throw this.#tooLarge(bytes);
@@ -326,7 +326,7 @@ export class SenderLink<O extends Owners> extends Link<O> {
     fields.deliveryId = nextDeliveryId;
     fields.tag = this.#nextTag;
     fields.settled = settled;
-    const start = writeDataTransfer(outbox, fields, data);
+    const start = writeDataTransfer(outbox, fields, message);
     this.#count(fields);
     this.#sent(item, settled, used, start);
     return true;
