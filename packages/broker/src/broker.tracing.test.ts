@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import diagnostics from "node:diagnostics_channel";
 import {
   type Context,
   type ContextManager,
@@ -15,7 +16,7 @@ import {
   type ReadableSpan,
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
-import { connect } from "polymq";
+import { connect, type Protocol } from "polymq";
 import { contextOf, instrument } from "polymq/otel";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type MemoryBroker, memoryBroker } from "./testing/memory-broker.ts";
@@ -156,5 +157,74 @@ describe("a trace", () => {
       void client.subscribe("a", (message) => resolve(message.text())).then(() => client.publish("a", "x"));
     });
     expect(await got).toBe("x");
+  });
+
+  test.each([
+    ["mqtt://m", "mqtt"],
+    ["amqp://m", "amqp091"],
+    ["amqp10://m", "amqp10"],
+  ] as const)("goes with a request and back with its answer, over %s", async (url, protocol) => {
+    const handed: string[] = [];
+    const said = (what: string) => (event: unknown) =>
+      handed.push(`${what} ${(event as { protocol: string }).protocol}`);
+    const [onPublish, onDeliver] = [said("publish"), said("deliver")];
+    diagnostics.subscribe("polymq:publish", onPublish);
+    diagnostics.subscribe("polymq:deliver", onDeliver);
+    await using server = await connect(url, { dial: broker.dial });
+    await using client = await connect(url, { dial: broker.dial });
+    await instrument<Protocol>(server, { tracer }).respond("price", async (request) => {
+      await tracer.startActiveSpan("look up", async (span) => span.end());
+      return { payload: `${request.text()} 3`, properties: { currency: "EUR" } };
+    });
+    const answer = await tracer.startActiveSpan("order", async (span) => {
+      const asked = instrument<Protocol>(client, { tracer }).request("price", "tea", { properties: { shop: "1" } });
+      return await asked.finally(() => span.end());
+    });
+    diagnostics.unsubscribe("polymq:publish", onPublish);
+    diagnostics.unsubscribe("polymq:deliver", onDeliver);
+    expect([answer.text(), answer.property("currency")]).toEqual(["tea 3", "EUR"]);
+    expect(handed).toEqual([
+      `publish ${protocol}`,
+      `deliver ${protocol}`,
+      `publish ${protocol}`,
+      `deliver ${protocol}`,
+    ]);
+    const [order, asked, processed, looked, answered, received] = [
+      "order",
+      "send price",
+      "process price",
+      "look up",
+      "send",
+      "receive",
+    ].map(spanOf) as [ReadableSpan, ReadableSpan, ReadableSpan, ReadableSpan, ReadableSpan, ReadableSpan];
+    const ids = [order, asked, processed, answered, received].map((span) => span.spanContext());
+    expect(new Set(ids.map(({ traceId }) => traceId)).size).toBe(1);
+    expect([asked, processed, looked, answered, received].map((span) => span.parentSpanContext?.spanId)).toEqual(
+      [order, asked, processed, processed, order].map((span) => span.spanContext().spanId),
+    );
+    expect(trace.getSpanContext(contextOf(answer))?.spanId).toBe(answered.spanContext().spanId);
+    expect([processed, received].map((span) => span.links[0]?.context.spanId)).toEqual(
+      [asked, answered].map((span) => span.spanContext().spanId),
+    );
+    expect([asked, processed, answered, received].map((span) => span.kind)).toEqual([
+      SpanKind.PRODUCER,
+      SpanKind.CONSUMER,
+      SpanKind.PRODUCER,
+      SpanKind.CLIENT,
+    ]);
+    expect(answered.attributes["messaging.destination.temporary"]).toBe(true);
+    expect(received.attributes).toMatchObject({
+      "messaging.operation.type": "receive",
+      "messaging.message.body.size": 5,
+    });
+  });
+
+  test("tells of a responder that fails, and of the request that nobody answered", async () => {
+    await using mqtt = await connect("mqtt://m", { dial: broker.dial });
+    const client = instrument(mqtt, { tracer });
+    await client.respond("price", () => Promise.reject(new Error("sold out")));
+    await expect(client.request("price", "tea", { timeoutMs: 50 })).rejects.toMatchObject({ code: "ERR_TIMEOUT" });
+    expect(spanOf("process price").status.message).toBe("sold out");
+    expect(spanOf("send price").attributes["error.type"]).toBe("ERR_TIMEOUT");
   });
 });

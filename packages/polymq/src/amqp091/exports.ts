@@ -31,7 +31,7 @@ export type {
 } from "./client/queues/queue-options.ts";
 export type { AmqpSubscription } from "./client/queues/subscription.ts";
 export type { AmqpTopicMessage } from "./client/queues/topic-message.ts";
-export type { AmqpRequestOptions, AmqpResponder } from "./client/requester.ts";
+export type { AmqpAnswer, AmqpRequestOptions, AmqpResponder } from "./client/requester.ts";
 export { type FieldTable, type FieldValue, TypedField } from "./codec/field-value.ts";
 export type { BasicProperties } from "./codec/properties.ts";
 export type { Tuning as AmqpTuning } from "./engine/tuning.ts";

@@ -19,6 +19,7 @@ export type {
   PublishPropertiesInput,
   RequestOptions,
   Responder,
+  ResponderAnswer,
   SettleByIdOptions,
 } from "./client/call-options.ts";
 export type { ServerCapabilities } from "./client/capabilities.ts";

@@ -2,9 +2,11 @@ import {
   type Attributes,
   type Context,
   context,
+  type Link,
   propagation,
   type Span,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   type TextMapGetter,
   type Tracer,
@@ -12,6 +14,7 @@ import {
 } from "@opentelemetry/api";
 import type { Client } from "../unified/client.ts";
 import type { Message } from "../unified/message.ts";
+import type { ClientAnswer, ClientRequestOptions } from "../unified/options.ts";
 import type { Protocol } from "../unified/protocol.ts";
 
 /** Settings of {@link instrument}. */
@@ -38,15 +41,24 @@ interface Consumed extends AsyncIterable<Message<unknown>> {
   unsubscribe(): Promise<void>;
 }
 
+type Responder = (request: Message<unknown>) => ClientAnswer;
+
+type Operation = "send" | "process" | "receive";
+
 /** Where messages go or come from, for the names and attributes of spans. */
 interface Destination {
-  readonly name: string;
+  /** Null of where answers go to, which is made for one client and says nothing to a reader of spans. */
+  readonly name: string | null;
   readonly group: string;
 }
 
+/** Where answers go to. */
+const ANSWERS: Destination = { name: null, group: "" };
+
 /**
  * Puts spans around what a client does, by the semantic conventions of messaging: `send <destination>` (producer) around each publish, `process <destination>` (consumer) around
- * each handler. The context travels with the message (W3C Trace Context, or whatever propagator is set): in user properties of MQTT 5.0, headers of AMQP 0-9-1 and application
+ * each handler, with a link to the span that sent the message. A request is `send <address>` until its answer is there, which `receive` (client) tells of; a responder's `process <address>` has
+ * `send` in it, which sends the answer. The context travels with each message (W3C Trace Context, or whatever propagator is set): in user properties of MQTT 5.0, headers of AMQP 0-9-1 and application
  * properties of AMQP 1.0, so that a trace goes on across protocols. With MQTT 3.1.1, which has no properties, nothing travels along. A message that is read with `for await` has no span of its own: `contextOf`
  * gives its context. The client given stays as it was.
  */
@@ -83,6 +95,14 @@ class Instrumentation implements ProxyHandler<object> {
       return (filter: string, options?: ConsumeOptions | ConsumeOptions["handler"]) =>
         client.subscribe(filter, this.#consume({ name: filter, group: "" }, options) as never);
     }
+    if (name === "request") {
+      return (address: string, payload: string | Uint8Array, options?: ClientRequestOptions) =>
+        this.#request(address, payload, options);
+    }
+    if (name === "respond") {
+      return (address: string, responder: Responder, options?: { readonly signal?: AbortSignal }) =>
+        client.respond(address, this.#responder(address, responder), options);
+    }
     if (name === "queue") return (...given: [string]) => this.#wrap(client.queue(...given));
     if (name === "stream") return (...given: [string]) => this.#wrap(client.stream(...given));
     const value: unknown = Reflect.get(client, name, client);
@@ -114,12 +134,37 @@ class Instrumentation implements ProxyHandler<object> {
     options: PublishOptions | undefined,
     publish: (options: PublishOptions | undefined) => Promise<unknown>,
   ): Promise<unknown> {
-    const attributes = this.#attributes(destination, "send");
-    const span = this.#tracer.startSpan(`send ${destination.name}`, { kind: SpanKind.PRODUCER, attributes });
-    const carrier: Record<string, string> = {};
-    propagation.inject(trace.setSpan(context.active(), span), carrier);
-    const given = this.#carries(carrier) ? { ...options, properties: { ...options?.properties, ...carrier } } : options;
-    return spanned(span, () => publish(given));
+    const span = this.#begin(destination, "send");
+    return spanned(span, () => publish(this.#carrying(span, options)));
+  }
+
+  /** The answer is awaited by the application, so it is received and not processed; its span began with the request. */
+  #request(
+    address: string,
+    payload: string | Uint8Array,
+    options: ClientRequestOptions | undefined,
+  ): Promise<Message<unknown>> {
+    const span = this.#begin({ name: address, group: "" }, "send");
+    const startTime = Date.now();
+    return spanned(span, async () => {
+      const answer = await this.#client.request(address, payload, this.#carrying(span, options));
+      const attributes = { "messaging.message.body.size": answer.payload.length };
+      this.#begin(ANSWERS, "receive", { attributes, links: linksTo(contextOf(answer)), startTime }).end();
+      return answer;
+    });
+  }
+
+  /** A responder whose answers carry the context of their own span, within that of the request. */
+  #responder(address: string, responder: Responder): Responder {
+    return (request) => this.#process({ name: address, group: "" }, request, () => this.#answer(request, responder));
+  }
+
+  async #answer(request: Message<unknown>, responder: Responder): Promise<Awaited<ClientAnswer>> {
+    const given = await responder(request);
+    const answer = typeof given === "string" || given instanceof Uint8Array ? { payload: given } : given;
+    const span = this.#begin(ANSWERS, "send");
+    span.end();
+    return this.#carrying(span, answer);
   }
 
   #consume(
@@ -132,37 +177,59 @@ class Instrumentation implements ProxyHandler<object> {
     return { ...given, handler: (message) => this.#process(destination, message, handler) };
   }
 
-  #process(
+  #process<T>(
     destination: Destination,
     message: Message<unknown>,
-    handler: NonNullable<ConsumeOptions["handler"]>,
-  ): unknown {
+    handler: (message: Message<unknown>) => T | Promise<T>,
+  ): Promise<T> {
     const parent = contextOf(message);
     const attributes: Attributes = {
-      ...this.#attributes(destination, "process"),
       "messaging.message.body.size": message.payload.length,
       ...(message.offset === null ? {} : { "messaging.message.id": String(message.offset) }),
     };
-    const span = this.#tracer.startSpan(`process ${destination.name}`, { kind: SpanKind.CONSUMER, attributes }, parent);
+    const span = this.#begin(destination, "process", { attributes, links: linksTo(parent) }, parent);
     return context.with(trace.setSpan(parent, span), () => spanned(span, async () => await handler(message)));
   }
 
-  #attributes({ name, group }: Destination, operation: "send" | "process"): Attributes {
-    return {
+  #begin(
+    { name, group }: Destination,
+    operation: Operation,
+    more: SpanOptions = {},
+    parent: Context = context.active(),
+  ): Span {
+    const attributes: Attributes = {
       ...this.#system,
       "messaging.operation.type": operation,
       "messaging.operation.name": operation,
-      "messaging.destination.name": name,
+      ...(name === null ? { "messaging.destination.temporary": true } : { "messaging.destination.name": name }),
       ...(group === "" ? {} : { "messaging.consumer.group.name": group }),
+      ...more.attributes,
     };
+    const title = name === null ? operation : `${operation} ${name}`;
+    return this.#tracer.startSpan(title, { ...more, kind: KINDS[operation], attributes }, parent);
   }
 
-  /** MQTT 3.1.1 has no properties. */
-  #carries(carrier: Readonly<Record<string, string>>): boolean {
-    if (Object.keys(carrier).length === 0) return false;
-    return !(this.#client.is("mqtt") && this.#client.native.protocolVersion === 4);
+  /** Options or an answer, with the context of a span among its properties; MQTT 3.1.1 has none. */
+  #carrying<Given extends PublishOptions | undefined>(span: Span, given: Given): Given {
+    const carrier: Record<string, string> = {};
+    propagation.inject(trace.setSpan(context.active(), span), carrier);
+    if (Object.keys(carrier).length === 0) return given;
+    if (this.#client.is("mqtt") && this.#client.native.protocolVersion === 4) return given;
+    return { ...given, properties: { ...given?.properties, ...carrier } } as Given;
   }
 }
+
+/** The span that sent a message, where its context says so. */
+function linksTo(from: Context): Link[] {
+  const sent = trace.getSpanContext(from);
+  return sent === undefined ? [] : [{ context: sent }];
+}
+
+const KINDS: Readonly<Record<Operation, SpanKind>> = {
+  send: SpanKind.PRODUCER,
+  process: SpanKind.CONSUMER,
+  receive: SpanKind.CLIENT,
+};
 
 /** Ends the span with what it is around, and tells of an error. */
 async function spanned<T>(span: Span, run: () => Promise<T>): Promise<T> {

@@ -2,6 +2,8 @@ import type { MessagingError } from "../base/errors.ts";
 import type { Delivery } from "./delivery.ts";
 import type { ClientEvent, ClientState } from "./events.ts";
 import type {
+  ClientAnswer,
+  ClientAnswerMessage,
   ClientRequestOptions,
   CommitOption,
   QueuePublishOptions,
@@ -26,13 +28,14 @@ export interface Adapter {
   queue(name: string, groups: readonly string[]): QueueAdapter;
   stream(name: string): StreamAdapter;
   request(address: string, payload: string | Uint8Array, options: ClientRequestOptions): Promise<Delivery>;
-  respond(address: string, responder: (request: Delivery) => Answer, signal: AbortSignal | undefined): Promise<Ending>;
+  respond(
+    address: string,
+    responder: (request: Delivery) => ClientAnswer,
+    signal: AbortSignal | undefined,
+  ): Promise<Ending>;
   close(timeoutMs: number | undefined): Promise<void>;
   destroy(): void;
 }
-
-/** What a responder answers with. */
-export type Answer = string | Uint8Array | Promise<string | Uint8Array>;
 
 /** One queue. */
 export interface QueueAdapter {
@@ -46,6 +49,11 @@ export interface StreamAdapter {
   read(call: ReadCall): Promise<Source>;
   /** @throws {MessagingError} ERR_UNSUPPORTED where offsets cannot be committed */
   commit(group: string, offset: number): Promise<void>;
+}
+
+/** An answer with its payload apart. */
+export function answerOf(answered: Awaited<ClientAnswer>): ClientAnswerMessage {
+  return typeof answered === "string" || answered instanceof Uint8Array ? { payload: answered } : answered;
 }
 
 /** What can be ended. */

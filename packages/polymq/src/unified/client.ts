@@ -7,7 +7,7 @@ import type { Codec } from "./codec.ts";
 import type { Subscription } from "./consumer.ts";
 import type { ClientEvent, ClientState } from "./events.ts";
 import type { Message } from "./message.ts";
-import type { ClientPublishOptions, ClientRequestOptions, ClientSubscribeOptions } from "./options.ts";
+import type { ClientAnswer, ClientPublishOptions, ClientRequestOptions, ClientSubscribeOptions } from "./options.ts";
 import type { Dialect, Protocol } from "./protocol.ts";
 import type { Queue } from "./queue.ts";
 import type { Stream } from "./stream.ts";
@@ -18,9 +18,6 @@ export interface NativeClients {
   readonly amqp091: AmqpClientBase;
   readonly amqp10: AmqpConnection;
 }
-
-/** What a responder answers with. */
-export type ClientAnswer = string | Uint8Array | Promise<string | Uint8Array>;
 
 /**
  * A connected client, made by `connect`: one program text for all protocols. `P` is the protocol as far as the compiler knows it; what not every protocol of `P` can do is

@@ -402,6 +402,25 @@ const rest: readonly ContractCase[] = [
     },
   },
   {
+    name: "requests: properties and content type go along in both directions",
+    run: async (site) => {
+      const [server, client] = [await site.connect(), await site.connect()];
+      const address = site.unique("weather");
+      await server.respond(address, (request) => ({
+        payload: `${request.property("place")} ${request.contentType}`,
+        properties: { unit: "C" },
+        contentType: "text/plain",
+      }));
+      const asked = { properties: { place: "Porto" }, contentType: "text/csv" };
+      const answer = await client.request(address, "now", asked);
+      expect([answer.text(), answer.property("unit"), answer.contentType]).toEqual([
+        "Porto text/csv",
+        "C",
+        "text/plain",
+      ]);
+    },
+  },
+  {
     name: "life: a closed client says so, and refuses with a typed error",
     run: async (site) => {
       const client = await site.connect();

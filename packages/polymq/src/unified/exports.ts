@@ -10,7 +10,7 @@ export {
   type PeerReason,
 } from "../base/errors.ts";
 export type { TlsMaterial, TlsOptions } from "../transport/platform.ts";
-export type { Client, ClientAnswer, NativeClients, QueueHandleOptions, Responding } from "./client.ts";
+export type { Client, NativeClients, QueueHandleOptions, Responding } from "./client.ts";
 export { bytes, type Codec, InvalidMessageError, json, text } from "./codec.ts";
 export type { Connect } from "./connect.ts";
 export type { Subscription } from "./consumer.ts";
@@ -18,6 +18,8 @@ export type { ClientEvent, ClientEvents, ClientState } from "./events.ts";
 export type { Committable, DelayedNack, Message, NackOptions, RejectReason, StreamMessage } from "./message.ts";
 export { MultiClient, type MultiClientConfig, type ProtocolOption } from "./multi-client.ts";
 export type {
+  ClientAnswer,
+  ClientAnswerMessage,
   ClientCredentials,
   ClientOptions,
   ClientPublishOptions,

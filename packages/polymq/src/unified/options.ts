@@ -202,8 +202,23 @@ export interface CommitOption {
 
 /** Options of `Client.request`. */
 export interface ClientRequestOptions {
+  /** As of a publish: by bare name, or with the protocol's prefix. */
+  readonly properties?: Readonly<Record<string, string>>;
   /** Longest wait for the answer. Default 10,000 ms. */
   readonly timeoutMs?: number;
   readonly contentType?: string;
   readonly signal?: AbortSignal;
 }
+
+/** An answer that says more than its payload. */
+export interface ClientAnswerMessage {
+  readonly payload: string | Uint8Array;
+  /** As of a publish: by bare name, or with the protocol's prefix. */
+  readonly properties?: Readonly<Record<string, string>>;
+  readonly contentType?: string;
+}
+
+/** What a responder answers with. */
+export type ClientAnswer = Answered | Promise<Answered>;
+
+type Answered = string | Uint8Array | ClientAnswerMessage;

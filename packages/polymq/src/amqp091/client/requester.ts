@@ -16,8 +16,15 @@ export interface AmqpRequestOptions extends Omit<AmqpPublishOptions, "replyTo" |
   readonly timeoutMs?: number;
 }
 
-/** Makes the answer to a request: its body. */
-export type AmqpResponder = (request: AmqpMessage) => string | Uint8Array | Promise<string | Uint8Array>;
+/** An answer with properties of its own; where it goes and what it belongs to the request says. */
+export interface AmqpAnswer extends Omit<AmqpPublishOptions, "correlationId" | "mandatory"> {
+  readonly body: string | Uint8Array;
+}
+
+/** Makes the answer to a request: its body, with properties where the answer has them. */
+export type AmqpResponder = (
+  request: AmqpMessage,
+) => string | Uint8Array | AmqpAnswer | Promise<string | Uint8Array | AmqpAnswer>;
 
 /** What a requester needs of its channel. */
 export interface RequestChannel {
@@ -166,7 +173,9 @@ export function respondWith(
 ): (request: AmqpMessage) => Promise<void> {
   return async (request) => {
     const { replyTo = "", correlationId } = request.properties;
-    const body = await responder(request);
-    if (replyTo !== "") await channel.publish("", replyTo, body, { deliveryMode: 1, correlationId });
+    const answer = await responder(request);
+    const bare = typeof answer === "string" || answer instanceof Uint8Array;
+    const { body, ...options } = bare ? { body: answer } : answer;
+    if (replyTo !== "") await channel.publish("", replyTo, body, { deliveryMode: 1, ...options, correlationId });
   };
 }

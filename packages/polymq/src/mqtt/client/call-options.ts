@@ -54,8 +54,14 @@ export interface SettleByIdOptions extends QueueSettleOptions {
   readonly group?: string;
 }
 
-/** Answers a request: the returned payload is published to its response topic. */
-export type Responder = (request: MqttMessage) => Payload | Promise<Payload>;
+/** An answer with properties of its own; its correlation data is the request's. */
+export interface ResponderAnswer {
+  readonly payload: Payload;
+  readonly properties?: Omit<PublishProperties, "correlationData" | "topicAlias" | "subscriptionIdentifiers">;
+}
+
+/** Answers a request: the returned payload is published to its response topic, with properties where the answer has them. */
+export type Responder = (request: MqttMessage) => Payload | ResponderAnswer | Promise<Payload | ResponderAnswer>;
 
 /** What `preload` can load: what `subscribe` takes, queues and streams, or `request` and `respond`. */
 export type ClientPart = "subscriptions" | "queues" | "requests";

@@ -241,6 +241,7 @@ export abstract class MqttClientApi implements AsyncDisposable {
   /**
    * Answers requests on `filter`: what `responder` returns is published at QoS 1 to the request's response topic with its
    * correlation data. A request without a response topic is not answered.
+   * @throws {MessagingError} ERR_UNSUPPORTED with MQTT 3.1.1, and what `subscribe` throws
    */
   respond(filter: string, responder: Responder, options: SubscribeOptions = {}): Promise<MqttSubscription> {
     return this.#requester.use((requester) => requester.respond(filter, responder, options));

@@ -43,6 +43,15 @@ describe("request() and respond()", () => {
     await stage.finish();
   });
 
+  test("an answer may have properties of its own, but not another request's correlation data", async () => {
+    const stage = await routing();
+    const properties = { contentType: "text/plain", userProperties: [["unit", "C"]] as const };
+    await stage.now(stage.client.respond("q", () => ({ payload: "22", properties })));
+    const answer = await stage.now(stage.client.request("q", "x"));
+    expect([answer.text(), answer.contentType, answer.userProperties]).toEqual(["22", "text/plain", [["unit", "C"]]]);
+    await stage.finish();
+  });
+
   test("use the response information that the server offered (§3.2.2.3.15)", async () => {
     const properties = { responseInformation: "answers/for/you/" };
     const stage = await routing({ requestResponseInformation: true, server: { onConnect: () => ({ properties }) } });
@@ -143,6 +152,11 @@ describe("request() ends", () => {
   test("in ERR_UNSUPPORTED with MQTT 3.1.1", async () => {
     const stage = await connected();
     await stage.refused(stage.client.request("q", "x"), "ERR_UNSUPPORTED");
+    await stage.refused(
+      stage.client.respond("q", () => "ok"),
+      "ERR_UNSUPPORTED",
+    );
+    expect(stage.link.take("subscribe")).toHaveLength(0);
     await stage.finish();
   });
 

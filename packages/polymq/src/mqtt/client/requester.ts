@@ -3,6 +3,7 @@ import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
 import { copyOf } from "../../bytes/copy.ts";
 import { invalid } from "../codec/arguments.ts";
+import type { PublishProperties } from "../codec/packets.ts";
 import type { Payload, PublishOptions, RequestOptions, Responder } from "./call-options.ts";
 import { checkTimeout } from "./check-timeout.ts";
 import { checkUsable } from "./check-usable.ts";
@@ -53,13 +54,13 @@ export class Requester {
   request(topic: string, payload: Payload, options: RequestOptions): Promise<MqttMessage> {
     const { timeoutMs = REQUEST_TIMEOUT_MS, signal, properties, ...rest } = options ?? {};
     checkUsable(this.#core, signal);
-    if (this.#core.level === 4) throw missingInVersion4("request and response");
+    this.#checkLevel();
     checkTimeout(timeoutMs, 1);
     if (this.#waiting.size >= REQUESTS_MAX) {
       throw new MessagingError("ERR_MAX_INFLIGHT", `${REQUESTS_MAX} requests await their answer already`);
     }
     const correlationData = this.#core.platform.randomBytes(16);
-    const key = keyOf(correlationData);
+    const key = correlationData.join();
     const response = this.#register(key, timeoutMs, signal);
     // It leaves after the subscription to the answers is there: what the caller does to its bytes meanwhile is its own affair.
     const kept = payload instanceof Uint8Array ? copyOf(payload) : payload;
@@ -74,23 +75,31 @@ export class Requester {
   /** Answers requests; see `MqttClientBase.respond`. */
   async respond(filter: string, responder: Responder, options: SubscribeOptions): Promise<MqttSubscription> {
     if (typeof responder !== "function") throw invalid("responder must be a function");
+    this.#checkLevel();
     const handler = async (request: MqttMessage): Promise<void> => {
-      const payload = await responder(request);
+      const answered = await responder(request);
       const { responseTopic, correlationData } = request;
       if (responseTopic === undefined) return;
+      const bare = typeof answered === "string" || answered instanceof Uint8Array;
+      const { payload, properties } = bare ? { payload: answered } : answered;
       const bytes = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
-      const block = this.#core.encodeProperties(correlationData === undefined ? {} : { correlationData });
+      const block = this.#core.encodeProperties({ ...properties, correlationData } as PublishProperties);
       const answer = new PendingPublish(responseTopic, bytes, 1, false, block);
       // The request is in hand: its answer leaves while the client closes, too.
       answer.settles = true;
       await this.#core.publisher.submit(answer, undefined);
     };
-    return this.#client.subscribe(filter, { qos: 1, ...options, handler });
+    return await this.#client.subscribe(filter, { qos: 1, ...options, handler });
   }
 
   /** Fails all open requests, for there will be no answer. */
   failAll(error: Error): void {
     for (const waiting of [...this.#waiting.values()]) waiting.reject(error);
+  }
+
+  /** MQTT 3.1.1 has no response topics. */
+  #checkLevel(): void {
+    if (this.#core.level === 4) throw missingInVersion4("request and response");
   }
 
   #register(key: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<MqttMessage> {
@@ -150,12 +159,6 @@ export class Requester {
   #onMessage(message: MqttMessage): void {
     const data = message.correlationData;
     // An answer that is too late, or that nobody asked for.
-    if (data !== undefined) this.#waiting.get(keyOf(data))?.resolve(message);
+    if (data !== undefined) this.#waiting.get(data.join())?.resolve(message);
   }
-}
-
-function keyOf(data: Uint8Array): string {
-  let key = "";
-  for (const byte of data) key += String.fromCharCode(byte);
-  return key;
 }

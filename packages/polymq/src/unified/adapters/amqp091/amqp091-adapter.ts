@@ -2,31 +2,31 @@
 import type { AmqpClientBase } from "../../../amqp091/client/amqp-client.ts";
 import type { AmqpConsumer } from "../../../amqp091/client/consumer.ts";
 import type { AmqpDialect } from "../../../amqp091/client/dialect.ts";
-import type { AmqpMessage } from "../../../amqp091/client/message.ts";
 import type { AmqpClientOptions } from "../../../amqp091/client/options.ts";
 import type { AmqpTopicMessage } from "../../../amqp091/client/queues/topic-message.ts";
+import type { AmqpResponder } from "../../../amqp091/client/requester.ts";
 import { raceAbort, throwIfAborted } from "../../../base/abort.ts";
 import { MessagingError } from "../../../base/errors.ts";
 import { noop } from "../../../base/noop.ts";
-import type {
-  Adapter,
-  Answer,
-  AnyPublishOptions,
-  ConsumeCall,
-  Ending,
-  QueueAdapter,
-  Source,
-  StreamAdapter,
-  Tell,
+import {
+  type Adapter,
+  type AnyPublishOptions,
+  answerOf,
+  type ConsumeCall,
+  type Ending,
+  type QueueAdapter,
+  type Source,
+  type StreamAdapter,
+  type Tell,
 } from "../../adapter.ts";
 import { type Delivery, unsupported } from "../../delivery.ts";
 import { type ClientState, clientState } from "../../events.ts";
-import type { ClientRequestOptions } from "../../options.ts";
+import type { ClientAnswer, ClientRequestOptions } from "../../options.ts";
 import { keptPayload } from "../../payload.ts";
 import type { Dialect } from "../../protocol.ts";
 import type { Target } from "../../target.ts";
 import { Amqp091RequestDelivery, Amqp091TopicDelivery } from "./amqp091-delivery.ts";
-import { checkTopicOptions, isPlain, subscribeOptions, topicPublish } from "./amqp091-options.ts";
+import { carried, checkTopicOptions, isPlain, subscribeOptions, topicPublish } from "./amqp091-options.ts";
 import { Amqp091Queue, Amqp091Stream } from "./amqp091-queues.ts";
 import { Amqp091Source } from "./amqp091-source.ts";
 import { onChannel, PublishChannel } from "./publish-channel.ts";
@@ -123,17 +123,22 @@ class Amqp091Adapter implements Adapter {
   }
 
   async request(address: string, payload: string | Uint8Array, options: ClientRequestOptions): Promise<Delivery> {
-    return new Amqp091RequestDelivery(await this.native.request(address, payload, options), address);
+    const { timeoutMs } = options;
+    const request = { ...carried(options), ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    return new Amqp091RequestDelivery(await this.native.request(address, payload, request), address);
   }
 
   /** The address is a queue, which its responders share and which goes with the last of them. */
   async respond(
     address: string,
-    responder: (request: Delivery) => Answer,
+    responder: (request: Delivery) => ClientAnswer,
     signal: AbortSignal | undefined,
   ): Promise<Ending> {
     throwIfAborted(signal);
-    const opening = this.#respond(address, (request) => responder(new Amqp091RequestDelivery(request, address)));
+    const opening = this.#respond(address, async (request) => {
+      const { payload: body, ...said } = answerOf(await responder(new Amqp091RequestDelivery(request, address)));
+      return { ...carried(said), body };
+    });
     try {
       const consumer = await raceAbort(opening, signal);
       return { unsubscribe: () => consumer.cancel() };
@@ -173,7 +178,7 @@ class Amqp091Adapter implements Adapter {
     await channel.publish(exchange ?? "", routingKey ?? topic, kept, options);
   }
 
-  async #respond(address: string, responder: (request: AmqpMessage) => Answer): Promise<AmqpConsumer> {
+  async #respond(address: string, responder: AmqpResponder): Promise<AmqpConsumer> {
     if (this.dialect !== "fluxmq") {
       const options = { durable: false, exclusive: false, autoDelete: true };
       await onChannel(this.native, (channel) => channel.declareQueue(address, options));

@@ -86,6 +86,11 @@ const BASIC: Readonly<Record<string, keyof BasicProperties>> = {
   expiration: "expiration",
 };
 
+/** What travels with a request or an answer. @throws {MessagingError} as {@link topicPublish} */
+export function carried(options: CommonPublishOptions): AmqpPublishOptions {
+  return propertiesOf(splitProperties(options.properties, "amqp").own, options);
+}
+
 function propertiesOf(own: Readonly<Record<string, string>>, options: CommonPublishOptions): AmqpPublishOptions {
   const headers: Record<string, string> = {};
   const basic: Record<string, string> = {};

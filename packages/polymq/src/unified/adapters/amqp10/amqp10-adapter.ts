@@ -8,7 +8,6 @@ import { MessagingError } from "../../../base/errors.ts";
 import { noop } from "../../../base/noop.ts";
 import type {
   Adapter,
-  Answer,
   AnyPublishOptions,
   ConsumeCall,
   Ending,
@@ -19,7 +18,7 @@ import type {
 } from "../../adapter.ts";
 import { type Delivery, unsupported } from "../../delivery.ts";
 import type { ClientState } from "../../events.ts";
-import type { ClientRequestOptions } from "../../options.ts";
+import type { ClientAnswer, ClientRequestOptions } from "../../options.ts";
 import type { Dialect } from "../../protocol.ts";
 import type { Target } from "../../target.ts";
 import { UnderWay } from "../under-way.ts";
@@ -147,7 +146,11 @@ class Amqp10Adapter implements Adapter, QueueHost {
     return this.#requests.request(address, payload, options);
   }
 
-  respond(address: string, responder: (request: Delivery) => Answer, signal: AbortSignal | undefined): Promise<Ending> {
+  respond(
+    address: string,
+    responder: (request: Delivery) => ClientAnswer,
+    signal: AbortSignal | undefined,
+  ): Promise<Ending> {
     return this.#requests.respond(address, responder, signal);
   }
 

@@ -8,9 +8,9 @@ import { isMessagingError, MessagingError } from "../../../base/errors.ts";
 import { noop } from "../../../base/noop.ts";
 import { checkedOptions } from "../../../base/option-rules.ts";
 import { systemClock } from "../../../base/system-clock.ts";
-import type { Answer, Ending } from "../../adapter.ts";
+import { answerOf, type Ending } from "../../adapter.ts";
 import { type Delivery, unsupported } from "../../delivery.ts";
-import type { ClientRequestOptions } from "../../options.ts";
+import type { ClientAnswer, ClientRequestOptions } from "../../options.ts";
 import type { UnderWay } from "../under-way.ts";
 import { Amqp10RequestDelivery } from "./amqp10-delivery.ts";
 import { messageOf } from "./amqp10-options.ts";
@@ -31,14 +31,14 @@ export class Amqp10Requests {
 
   /** While the connection is being made again a request waits for it, as long as it may take. */
   async request(address: string, payload: string | Uint8Array, options: ClientRequestOptions): Promise<Delivery> {
-    const { signal, contentType } = options;
+    const { signal, properties, contentType } = options;
     const { timeoutMs } = checkedOptions(
       { code: "ERR_INVALID_ARGUMENT", options },
       { timeoutMs: [1, 2_147_483_647, 10_000] },
     );
     throwIfAborted(signal);
-    const said = { expiresAfterMs: timeoutMs, ...(contentType === undefined ? {} : { contentType }) };
-    const message = messageOf(payload, said);
+    const said = { ...(properties && { properties }), ...(contentType === undefined ? {} : { contentType }) };
+    const message = messageOf(payload, { expiresAfterMs: timeoutMs, ...said });
     const over = new AbortController();
     const asking = this.#ask(address, message, over.signal);
     return new Amqp10RequestDelivery(await within(asking, { timeoutMs, signal, over }), address);
@@ -47,7 +47,7 @@ export class Amqp10Requests {
   /** The address is a queue, which its responders share. */
   async respond(
     address: string,
-    responder: (request: Delivery) => Answer,
+    responder: (request: Delivery) => ClientAnswer,
     signal: AbortSignal | undefined,
   ): Promise<Ending> {
     const node = this.#node(address);
@@ -55,7 +55,10 @@ export class Amqp10Requests {
     try {
       const answering = await session.createResponder(
         node.address,
-        async (request) => messageOf(await responder(new Amqp10RequestDelivery(request, address)), undefined),
+        async (request) => {
+          const answer = answerOf(await responder(new Amqp10RequestDelivery(request, address)));
+          return messageOf(answer.payload, answer);
+        },
         { source: sourceFor(node), ...(signal === undefined ? {} : { signal }) },
       );
       let ended: Promise<void> | null = null;

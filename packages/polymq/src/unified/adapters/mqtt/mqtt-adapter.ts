@@ -1,26 +1,27 @@
 // Hot path: `publish` runs per message.
 import type { MessagingError } from "../../../base/errors.ts";
+import type { ResponderAnswer } from "../../../mqtt/client/call-options.ts";
 import type { MqttMessage } from "../../../mqtt/client/message.ts";
 import type { MqttClientBase } from "../../../mqtt/client/mqtt-client.ts";
 import type { MqttClientOptions } from "../../../mqtt/client/options.ts";
-import type {
-  Adapter,
-  Answer,
-  AnyPublishOptions,
-  ConsumeCall,
-  Ending,
-  QueueAdapter,
-  Source,
-  StreamAdapter,
-  Tell,
+import {
+  type Adapter,
+  type AnyPublishOptions,
+  answerOf,
+  type ConsumeCall,
+  type Ending,
+  type QueueAdapter,
+  type Source,
+  type StreamAdapter,
+  type Tell,
 } from "../../adapter.ts";
 import { type Delivery, unsupported } from "../../delivery.ts";
 import { type ClientState, clientState } from "../../events.ts";
-import type { ClientRequestOptions } from "../../options.ts";
+import type { ClientAnswer, ClientRequestOptions } from "../../options.ts";
 import type { Dialect } from "../../protocol.ts";
 import type { Target } from "../../target.ts";
 import { MqttTopicDelivery } from "./mqtt-delivery.ts";
-import { isPlain, publishOptions } from "./mqtt-options.ts";
+import { isPlain, nativeAnswer, publishOptions } from "./mqtt-options.ts";
 import { MqttQueue, MqttSharedQueue, topicOptions } from "./mqtt-queues.ts";
 import { MqttSource } from "./mqtt-source.ts";
 
@@ -98,9 +99,9 @@ class MqttAdapter implements Adapter {
   }
 
   async request(topic: string, payload: string | Uint8Array, options: ClientRequestOptions): Promise<Delivery> {
-    const { contentType, timeoutMs, signal } = options;
+    const { properties, contentType, timeoutMs, signal } = options;
     const request = {
-      ...(contentType === undefined ? {} : { properties: { contentType } }),
+      ...publishOptions({ ...(properties && { properties }), ...(contentType === undefined ? {} : { contentType }) }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(signal === undefined ? {} : { signal }),
     };
@@ -110,13 +111,14 @@ class MqttAdapter implements Adapter {
   /** Responders of an address share its requests, as far as the server has shared subscriptions. */
   async respond(
     address: string,
-    responder: (request: Delivery) => Answer,
+    responder: (request: Delivery) => ClientAnswer,
     signal: AbortSignal | undefined,
   ): Promise<Ending> {
     if (this.native.protocolVersion === 4) throw unsupported("requests without MQTT 5.0");
     const shared = this.native.serverCapabilities?.sharedSubscriptionAvailable === true;
     const filter = shared && this.native.protocolVersion === 5 ? `$share/polymq-responders/${address}` : address;
-    const answer = (request: MqttMessage): Answer => responder(new MqttTopicDelivery(request));
+    const answer = async (request: MqttMessage): Promise<ResponderAnswer> =>
+      nativeAnswer(answerOf(await responder(new MqttTopicDelivery(request))));
     return await this.native.respond(filter, answer, signal === undefined ? {} : { signal });
   }
 

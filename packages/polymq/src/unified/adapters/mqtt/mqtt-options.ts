@@ -1,10 +1,11 @@
 import { MessagingError } from "../../../base/errors.ts";
-import type { PublishOptions, PublishPropertiesInput } from "../../../mqtt/client/call-options.ts";
+import type { PublishOptions, PublishPropertiesInput, ResponderAnswer } from "../../../mqtt/client/call-options.ts";
 import type { QueuePublishOptions as NativeQueuePublish } from "../../../mqtt/client/queues/queue-options.ts";
+import { toUserProperties } from "../../../mqtt/client/user-properties.ts";
 import type { QoS } from "../../../mqtt/codec/packets.ts";
 import type { AnyPublishOptions } from "../../adapter.ts";
 import { unsupported } from "../../delivery.ts";
-import type { QueuePublishOptions } from "../../options.ts";
+import type { ClientAnswerMessage, QueuePublishOptions } from "../../options.ts";
 import { flagOf, splitProperties } from "../../properties.ts";
 import type { Dialect } from "../../protocol.ts";
 
@@ -64,6 +65,15 @@ export function sharedPublishOptions(options: QueuePublishOptions | undefined): 
 }
 
 const AT_LEAST_ONCE: PublishOptions = Object.freeze({ qos: 1 });
+
+/** An answer in MQTT's words: words such as `mqtt.qos` are not for answers. */
+export function nativeAnswer({ payload, properties, contentType }: ClientAnswerMessage): ResponderAnswer {
+  const { own } = splitProperties(properties, "mqtt");
+  return {
+    payload,
+    properties: { userProperties: toUserProperties(own), ...(contentType === undefined ? {} : { contentType }) },
+  };
+}
 
 function propertiesOf(
   own: Readonly<Record<string, string>>,
