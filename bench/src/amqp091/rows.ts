@@ -20,9 +20,9 @@ export const AMQP091_WORK: Readonly<Record<Amqp091Row, Work>> = {
 
 /** Messages/s to expect at small sizes; they only set how long a measurement takes. */
 export const AMQP091_RATES: Readonly<Record<Amqp091Row, Readonly<Record<Amqp091Contender, number>>>> = {
-  publish: { ours: 2e6, amqplib: 2.5e5, "amqp-client": 3e5, "rabbitmq-client": 1e5, raw: 3e6 },
-  "publish-confirm": { ours: 1.5e6, amqplib: 1.2e5, "amqp-client": 1.8e5, "rabbitmq-client": 8e4, raw: 3e6 },
-  receive: { ours: 1.8e6, amqplib: 5e5, "amqp-client": 4e5, "rabbitmq-client": 1.5e5, raw: 4e6 },
-  "receive-ack": { ours: 1.5e6, amqplib: 1.5e5, "amqp-client": 2e5, "rabbitmq-client": 8e4, raw: 4e6 },
+  publish: { ours: 4.5e6, amqplib: 2e5, "amqp-client": 4e5, "rabbitmq-client": 1.4e5, raw: 5e6 },
+  "publish-confirm": { ours: 3e6, amqplib: 1.5e5, "amqp-client": 2.6e5, "rabbitmq-client": 1e5, raw: 5e6 },
+  receive: { ours: 3.3e6, amqplib: 8e5, "amqp-client": 5e5, "rabbitmq-client": 1.5e5, raw: 5e6 },
+  "receive-ack": { ours: 3e6, amqplib: 1.7e5, "amqp-client": 2.5e5, "rabbitmq-client": 8e4, raw: 4e6 },
   "round-trip": { ours: 2.5e4, amqplib: 2e4, "amqp-client": 2e4, "rabbitmq-client": 1.5e4, raw: 2.5e4 },
 };

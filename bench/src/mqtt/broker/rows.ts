@@ -30,10 +30,10 @@ export interface LoadPlan {
 
 /** Deliveries/s to expect of each broker (2 cores, Node 20, 256 B); they only set how long a measurement takes. */
 const EXPECTED_DELIVERIES: Readonly<Record<LoadRow, Readonly<Record<BrokerName, number>>>> = {
-  "qos0-1to1": { ours: 1.2e6, aedes: 9e4, mosquitto: 9e4 },
-  "qos0-1to10": { ours: 2e6, aedes: 1.1e5, mosquitto: 1.5e5 },
-  "qos1-1to1": { ours: 8e5, aedes: 6.5e4, mosquitto: 4.5e4 },
-  "qos1-1to10": { ours: 1.2e6, aedes: 8e4, mosquitto: 8e4 },
+  "qos0-1to1": { ours: 3.5e6, aedes: 1.8e5, mosquitto: 1.8e5 },
+  "qos0-1to10": { ours: 5e6, aedes: 1.2e5, mosquitto: 1.5e5 },
+  "qos1-1to1": { ours: 1.9e6, aedes: 1.1e5, mosquitto: 9e4 },
+  "qos1-1to10": { ours: 3.8e6, aedes: 1.6e5, mosquitto: 2.1e5 },
 };
 const EXPECTED_BYTES_PER_SECOND = 1e9;
 

@@ -20,9 +20,10 @@ export const clientSuite: Suite = {
   rows: CLIENT_ROWS,
   contenders: CLIENT_LIBRARIES,
   thresholds: CLIENT_THRESHOLDS,
-  contest: { subject: "ours", baselines: ["mqttjs", "mqttjs-batch"], required: ["mqttjs"] },
+  // A promise per message is held against a promise per message; the batch has callbacks.
+  contest: { subject: "ours", baselines: ["mqttjs"], required: ["mqttjs"] },
   shape: {
-    baselines: ["mqttjs", "mqttjs-batch"],
+    baselines: ["mqttjs"],
     ratioTitle: "to MQTT.js",
     names: { ours: "polymq", mqttjs: "MQTT.js", "mqttjs-batch": "MQTT.js (batch)", raw: "raw socket" },
     rateTitle: "messages",
@@ -32,7 +33,7 @@ export const clientSuite: Suite = {
     "Figures are medians over the rounds; a ratio is the median of the ratios within each round (lowest-highest in brackets).",
     "The stub server counts the messages and compares every byte it receives; packet ids are checked as they come.",
     "polymq publishes QoS 0 with a plain await on every call and QoS 1 and 2 with a promise per message, window 1000.",
-    "MQTT.js publishes both as promises (QoS 0: await publishAsync on every call; QoS 1 and 2: a window of 1000 promises) and, as batch, as 1000 publish calls with callbacks at a time; ratios are to the better of the two.",
+    "MQTT.js publishes both as promises (QoS 0: await publishAsync on every call; QoS 1 and 2: a window of 1000 promises) and, as batch, as 1000 publish calls with callbacks at a time; ratios are to the first, which is used as polymq is, and the batch has its own.",
     "Received messages: each one's length, first and last byte is checked, and every byte during the warm-up.",
     "The raw socket sends and compares pre-encoded bytes: the ceiling, without any per-message API.",
   ],
