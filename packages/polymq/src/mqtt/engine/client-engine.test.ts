@@ -418,6 +418,13 @@ describe.each(CUTS)("ClientEngine, enhanced authentication, %s", (cut) => {
     expect(start({}).feed(AUTH_M).told()).toEqual(["failed ERR_PROTOCOL_VIOLATION"]);
   });
 
+  test("a CONNACK that leaves the method out ends the connection: the server has not authenticated anybody [MQTT-4.12.0-5]", () => {
+    for (const properties of [null, {}, { receiveMaximum: 5 }]) {
+      const client = start({ authenticationMethod: "m" }).feed(encoded(connackPacket({ properties }), 5));
+      expect(client.told()).toEqual(["failed ERR_AUTH_METHOD_MISMATCH"]);
+    }
+  });
+
   test("a CONNACK that names another method ends the connection [MQTT-4.12.0-5] [MQTT-4.12.0-6]", () => {
     for (const properties of [{ authenticationMethod: "x" }, {}]) {
       expect(start(properties).feed(CONNACK_M).told()).toEqual(["failed ERR_AUTH_METHOD_MISMATCH"]);

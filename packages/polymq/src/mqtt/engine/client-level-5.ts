@@ -24,9 +24,12 @@ export const CLIENT_LEVEL_5: ClientLevel = {
   encodeDisconnect: (w, packet) => encodeDisconnect(w, packet, LEVEL_5),
   aliases: topicAliases,
   checkConnack({ properties: ours }, { properties: theirs }) {
-    const method = theirs?.authenticationMethod;
-    if (method !== undefined && method !== ours?.authenticationMethod) {
-      throw new MessagingError("ERR_AUTH_METHOD_MISMATCH", "CONNACK names another authentication method");
+    // [MQTT-4.12.0-5] A server that leaves it out has let us in without what we asked it to do.
+    if (theirs?.authenticationMethod !== ours?.authenticationMethod) {
+      throw new MessagingError(
+        "ERR_AUTH_METHOD_MISMATCH",
+        "CONNACK does not name the authentication method of CONNECT",
+      );
     }
     if ((theirs?.maximumPacketSize ?? ACK_BYTES_MAX) < ACK_BYTES_MAX) {
       throw new MessagingError("ERR_PACKET_TOO_LARGE", "the server takes no packets large enough for acknowledgements");
