@@ -1,9 +1,7 @@
 // Hot path: runs per message. No closure, promise, spread, iterator or regex here.
 import { MessagingError } from "../base/errors.ts";
+import { NO_BYTES } from "./no-bytes.ts";
 import type { TextCodec } from "./text.ts";
-
-/** What a reader looks at before it is told. Shared: making one costs more than the reader itself. */
-const NOTHING: Uint8Array = new Uint8Array(0);
 
 /**
  * Reads numbers and strings from a window of a buffer; it knows no packets. Every read is checked against the window's
@@ -15,7 +13,7 @@ export class ByteReader {
   end = 0;
   readonly text: TextCodec;
 
-  constructor(text: TextCodec, buffer: Uint8Array = NOTHING) {
+  constructor(text: TextCodec, buffer: Uint8Array = NO_BYTES) {
     this.text = text;
     this.buffer = buffer;
     this.end = buffer.length;

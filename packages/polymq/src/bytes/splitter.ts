@@ -1,3 +1,4 @@
+import { NO_BYTES } from "./no-bytes.ts";
 // Hot path: runs per chunk and per frame. No closure, promise, spread, iterator or regex here.
 
 /** Says how long the frame at `at` is: its total bytes with header, or 0 while too little is there to tell. Throws on a bad header. */
@@ -17,7 +18,7 @@ export class Splitter {
   readonly #measure: FrameMeasure;
   readonly #sink: FrameSink;
   /** The cut frame's bytes so far; length 0 when none is waiting. */
-  #partial: Uint8Array = EMPTY;
+  #partial: Uint8Array = NO_BYTES;
   #have = 0;
   /** Total bytes of the cut frame, or 0 while its header is incomplete. */
   #total = 0;
@@ -54,7 +55,7 @@ export class Splitter {
 
   /** Forgets a frame that was cut, for a new connection. */
   reset(): void {
-    this.#partial = EMPTY;
+    this.#partial = NO_BYTES;
     this.#have = 0;
     this.#total = 0;
   }
@@ -95,5 +96,3 @@ export class Splitter {
     this.#have = need;
   }
 }
-
-const EMPTY: Uint8Array = new Uint8Array(0);

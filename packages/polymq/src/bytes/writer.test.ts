@@ -72,11 +72,12 @@ describe("ByteWriter", () => {
     expect([...w.copyFrom(0)]).toEqual([1, 2, 0, 1, 3, 0, 0]);
   });
 
-  test("takes lent bytes without room made before", () => {
+  test("takes large payloads without room made before", () => {
     const w = new ByteWriter(webText(), 1);
     w.u8(1);
-    w.lend(Uint8Array.of(2, 3));
-    expect([...w.copyFrom(0)]).toEqual([1, 2, 3]);
+    w.large(Uint8Array.of(2, 3), true);
+    w.large(Uint8Array.of(4, 5), false);
+    expect([...w.copyFrom(0)]).toEqual([1, 2, 3, 4, 5]);
   });
 
   test("keeps what it has written when it grows", () => {

@@ -85,8 +85,11 @@ export class ByteWriter {
     this.at += source.length;
   }
 
-  /** Writes bytes that stay as they are; the caller has reserved no room for them. An outbox sends them where they lie. */
-  lend(source: Uint8Array): void {
+  /**
+   * Writes bytes that the caller has reserved no room for, in pieces if that takes less. An outbox sends those that stay as
+   * they are (`lent`) from where they lie.
+   */
+  large(source: Uint8Array, _lent: boolean): void {
     this.reserve(source.length);
     this.bytes(source);
   }

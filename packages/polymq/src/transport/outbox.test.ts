@@ -373,7 +373,7 @@ describe("Outbox", () => {
     const lent = Uint8Array.of(2, 2);
     put(outbox, 1, 1);
     transport.accepts = 1;
-    outbox.lend(lent);
+    outbox.large(lent, true);
     put(outbox, 1, 3);
     outbox.flush();
     expect(transport.held.map((bytes) => bytes === lent)).toEqual([true]);
@@ -382,9 +382,26 @@ describe("Outbox", () => {
     expect(transport.all()).toEqual([1, 2, 2, 3]);
   });
 
+  test("a large payload is copied into chunks from the pool, and may be used again at once", () => {
+    const { outbox, transport, pool } = setup();
+    const payload = new Uint8Array(150_000).fill(2);
+    put(outbox, 1, 1);
+    outbox.large(payload, false);
+    payload.fill(9);
+    put(outbox, 1, 3);
+    outbox.flush();
+    expect(runs(transport)).toEqual([
+      [1, 1],
+      [2, 150_000],
+      [3, 1],
+    ]);
+    // What has left makes room: one chunk does for all.
+    expect([pool.taken, pool.lentBytes]).toEqual([1, 0]);
+  });
+
   test("lent bytes count towards the mark of their turn", () => {
     const { outbox } = setup(100);
-    outbox.lend(new Uint8Array(99));
+    outbox.large(new Uint8Array(99), true);
     expect(outbox.full).toBe(false);
     put(outbox, 1, 1);
     expect(outbox.full).toBe(true);
@@ -395,7 +412,10 @@ describe("Outbox", () => {
   test("whatever the order of writes, turns, blocks, drains and pins: all bytes leave once, in order, unharmed", () => {
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.record({ put: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.nat(140_000)) }) },
-      { weight: 2, arbitrary: fc.record({ lend: fc.nat(70_000) }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({ large: fc.record({ length: fc.nat(140_000), lent: fc.boolean() }) }),
+      },
       { weight: 3, arbitrary: fc.constant("flush" as const) },
       { weight: 2, arbitrary: fc.record({ drain: fc.nat(3) }) },
       { weight: 1, arbitrary: fc.record({ block: fc.nat(2) }) },
@@ -411,7 +431,7 @@ describe("Outbox", () => {
           else if (step === "pin") pinned.push(outbox.pin());
           else if (step === "unpin") pinned.splice(0, 1).forEach((chunk) => void outbox.unpin(chunk));
           else if ("put" in step) sizes.push(putNumbered(outbox, sizes.length, step.put));
-          else if ("lend" in step) sizes.push(lendNumbered(outbox, sizes.length, step.lend));
+          else if ("large" in step) sizes.push(largeNumbered(outbox, sizes.length, step.large));
           else if ("block" in step) transport.accepts = step.block;
           else letGo(outbox, transport, step.drain);
         }
@@ -432,8 +452,8 @@ function putNumbered(outbox: Outbox, index: number, length: number): number {
   return length + 1;
 }
 
-function lendNumbered(outbox: Outbox, index: number, length: number): number {
-  outbox.lend(new Uint8Array(length + 1).fill(index & 0xff));
+function largeNumbered(outbox: Outbox, index: number, { length, lent }: { length: number; lent: boolean }): number {
+  outbox.large(new Uint8Array(length + 1).fill(index & 0xff), lent);
   return length + 1;
 }
 

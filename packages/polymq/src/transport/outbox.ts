@@ -1,5 +1,5 @@
 // Hot path: runs per message. No closure, promise, spread, iterator or regex here.
-
+import { NO_BYTES } from "../bytes/no-bytes.ts";
 import type { TextCodec } from "../bytes/text.ts";
 import { ByteWriter } from "../bytes/writer.ts";
 import type { Transport } from "./transport.ts";
@@ -85,7 +85,7 @@ export class Outbox extends ByteWriter {
   /** The chunk that `buffer` is the bytes of. */
   #chunk: Chunk;
   /** Stands in while there is none. */
-  readonly #none: Chunk = new Chunk(EMPTY);
+  readonly #none: Chunk = new Chunk(NO_BYTES);
   #armed = false;
   /** Chunks filled while the transport was blocked, oldest first, and their bytes. */
   #waiting: Uint8Array[] = [];
@@ -157,11 +157,19 @@ export class Outbox extends ByteWriter {
     this.#chunk = new Chunk(this.buffer);
   }
 
-  /** Sends bytes that nobody changes any more from where they lie, behind what was encoded. */
-  override lend(bytes: Uint8Array): void {
-    this.#cut();
-    this.#turnBytes += bytes.length;
-    this.#send(bytes);
+  /** Sends bytes that nobody changes any more from where they lie; copies others into as many chunks as they take. */
+  override large(source: Uint8Array, lent: boolean): void {
+    if (lent) {
+      this.#cut();
+      this.#turnBytes += source.length;
+      this.#send(source);
+    } else
+      for (let from = 0; from < source.length; ) {
+        this.reserve(1);
+        const end = from + this.buffer.length - this.at;
+        this.bytes(source.subarray(from, end));
+        from = end;
+      }
   }
 
   /** Keeps the current chunk's bytes unchanged until the returned chunk is unpinned as often as it was pinned. */
@@ -254,10 +262,8 @@ export class Outbox extends ByteWriter {
     if (chunk.held) this.#lent.push(chunk);
     else if (chunk.pins === 0) this.#pool.give(chunk.bytes);
     this.#chunk = this.#none;
-    this.buffer = EMPTY;
+    this.buffer = NO_BYTES;
     this.at = 0;
     this.#start = 0;
   }
 }
-
-const EMPTY: Uint8Array = new Uint8Array(0);

@@ -1,5 +1,6 @@
 // Hot path: one object per confirmed publish.
 import { noop } from "../../base/noop.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { Chunk, Outbox } from "../../transport/outbox.ts";
 import type { AmqpReturned } from "./message.ts";
 
@@ -75,7 +76,7 @@ export class PendingPublish {
     end = at + HEAD + payloadBytes(bytes, at);
     this.block = bytes.subarray(at + HEAD + BLOCK_AT, end);
     at = end + 1;
-    this.body = at === this.#end ? EMPTY : this.#bodyFrom(bytes, at);
+    this.body = at === this.#end ? NO_BYTES : this.#bodyFrom(bytes, at);
   }
 
   #bodyFrom(bytes: Uint8Array, first: number): Uint8Array {
@@ -92,8 +93,6 @@ export class PendingPublish {
     return joined.subarray(0, length);
   }
 }
-
-const EMPTY: Uint8Array = new Uint8Array(0);
 
 function payloadBytes(bytes: Uint8Array, frame: number): number {
   return (

@@ -1,4 +1,6 @@
 // Hot path: runs per published message. No closure, promise, spread, iterator or regex here.
+
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { type BasicProperties, encodeProperties } from "../codec/properties.ts";
 import { PropertiesEncoder } from "../codec/properties-encoder.ts";
@@ -23,7 +25,7 @@ export class PropertyBlocks {
   /** The encoder's block that `#block` was made for. */
   #base: Uint8Array | null = null;
   #withId = false;
-  #block: Uint8Array = new Uint8Array(0);
+  #block: Uint8Array = NO_BYTES;
   #digitsAt = 0;
 
   /** @param prefix begins every id; unique in the world, and ASCII */

@@ -1,4 +1,6 @@
 // Hot path: runs per sent message. No closure, promise, spread, iterator or regex here.
+
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { ByteWriter } from "../../bytes/writer.ts";
 import { CONTENT_HEADER_BYTES } from "./content.ts";
 import { tooLarge } from "./failures.ts";
@@ -21,8 +23,6 @@ const NACK = 0x003c_0078;
 /** Bytes of a `basic.ack` or `basic.nack` frame. */
 export const ACK_FRAME_BYTES = 21;
 
-const NONE: Uint8Array = new Uint8Array(0);
-
 /** Bits of `basic.publish`. */
 export const PublishFlag = { Mandatory: 1, Immediate: 2 } as const;
 
@@ -36,7 +36,7 @@ export class ContentWriter {
   #payloadBytesMax: number;
   /** Of the last publish: what its frames begin with depends on these. */
   #channel = 0;
-  #route: Uint8Array = NONE;
+  #route: Uint8Array = NO_BYTES;
   #flags = 0;
   #propertyBytes = 0;
   /** The bytes up to the body's size, once a second publish had the same; null before. */

@@ -1,4 +1,6 @@
 // Hot path: runs per received message. No closure, promise, spread, iterator or regex here.
+
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { ByteReader } from "../../bytes/reader.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { frameError, syntaxError } from "./failures.ts";
@@ -63,11 +65,11 @@ export class Content<Consumer, Route> {
   /** Of the property block, or -1. */
   priority = -1;
   /** The property block lies here, checked. */
-  properties: Uint8Array = EMPTY;
+  properties: Uint8Array = NO_BYTES;
   propertiesStart = 0;
   propertiesEnd = 0;
   /** The body: a view of what came when it came in one frame, a copy of its own when in several. */
-  body: Uint8Array = EMPTY;
+  body: Uint8Array = NO_BYTES;
   bodyStart = 0;
   bodyEnd = 0;
   /** Body bytes that the content header announces. */
@@ -80,8 +82,8 @@ export class Content<Consumer, Route> {
     this.#text = options.text;
     this.#routes = options.routes;
     this.#consumerTags = new NameDecoder(options.text, CONSUMER_TAGS_MAX);
-    this.route = { exchange: "", routingKey: "", bytes: EMPTY, value: undefined };
-    this.consumerTag = { name: "", bytes: EMPTY, value: undefined };
+    this.route = { exchange: "", routingKey: "", bytes: NO_BYTES, value: undefined };
+    this.consumerTag = { name: "", bytes: NO_BYTES, value: undefined };
   }
 
   /** A view of the body; whoever keeps it keeps the received chunk alive. */
@@ -131,7 +133,7 @@ export class Content<Consumer, Route> {
     this.properties = buffer;
     this.propertiesStart = start + CONTENT_HEADER_BYTES;
     this.propertiesEnd = end;
-    this.body = EMPTY;
+    this.body = NO_BYTES;
     this.bodyStart = 0;
     this.bodyEnd = 0;
   }
@@ -183,8 +185,6 @@ export class Content<Consumer, Route> {
     this.route = this.#routes.decode(buffer, r.at, end);
   }
 }
-
-const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** Where the short string at `at` ends. */
 function skipString(buffer: Uint8Array, at: number, end: number): number {

@@ -1,6 +1,7 @@
 // Hot path: runs per received message. No closure, promise, spread, iterator or regex here.
 import { sameBytes } from "../../bytes/byte-match.ts";
 import { copyOf } from "../../bytes/copy.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { ByteReader } from "../../bytes/reader.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { type BasicProperties, decodeProperties } from "./properties.ts";
@@ -11,7 +12,7 @@ const KEPT_BYTES_MAX = 512;
 /** Decodes property blocks and keeps the last one, frozen: the same bytes again cost a comparison. */
 export class PropertiesDecoder {
   readonly #reader: ByteReader;
-  #bytes: Uint8Array = new Uint8Array(0);
+  #bytes: Uint8Array = NO_BYTES;
   #properties: BasicProperties = Object.freeze({});
 
   constructor(text: TextCodec) {

@@ -1,4 +1,6 @@
 // Hot path: runs per received message. No closure, promise, spread, iterator or regex here.
+
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { scanUtf8 } from "../../bytes/utf8-scan.ts";
 import { syntaxError } from "./failures.ts";
 import { FIELD_COUNT_MAX, FIELD_DEPTH_MAX } from "./field-value.ts";
@@ -13,14 +15,12 @@ const PROPERTIES = 14;
 /** Largest block that is compared with the next. */
 const KEPT_BYTES_MAX = 256;
 
-const NOTHING: Uint8Array = new Uint8Array(0);
-
 /**
  * Checks property blocks without building anything: what it lets through, `decodeProperties` can decode, and the reverse. One
  * scanner serves one connection. Errors as `decodeProperties`.
  */
 export class PropertyScanner {
-  #buffer: Uint8Array = NOTHING;
+  #buffer: Uint8Array = NO_BYTES;
   #at = 0;
   #left = 0;
   #deliveryMode = -1;
@@ -62,7 +62,7 @@ export class PropertyScanner {
       if ((flags & (0x8000 >>> i)) !== 0) this.#property(i, end);
     }
     if (this.#at < end) throw syntaxError(`${end - this.#at} bytes too many in a property block`);
-    this.#buffer = NOTHING;
+    this.#buffer = NO_BYTES;
     this.#keep(buffer, start, end);
   }
 

@@ -1,4 +1,6 @@
 /** The SASL mechanisms of AMQP 0-9-1: responses of a client, and what a server reads out of them. */
+
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { ByteReader } from "../../bytes/reader.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
@@ -43,12 +45,12 @@ export function saslAmqplain(text: TextCodec, credentials: SaslCredentials): Sas
 
 /** EXTERNAL (RFC 4422, appendix A): the server knows who we are, by TLS as a rule. */
 export function saslExternal(): SaslMechanism {
-  return { name: "EXTERNAL", response: new Uint8Array(0), answer: null };
+  return { name: "EXTERNAL", response: NO_BYTES, answer: null };
 }
 
 /** ANONYMOUS (RFC 4505), without trace information. */
 export function saslAnonymous(): SaslMechanism {
-  return { name: "ANONYMOUS", response: new Uint8Array(0), answer: null };
+  return { name: "ANONYMOUS", response: NO_BYTES, answer: null };
 }
 
 /** Reads a PLAIN response, whose authorization identity is not looked at. `ERR_MALFORMED_PACKET` (502) when it has another form. */

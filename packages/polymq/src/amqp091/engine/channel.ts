@@ -1,5 +1,6 @@
 // Hot path: looked at per frame. No closure, promise, spread, iterator or regex here.
 import { Deque } from "../../base/deque.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { Content, type ContentOptions } from "../codec/content.ts";
 import type { MethodName } from "../codec/method-types.ts";
 import { AckRanges } from "./ack-ranges.ts";
@@ -30,7 +31,7 @@ export type ContentPhase = "method" | "header" | "body";
 
 /** Part of a body that comes in several frames: room grows with what came, never with what was announced. */
 export class BodyAssembly {
-  bytes: Uint8Array = EMPTY;
+  bytes: Uint8Array = NO_BYTES;
   have = 0;
 
   /** Adds a piece; returns how many bytes of room it took. */
@@ -51,13 +52,11 @@ export class BodyAssembly {
   /** Forgets what came; returns how many bytes of room it had. */
   reset(): number {
     const room = this.bytes.length;
-    this.bytes = EMPTY;
+    this.bytes = NO_BYTES;
     this.have = 0;
     return room;
   }
 }
-
-const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** Room for a body is at most this many times what has come of it: few copies for us, little for a peer to gain. */
 const GROWTH = 4;

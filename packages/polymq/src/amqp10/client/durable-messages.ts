@@ -1,4 +1,6 @@
 // Hot path: `to` runs per message. No closure, promise, spread, iterator or regex here.
+
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { DataMessage, encodeMessage, type MessageInput } from "../codec/message.ts";
 
@@ -30,7 +32,7 @@ export class DurableMessages {
   #turnTo(address: string): void {
     let head = this.#heads.get(address);
     if (head === undefined) {
-      const empty = { header: DURABLE, properties: { to: address }, body: { type: "data", data: NOTHING } } as const;
+      const empty = { header: DURABLE, properties: { to: address }, body: { type: "data", data: NO_BYTES } } as const;
       head = encodeMessage(this.#text, empty);
       head = head.slice(0, head.length - EMPTY_DATA_BYTES);
       if (this.#heads.size >= ADDRESSES_MAX) this.#heads.clear();
@@ -43,5 +45,4 @@ export class DurableMessages {
 
 /** A data section without a byte: 0x00 0x53 0x75 0xa0 0x00. */
 const EMPTY_DATA_BYTES = 5;
-const NOTHING: Uint8Array = new Uint8Array(0);
 const DURABLE: NonNullable<MessageInput["header"]> = Object.freeze({ durable: true });

@@ -1,5 +1,5 @@
 // Hot path: `send` runs per message. No closure, spread, iterator or regex on its usual way.
-import { onAbort, throwIfAborted } from "../../base/abort.ts";
+import { abortedError, onAbort, throwIfAborted } from "../../base/abort.ts";
 import { Deque } from "../../base/deque.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
@@ -81,8 +81,7 @@ export class EventualRelay {
   #giveUp(entry: Waiting): void {
     if (this.#line.remove((other) => other === entry) === undefined) return;
     this.#lineBytes -= entry.bytes;
-    const { signal } = entry.options;
-    entry.reject(new MessagingError("ERR_ABORTED", "the operation was aborted", { cause: signal?.reason }));
+    entry.reject(abortedError(entry.options.signal as AbortSignal));
   }
 
   async #make(): Promise<void> {

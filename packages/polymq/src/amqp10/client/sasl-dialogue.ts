@@ -1,4 +1,5 @@
 import { asMessagingError, MessagingError } from "../../base/errors.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { SaslCode } from "../codec/conditions.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
@@ -34,7 +35,7 @@ export class SaslDialogue {
   onChallenge(challenge: Uint8Array): void {
     this.#run(async () => {
       const response = await this.#exchange?.respond(challenge);
-      this.#engine.saslRespond(response ?? new Uint8Array(0));
+      this.#engine.saslRespond(response ?? NO_BYTES);
     });
   }
 

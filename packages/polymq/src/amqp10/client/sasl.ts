@@ -1,4 +1,5 @@
 import { MessagingError } from "../../base/errors.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { oauthBearerResponse, plainResponse, ScramClient, type ScramHash, xoauth2Response } from "../engine/scram.ts";
 import { webScramCrypto } from "./scram-crypto.ts";
 
@@ -125,11 +126,11 @@ class ScramExchange implements SaslExchange {
     // Some servers send their proof as a challenge of its own, before the outcome.
     this.#client.verify(challenge);
     this.#step = "verified";
-    return new Uint8Array(0);
+    return NO_BYTES;
   }
 
   verify(additionalData: Uint8Array | null): void {
-    if (this.#step !== "verified") this.#client.verify(additionalData ?? new Uint8Array(0));
+    if (this.#step !== "verified") this.#client.verify(additionalData ?? NO_BYTES);
   }
 }
 
@@ -141,7 +142,7 @@ function oneStep(
   name: string,
   exposesSecret: boolean,
   response: () => Uint8Array | Promise<Uint8Array>,
-  last: Uint8Array = new Uint8Array(0),
+  last: Uint8Array = NO_BYTES,
 ): SaslMechanism {
   return {
     name,

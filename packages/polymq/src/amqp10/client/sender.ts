@@ -3,6 +3,7 @@ import { abortedError, onAbort } from "../../base/abort.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
 import { copyOf } from "../../bytes/copy.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { ReceiverSettleMode, SenderSettleMode } from "../codec/conditions.ts";
 import { DataMessage, encodeMessage, type MessageInput } from "../codec/message.ts";
 import type { Composite, CoordinatorInput, Source, TargetInput } from "../codec/tables.ts";
@@ -245,7 +246,7 @@ export class AmqpSender extends ClientLink {
     // The server has its outcome, and forgets the delivery when it is told that it is settled.
     const settled = this.engineLink.settleMode !== SenderSettleMode.unsettled;
     const rare = { resume: true, state: "type" in then ? then : null };
-    this.engineLink.send(EMPTY, new PendingSend(), { ...how, settled, rare });
+    this.engineLink.send(NO_BYTES, new PendingSend(), { ...how, settled, rare });
     this.#finish(pending, then);
   }
 
@@ -456,8 +457,6 @@ const FREE_MAX = 1_024;
 function isPlain({ transaction, signal, outcomeTimeoutMs }: SendOptions): boolean {
   return transaction === undefined && signal === undefined && outcomeTimeoutMs === undefined;
 }
-
-const EMPTY: Uint8Array = new Uint8Array(0);
 const NO_OPTIONS: SendOptions = Object.freeze({});
 /** One promise for all settled messages that have left: a promise each was half of their cost. */
 const LEFT: Promise<null> = Promise.resolve(null);

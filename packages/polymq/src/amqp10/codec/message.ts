@@ -1,4 +1,6 @@
 // Hot path: `writeMessage` runs per message. No closure, promise, spread, iterator or regex here.
+
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { ByteWriter, put32 } from "../../bytes/writer.ts";
 import { writeComposite, writeNamed } from "./composite.ts";
@@ -44,15 +46,13 @@ export interface MessageInput {
   readonly footer?: MapInput | null | undefined;
 }
 
-const NOTHING: Uint8Array = new Uint8Array(0);
-
 /**
  * A message of one data section, made once, changed and used again: it is written without a look for other sections. Those that stand before the
  * body are encoded already.
  */
 export class DataMessage implements MessageInput {
-  head: Uint8Array = NOTHING;
-  readonly body: { readonly type: "data"; data: Uint8Array } = { type: "data", data: NOTHING };
+  head: Uint8Array = NO_BYTES;
+  readonly body: { readonly type: "data"; data: Uint8Array } = { type: "data", data: NO_BYTES };
 }
 
 /** Descriptor of a section. */

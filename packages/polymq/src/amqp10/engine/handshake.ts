@@ -1,5 +1,6 @@
 // Hot path: input passes through here. No closure, promise, spread, iterator or regex here.
 import { unreachable } from "../../base/assert.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { Splitter } from "../../bytes/splitter.ts";
 import type { Outbox } from "../../transport/outbox.ts";
 import { Condition, SaslCode } from "../codec/conditions.ts";
@@ -53,7 +54,7 @@ export abstract class Handshake<O extends Owners> {
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   /** The chunk being cut, and how much of a frame was there before it; to find what is left when the sink stops. */
-  #chunk: Uint8Array = EMPTY;
+  #chunk: Uint8Array = NO_BYTES;
   #before = 0;
 
   constructor(options: EngineOptions<O>) {
@@ -156,7 +157,7 @@ export abstract class Handshake<O extends Owners> {
     } catch (error) {
       this.failed(faultOf(error), error);
     }
-    this.#chunk = EMPTY;
+    this.#chunk = NO_BYTES;
   }
 
   /** Takes one protocol header or frame; false when the rest of the input has to wait, or nobody wants it. */
@@ -268,8 +269,6 @@ export abstract class Handshake<O extends Owners> {
     this.#release();
   }
 }
-
-const EMPTY: Uint8Array = new Uint8Array(0);
 
 function headerName(id: number): string {
   return id === -1 ? "no AMQP 1.0 header" : `the header of protocol ${id}`;

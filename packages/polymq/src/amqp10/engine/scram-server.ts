@@ -1,4 +1,5 @@
 import { MessagingError } from "../../base/errors.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { preparedCredential, type ScramCrypto, type ScramHash } from "./scram.ts";
 
 /** What a server keeps of a password (RFC 5802 §3): enough to check it, not to use it elsewhere. */
@@ -138,6 +139,6 @@ function fromBase64(value: string): Uint8Array {
   try {
     return Uint8Array.from(atob(value), (unit) => unit.charCodeAt(0));
   } catch {
-    return new Uint8Array(0);
+    return NO_BYTES;
   }
 }

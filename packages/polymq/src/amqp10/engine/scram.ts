@@ -1,4 +1,5 @@
 import { MessagingError } from "../../base/errors.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 
 /** Hash functions of SCRAM mechanisms (RFC 5802, RFC 7677). */
 export type ScramHash = "SHA-1" | "SHA-256" | "SHA-512";
@@ -141,6 +142,6 @@ function fromBase64(value: string): Uint8Array {
   try {
     return Uint8Array.from(atob(value), (unit) => unit.charCodeAt(0));
   } catch {
-    return new Uint8Array(0);
+    return NO_BYTES;
   }
 }

@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
 import { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { Auth } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
 import type { AuthenticationOptions } from "./options.ts";
@@ -53,7 +54,7 @@ export class Authenticator {
   async onAccepted(data: Uint8Array | null): Promise<void> {
     this.#phase = { is: "idle" };
     try {
-      await this.#verify(data ?? new Uint8Array(0));
+      await this.#verify(data ?? NO_BYTES);
     } catch (cause) {
       throw new MessagingError("ERR_AUTH_FAILED", "the server's authentication data are wrong", { cause });
     }
@@ -91,7 +92,7 @@ export class Authenticator {
   }
 
   async #handle(packet: Auth, port: AuthPort): Promise<void> {
-    const data = packet.properties?.authenticationData ?? new Uint8Array(0);
+    const data = packet.properties?.authenticationData ?? NO_BYTES;
     if (packet.reasonCode === ReasonCode.ContinueAuthentication) {
       const reasonString = packet.properties?.reasonString ?? "";
       const answer = await this.#options.respond({ reasonCode: packet.reasonCode, data: data.slice(), reasonString });

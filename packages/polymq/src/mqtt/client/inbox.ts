@@ -1,6 +1,7 @@
 // Hot path: `onPublish` runs per message. No closure, promise, iterator or regex on its usual way.
 import { Deque } from "../../base/deque.ts";
 import type { Tracer } from "../../base/tracer.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { PublishHead } from "../codec/publish-head.ts";
 import type { TopicEntry } from "../codec/topic-decoder.ts";
 import type { InboundFlow } from "../engine/inbound-flow.ts";
@@ -253,8 +254,6 @@ export class Inbox implements Settler, SubscriptionOwner, ReceiverHandler<Route>
     if (message.ticket >= 0) this.settle(message, 0);
   }
 }
-
-const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** How messages without a subscription are consumed; the handler is added. */
 const FALLBACK: Omit<ConsumeSettings, "handler"> = {

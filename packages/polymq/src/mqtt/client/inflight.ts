@@ -1,6 +1,7 @@
 // Hot path: runs per QoS 1 and 2 message. No closure, iterator or regex here; one promise per message.
 import type { Tracer } from "../../base/tracer.ts";
 import { copyOf } from "../../bytes/copy.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { QoS, ReasonProperties } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason-codes.ts";
 import { type OutboundFlow, Phase } from "../engine/outbound-flow.ts";
@@ -21,7 +22,7 @@ export class Inflight {
    */
   readonly #spare: PendingPublish[] | null;
   /** The item that the promise being made belongs to: one executor for all, instead of a closure for each. */
-  #promised: PendingPublish = new PendingPublish("", EMPTY, 0, false, null);
+  #promised: PendingPublish = new PendingPublish("", NO_BYTES, 0, false, null);
   readonly #takeEnd = (resolve: PendingPublish["resolve"]): void => {
     this.#promised.resolve = resolve;
   };
@@ -35,7 +36,7 @@ export class Inflight {
   /** An item for one message, without a payload. */
   take(topic: string, qos: QoS, retain: boolean, block: Uint8Array | null): PendingPublish {
     const item = this.#spare?.pop();
-    if (item === undefined) return new PendingPublish(topic, EMPTY, qos, retain, block);
+    if (item === undefined) return new PendingPublish(topic, NO_BYTES, qos, retain, block);
     item.topic = topic;
     item.qos = qos;
     item.retain = retain;
@@ -79,7 +80,7 @@ export class Inflight {
       item.chunk = outbox.pin();
       item.end = outbox.at;
       item.start = outbox.at - payload.length;
-      if (item.payload !== EMPTY) item.payload = EMPTY;
+      if (item.payload !== NO_BYTES) item.payload = NO_BYTES;
     }
     item.sentAtMs = link.nowMs();
     if (this.#tracer.publish.hasSubscribers) this.#tracer.published(item.topic, payload.length, item.packetId);
@@ -112,7 +113,7 @@ export class Inflight {
   /** Its bytes are not needed any more. */
   unpin(link: Link | null, item: PendingPublish): void {
     if (item.chunk !== null) link?.outbox.unpin(item.chunk);
-    else if (item.lent) item.payload = EMPTY;
+    else if (item.lent) item.payload = NO_BYTES;
     item.chunk = null;
   }
 }
@@ -127,5 +128,3 @@ function releaseSignal(item: PendingPublish): void {
   item.release?.();
   item.release = null;
 }
-
-const EMPTY: Uint8Array = new Uint8Array(0);

@@ -4,6 +4,7 @@ import { MessagingError } from "../../base/errors.ts";
 import { after, type Lazy, lazy } from "../../base/lazy.ts";
 import { given } from "../../base/option-rules.ts";
 import { copyOf } from "../../bytes/copy.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { Platform } from "../../transport/platform.ts";
 import { checkQoS } from "../codec/arguments.ts";
 import type { DisconnectProperties, PublishProperties } from "../codec/packets.ts";
@@ -131,7 +132,7 @@ export abstract class MqttClientApi implements AsyncDisposable {
     try {
       if (typeof topic === "string") return this.#publish(topic, payload, options);
       if (typeof topic !== "object" || topic === null) throw invalidMessage("a topic or a message object is needed");
-      return this.#publish(topic.topic, topic.payload ?? NO_PAYLOAD, topic);
+      return this.#publish(topic.topic, topic.payload ?? NO_BYTES, topic);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -417,8 +418,6 @@ export abstract class MqttClientApi implements AsyncDisposable {
     return this.#core.encodeProperties(all as PublishProperties);
   }
 }
-
-const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
 
 function invalidMessage(what: string): MessagingError {
   return new MessagingError("ERR_INVALID_MESSAGE", what);

@@ -2,6 +2,7 @@ import type { MessagingError } from "../../base/errors.ts";
 import { noop } from "../../base/noop.ts";
 import { rejectBy } from "../../base/reject-by.ts";
 import { copyOf } from "../../bytes/copy.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { Chunk } from "../../transport/outbox.ts";
 import type { QoS, ReasonProperties, UserProperties } from "../codec/packets.ts";
 import { PAYLOAD_LARGE } from "../codec/publish.ts";
@@ -130,5 +131,3 @@ export interface RestoredPublish {
 
 /** What a packet id of this client can stand for. */
 export type ClientItem = PendingPublish | PendingRequest;
-
-const NO_BYTES: Uint8Array = new Uint8Array(0);

@@ -2,6 +2,7 @@
 import { abortedError, onAbort, throwIfAborted } from "../../base/abort.ts";
 import { MessagingError } from "../../base/errors.ts";
 import type { Tracer } from "../../base/tracer.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { QoS, ReasonProperties } from "../codec/packets.ts";
 import { PAYLOAD_LARGE } from "../codec/publish.ts";
 import type { TopicEncoder } from "../codec/topic-encoder.ts";
@@ -43,7 +44,7 @@ export class Publisher {
   #resender: Resender | null = null;
   readonly #tracer: Tracer;
   #draining = false;
-  readonly #scratch = new PendingPublish("", new Uint8Array(0), 0, false, null);
+  readonly #scratch = new PendingPublish("", NO_BYTES, 0, false, null);
   readonly #done: Promise<PublishResult> = Promise.resolve(PUBLISHED);
   readonly #idleWaiters: (() => void)[] = [];
 

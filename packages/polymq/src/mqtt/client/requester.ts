@@ -57,7 +57,7 @@ export class Requester {
     this.#checkLevel();
     checkTimeout(timeoutMs, 1);
     if (this.#waiting.size >= REQUESTS_MAX) {
-      throw new MessagingError("ERR_MAX_INFLIGHT", `${REQUESTS_MAX} requests await their answer already`);
+      throw new MessagingError("ERR_MAX_INFLIGHT", `${REQUESTS_MAX} requests await their answer`);
     }
     const correlationData = this.#core.platform.randomBytes(16);
     const key = correlationData.join();

@@ -66,8 +66,14 @@ export function writePublish(
   const topicBytes = topic.length;
   if (topicBytes > TOPIC_BYTES_MAX) throw invalid(`a topic of ${topicBytes} bytes, the limit is ${TOPIC_BYTES_MAX}`);
   const rest = remainingLength(qos, topic, payload, properties);
-  const lent = payload.length >= PAYLOAD_LARGE && head.lent === true;
-  writeHeader(w, FIRST_BYTE | (head.dup ? 8 : 0) | (qos << 1) | (head.retain ? 1 : 0), rest, lent ? payload.length : 0);
+  const lent = head.lent === true;
+  const large = payload.length >= PAYLOAD_LARGE && (lent || qos === 0);
+  writeHeader(
+    w,
+    FIRST_BYTE | (head.dup ? 8 : 0) | (qos << 1) | (head.retain ? 1 : 0),
+    rest,
+    large ? payload.length : 0,
+  );
   // By index, in one go: lengths are known, and topics are short.
   const buffer = w.buffer;
   let at = w.at;
@@ -87,7 +93,7 @@ export function writePublish(
     w.varint(properties.length);
     if (properties.length > 0) w.bytes(properties);
   }
-  if (lent) w.lend(payload);
+  if (large) w.large(payload, lent);
   else w.bytes(payload);
   return 1 + varintBytes(rest) + rest;
 }

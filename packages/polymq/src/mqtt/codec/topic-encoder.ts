@@ -1,4 +1,5 @@
 // Hot path: runs per published message. No closure, promise, spread, iterator or regex here.
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { checkTopic } from "./arguments.ts";
 import { validateTopicName } from "./topic.ts";
@@ -20,7 +21,7 @@ export class TopicEncoder {
   #young: Map<string, Uint8Array> = new Map();
   #old: Map<string, Uint8Array> = new Map();
   #lastTopic = "";
-  #lastBytes: Uint8Array = new Uint8Array(0);
+  #lastBytes: Uint8Array = NO_BYTES;
 
   /** @param topicsMax topics kept at most; an even number of at least 2 */
   constructor(text: TextCodec, topicsMax: number = ENCODED_TOPICS_DEFAULT) {

@@ -1,5 +1,6 @@
 // Hot path: runs per frame. No closure, promise, spread, iterator or regex here.
 import { isMessagingError, MessagingError } from "../../base/errors.ts";
+import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { ByteReader } from "../../bytes/reader.ts";
 import { Splitter } from "../../bytes/splitter.ts";
 import { ByteWriter, VARINT_MAX } from "../../bytes/writer.ts";
@@ -137,7 +138,7 @@ export abstract class Endpoint<Item> implements ReceivingEndpoint {
       ) {
         const alias = aliases.use(topic);
         properties = aliases.withAlias(properties, alias < 0 ? -alias : alias);
-        if (alias > 0) name = NO_TOPIC;
+        if (alias > 0) name = NO_BYTES;
       }
     }
     if (this.#peerMaximumPacketSize !== Number.POSITIVE_INFINITY) {
@@ -375,8 +376,6 @@ const PACKET_BYTES_MAX = VARINT_MAX + 5;
 
 /** Longest reason string that is made of an error, in UTF-16 units. */
 const REASON_UNITS_MAX = 1_000;
-
-const NO_TOPIC: Uint8Array = new Uint8Array(0);
 
 function wrongAck(name: string, packetId: number): MessagingError {
   return new MessagingError("ERR_PROTOCOL_VIOLATION", `${name} for packet id ${packetId}, which awaits another packet`);

@@ -2,6 +2,7 @@ import { raceAbort, throwIfAborted } from "../../../base/abort.ts";
 import { isMessagingError, MessagingError } from "../../../base/errors.ts";
 import { noop } from "../../../base/noop.ts";
 import { copyOf } from "../../../bytes/copy.ts";
+import { NO_BYTES } from "../../../bytes/no-bytes.ts";
 import type { FieldTable } from "../../codec/field-value.ts";
 import type { AmqpChannel } from "../channel.ts";
 import type { ClientCore } from "../client-core.ts";
@@ -119,7 +120,7 @@ export class Queues {
     const members = this.#of("stream", queue).filter((each) => each.group === group || each.groupId === group);
     const groupId = members.map(effectiveGroup).find((each) => each !== "") ?? group;
     const headers = { "x-group-id": groupId, "x-offset": offset };
-    await this.channel.publish("", `${QUEUE_PREFIX}${queue}/$commit`, new Uint8Array(0), { headers });
+    await this.channel.publish("", `${QUEUE_PREFIX}${queue}/$commit`, NO_BYTES, { headers });
     for (const each of members) each.committed = offset;
   }
 

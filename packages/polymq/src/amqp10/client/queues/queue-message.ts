@@ -1,5 +1,6 @@
 // Hot path: one object per message of a queue; what it says of itself is read from the properties when asked for.
 import { MessagingError } from "../../../base/errors.ts";
+import { NO_BYTES } from "../../../bytes/no-bytes.ts";
 import { Condition } from "../../codec/conditions.ts";
 import type { MessageView } from "../../codec/message-view.ts";
 import { type AmqpMap, plain, typed } from "../../codec/values.ts";
@@ -49,7 +50,7 @@ export class AmqpQueueMessage {
 
   /** Its data, a view of what was received. */
   get payload(): Uint8Array {
-    this.#data ??= this.message.data ?? NOTHING;
+    this.#data ??= this.message.data ?? NO_BYTES;
     return this.#data;
   }
 
@@ -203,4 +204,3 @@ export class AmqpQueueMessage {
 }
 
 const DIGITS = /^\d+$/;
-const NOTHING: Uint8Array = new Uint8Array(0);

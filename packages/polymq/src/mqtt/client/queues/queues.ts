@@ -1,5 +1,6 @@
 // Hot path: `deliver` runs per message. No closure or regex there.
 import { MessagingError } from "../../../base/errors.ts";
+import { NO_BYTES } from "../../../bytes/no-bytes.ts";
 import type { UserProperties } from "../../codec/packets.ts";
 import type { ServerCapabilities } from "../capabilities.ts";
 import type { ClientCore } from "../client-core.ts";
@@ -165,7 +166,7 @@ export class Queues implements QueueSink, QueuePort {
   ): Promise<void> {
     const userProperties: UserProperties = [["message-id", messageId], ["group-id", group], ...extra];
     const block = this.#core.encodeProperties({ userProperties });
-    const item = new PendingPublish(`${QUEUE_PREFIX}${queue}/$${verb}`, NOTHING, 1, false, block);
+    const item = new PendingPublish(`${QUEUE_PREFIX}${queue}/$${verb}`, NO_BYTES, 1, false, block);
     item.settles = true;
     item.passing = verb === "nack" && this.server === "polymq";
     this.#settling.add(item);
@@ -228,8 +229,6 @@ export interface SettleBy {
   readonly extra: UserProperties;
   readonly signal: AbortSignal | undefined;
 }
-
-const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Whether a delivery belongs to a queue: by its property, with MQTT 3.1.1 by its topic. */
 function isOf(queue: string, topic: string, named: string | null): boolean {
