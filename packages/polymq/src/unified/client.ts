@@ -95,7 +95,11 @@ export interface Client<P extends Protocol = Protocol> extends AsyncDisposable {
   once<K extends ClientEvent["type"]>(type: K, listener: (event: EventOf<ClientEvent, K>) => unknown): () => void;
   /** All events from now on; up to 1,024 wait for a slow reader, then the oldest are dropped. */
   events(): EventStream<ClientEvent>;
-  /** Waits for publishes, handlers and responders under way, at most `timeoutMs` (default 5,000), then ends for good. @throws {MessagingError} ERR_INVALID_ARGUMENT */
+  /**
+   * Waits for publishes, handlers and responders under way, at most `timeoutMs` (default 5,000), then ends for good; a server that says nothing has one more second to answer the
+   * goodbye.
+   * @throws {MessagingError} ERR_INVALID_ARGUMENT
+   */
   close(options?: { readonly timeoutMs?: number }): Promise<void>;
   /** Ends at once; what is under way fails. */
   destroy(): void;

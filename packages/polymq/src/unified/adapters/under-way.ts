@@ -4,6 +4,20 @@ import { noop } from "../../base/noop.ts";
 import { systemClock } from "../../base/system-clock.ts";
 import type { Ending } from "../adapter.ts";
 
+/** How long a server may take to answer a goodbye. */
+const GOODBYE_MS = 1_000;
+
+/** Ends a protocol's client by `close`, for which so many ms are left; without an answer its connection is cut. */
+export async function closeWithin(
+  timeoutMs: number,
+  native: { destroy(): void },
+  close: () => Promise<void>,
+): Promise<void> {
+  const timer = systemClock().setTimer(timeoutMs + GOODBYE_MS, () => native.destroy());
+  await close();
+  timer.cancel();
+}
+
 /** What a client consumes and answers, and its publishes without an outcome: what `close` ends and waits for. */
 export class UnderWay {
   readonly #endings = new Map<Ending, string>();

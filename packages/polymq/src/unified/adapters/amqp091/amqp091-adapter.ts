@@ -25,6 +25,7 @@ import type { ClientAnswer, ClientRequestOptions } from "../../options.ts";
 import { keptPayload } from "../../payload.ts";
 import type { Dialect } from "../../protocol.ts";
 import type { Target } from "../../target.ts";
+import { closeWithin } from "../under-way.ts";
 import { Amqp091RequestDelivery, Amqp091TopicDelivery } from "./amqp091-delivery.ts";
 import { carried, checkTopicOptions, isPlain, subscribeOptions, topicPublish } from "./amqp091-options.ts";
 import { Amqp091Queue, Amqp091Stream } from "./amqp091-queues.ts";
@@ -150,7 +151,8 @@ class Amqp091Adapter implements Adapter {
 
   /** What a channel or queue is being made for has to be on its way before channels are closed. */
   async close(timeoutMs: number = CLOSE_TIMEOUT_MS): Promise<void> {
-    await this.native.close({ timeoutMs: await this.#publishing.underWay.finish(timeoutMs) });
+    const leftMs = await this.#publishing.underWay.finish(timeoutMs);
+    await closeWithin(leftMs, this.native, () => this.native.close({ timeoutMs: leftMs }));
   }
 
   destroy(): void {

@@ -21,7 +21,7 @@ import type { ClientState } from "../../events.ts";
 import type { ClientAnswer, ClientRequestOptions } from "../../options.ts";
 import type { Dialect } from "../../protocol.ts";
 import type { Target } from "../../target.ts";
-import { UnderWay } from "../under-way.ts";
+import { closeWithin, UnderWay } from "../under-way.ts";
 import { ActiveMqQueue } from "./activemq-queue.ts";
 import { Amqp10NodeDelivery } from "./amqp10-delivery.ts";
 import { checkTopicOptions, dataOf, isBare, messageOf } from "./amqp10-options.ts";
@@ -157,8 +157,8 @@ class Amqp10Adapter implements Adapter, QueueHost {
   /** Ends subscriptions and waits for outcomes, at most so long, then says goodbye. */
   async close(timeoutMs: number = CLOSE_TIMEOUT_MS): Promise<void> {
     if (this.native.state === "closed") return;
-    await this.underWay.finish(timeoutMs, () => this.publisher.idle());
-    await this.native.close();
+    const leftMs = await this.underWay.finish(timeoutMs, () => this.publisher.idle());
+    await closeWithin(leftMs, this.native, () => this.native.close());
   }
 
   destroy(): void {
