@@ -111,7 +111,7 @@ export interface QueueHandleOptions<In, Out> {
   readonly codec?: Codec<In, Out>;
   /**
    * Groups that get every message from the first publish on. On polymq's broker, which keeps messages for groups that come later, this holds anyway; on RabbitMQ over AMQP
-   * 0-9-1 the groups are made. Elsewhere nobody can promise it: `ERR_UNSUPPORTED`.
+   * 0-9-1, on Artemis and on ActiveMQ the groups are made. Elsewhere nobody can promise it: `ERR_UNSUPPORTED`.
    */
   readonly groups?: readonly string[];
 }

@@ -131,7 +131,8 @@ export interface QueuePublishOptions extends CommonPublishOptions {
 
 /**
  * What becomes of a message that its codec refuses: `reject` rejects it with the issues as the reason and goes on; `throw` fails the handler, or the loop; a function decides by
- * itself, and settles. The event `invalidMessage` tells of it in any case.
+ * itself, and settles. One that it does not settle is acknowledged when its promise resolves, as with a handler; with `ack: "manual"` it stays unsettled, and comes again when its
+ * consumer leaves, or after the server's visibility timeout. The event `invalidMessage` tells of it in any case.
  */
 export type WhenInvalid = "reject" | "throw" | ((message: Message<unknown>, error: MessagingError) => unknown);
 
