@@ -55,7 +55,7 @@ export interface Client<P extends Protocol = Protocol> extends AsyncDisposable {
   unsubscribe(filter: string): Promise<void>;
   /**
    * A queue: `orders`, or `orders/eu` with a routing key or filter behind its name.
-   * @throws {MessagingError} ERR_INVALID_TOPIC, ERR_UNSUPPORTED
+   * @throws {MessagingError} ERR_INVALID_TOPIC, ERR_INVALID_ARGUMENT for options, ERR_UNSUPPORTED
    */
   queue<In, Out>(
     name: string,

@@ -47,7 +47,7 @@ export interface ClientOptions {
   readonly connectTimeoutMs?: number;
   /** Default true. */
   readonly reconnect?: boolean | ClientReconnectOptions;
-  /** Whose ways of queues and streams the server has. Default: by what it says of itself. */
+  /** Whose ways of queues and streams the server has; `ERR_INVALID_OPTIONS` for one that the protocol has not. Default: by what it says of itself. */
   readonly dialect?: Dialect;
   /** Connects in place of the platform: for tunnels, proxies and tests. */
   readonly dial?: DialHook;

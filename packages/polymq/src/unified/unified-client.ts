@@ -73,6 +73,7 @@ export class UnifiedClient implements AsyncDisposable {
   ): Promise<ConsumerSubscription> {
     throwIfClosed(this.#host.door);
     const codec = typeof options === "object" ? options?.codec : undefined;
+    checkCodec(codec);
     if (typeof filter !== "string" || filter.startsWith("$queue/")) {
       throw new MessagingError(
         "ERR_INVALID_TOPIC",
@@ -91,19 +92,25 @@ export class UnifiedClient implements AsyncDisposable {
     name: string,
     options: { readonly codec?: Codec<never, unknown>; readonly groups?: readonly string[] } = {},
   ): ClientQueue {
-    const { codec, groups = [] } = options;
+    const { codec, groups = [] } = objectOf(options);
     checkName(name);
+    checkCodec(codec);
+    if (!Array.isArray(groups) || !groups.every(isGroup)) {
+      throw invalid("groups are a list of names without @, /, + and #");
+    }
     return new ClientQueue(name, this.#adapter.queue(name, groups), codec, this.#host);
   }
 
   stream(name: string, options: { readonly codec?: Codec<never, unknown> } = {}): ClientStream {
+    const { codec } = objectOf(options);
     checkName(name);
-    return new ClientStream(name, this.#adapter.stream(name), options.codec, this.#host);
+    checkCodec(codec);
+    return new ClientStream(name, this.#adapter.stream(name), codec, this.#host);
   }
 
   async request(address: string, payload: string | Uint8Array, options: ClientRequestOptions = {}): Promise<Delivery> {
     throwIfClosed(this.#host.door);
-    return await this.#adapter.request(address, payload, options);
+    return await this.#adapter.request(address, payload, objectOf(options));
   }
 
   async respond(
@@ -112,7 +119,8 @@ export class UnifiedClient implements AsyncDisposable {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Responding> {
     throwIfClosed(this.#host.door);
-    const ending = await this.#adapter.respond(address, responder, options.signal);
+    if (typeof responder !== "function") throw invalid("a responder is a function");
+    const ending = await this.#adapter.respond(address, responder, objectOf(options).signal);
     const stop = async (): Promise<void> => {
       await ending.unsubscribe();
     };
@@ -153,4 +161,23 @@ export class UnifiedClient implements AsyncDisposable {
 function checkName(name: unknown): void {
   if (typeof name === "string" && name !== "") return;
   throw new MessagingError("ERR_INVALID_TOPIC", "a queue or stream has a name, which is text");
+}
+
+function objectOf<Options>(options: Options): Options {
+  if (typeof options === "object" && options !== null) return options;
+  throw invalid("options must be an object");
+}
+
+function checkCodec(codec: Codec<never, unknown> | undefined): void {
+  if (codec === undefined) return;
+  if (typeof codec?.encode === "function" && typeof codec.decode === "function") return;
+  throw invalid("a codec has encode and decode");
+}
+
+function isGroup(name: unknown): boolean {
+  return typeof name === "string" && !/[@/+#]/.test(name);
+}
+
+function invalid(what: string): MessagingError {
+  return new MessagingError("ERR_INVALID_ARGUMENT", what);
 }

@@ -1,5 +1,5 @@
 // Hot path: `publish` runs per message.
-import type { MessagingError } from "../../../base/errors.ts";
+import { MessagingError } from "../../../base/errors.ts";
 import type { ResponderAnswer } from "../../../mqtt/client/call-options.ts";
 import type { MqttMessage } from "../../../mqtt/client/message.ts";
 import type { MqttClientBase } from "../../../mqtt/client/mqtt-client.ts";
@@ -25,6 +25,8 @@ import { isPlain, nativeAnswer, publishOptions } from "./mqtt-options.ts";
 import { MqttQueue, MqttSharedQueue, topicOptions } from "./mqtt-queues.ts";
 import { MqttSource } from "./mqtt-source.ts";
 
+const DIALECTS: readonly Dialect[] = ["polymq", "fluxmq", "mqtt"];
+
 /** Makes an MQTT client and connects it. */
 export async function connectMqtt(
   make: (options: MqttClientOptions) => MqttClientBase,
@@ -32,6 +34,9 @@ export async function connectMqtt(
   tell: Tell,
 ): Promise<Adapter> {
   const { options } = target;
+  if (options.dialect !== undefined && !DIALECTS.includes(options.dialect)) {
+    throw new MessagingError("ERR_INVALID_OPTIONS", `over MQTT there is no dialect ${options.dialect}`);
+  }
   const native = make({
     servers: target.urls,
     clientId: target.clientId,
