@@ -31,6 +31,22 @@ describe.each(["mqtt://m", "amqp://m", "amqp10://m"])("over %s", (url) => {
     await expect(refused).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
   });
 
+  test("a filter to unsubscribe from that is no text: ERR_INVALID_TOPIC", async () => {
+    await using client = await connect(url as string, { dial: broker.dial });
+    await expect(client.unsubscribe(5 as never)).rejects.toMatchObject({ code: "ERR_INVALID_TOPIC" });
+  });
+
+  test("no request is kept for responders that join later, whatever its properties say", async () => {
+    await using client = await connect(url as string, { dial: broker.dial });
+    await client.respond("kept/request", () => "ok");
+    const answer = await client.request("kept/request", "x", { properties: { "mqtt.retain": "true" } });
+    expect(answer.text()).toBe("ok");
+    const later = await client.subscribe("kept/+");
+    await client.publish("kept/mark", "after");
+    const { value } = await later[Symbol.asyncIterator]().next();
+    expect(value?.topic).toBe("kept/mark");
+  });
+
   test("a dialect that the protocol has not is ERR_INVALID_OPTIONS", async () => {
     const foreign = { "mqtt://m": "rabbitmq", "amqp://m": "artemis", "amqp10://m": "mqtt" }[url];
     for (const dialect of [foreign, "nonsense"]) {

@@ -203,7 +203,7 @@ export interface CommitOption {
 
 /** Options of `Client.request`. */
 export interface ClientRequestOptions {
-  /** As of a publish: by bare name, or with the protocol's prefix. */
+  /** As of a publish: by bare name, or with the protocol's prefix. Of the keys that say how to publish `mqtt.qos` alone counts. */
   readonly properties?: Readonly<Record<string, string>>;
   /** Longest wait for the answer. Default 10,000 ms. */
   readonly timeoutMs?: number;

@@ -85,6 +85,7 @@ export class UnifiedClient implements AsyncDisposable {
   }
 
   async unsubscribe(filter: string): Promise<void> {
+    if (typeof filter !== "string") throw new MessagingError("ERR_INVALID_TOPIC", "a topic filter is text");
     await this.#adapter.unsubscribe(filter);
   }
 

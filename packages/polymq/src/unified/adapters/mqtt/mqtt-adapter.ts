@@ -105,8 +105,13 @@ class MqttAdapter implements Adapter {
 
   async request(topic: string, payload: string | Uint8Array, options: ClientRequestOptions): Promise<Delivery> {
     const { properties, contentType, timeoutMs, signal } = options;
+    // Kept by the server, a request would come to responders that join later.
+    const { retain: _, ...said } = publishOptions({
+      ...(properties && { properties }),
+      ...(contentType === undefined ? {} : { contentType }),
+    });
     const request = {
-      ...publishOptions({ ...(properties && { properties }), ...(contentType === undefined ? {} : { contentType }) }),
+      ...said,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(signal === undefined ? {} : { signal }),
     };
