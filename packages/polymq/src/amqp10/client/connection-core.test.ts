@@ -367,6 +367,23 @@ describe("a receiver whose connection is lost", () => {
     await connection.close();
   });
 
+  test("with manual credit, a batch that has begun is given credit again for what it lost", async () => {
+    const { connection, servers } = await recoveringLab();
+    const receiver = await (await connection.createSession()).createReceiver("q", { credit: "manual" });
+    receiver.issueCredit(3);
+    await until(() => creditAt(servers[0]) === 3);
+    const batch = receiver.receive({ max: 3 });
+    servers[0]?.deliver(["a", "b"]);
+    await quiet();
+    servers[0]?.transport.destroy();
+    const server = await back(connection, servers);
+    await until(() => creditAt(server) > 0);
+    expect(creditAt(server)).toBe(3);
+    server.deliver(["a", "b", "c"]);
+    expect((await batch).map((each) => textOfBytes(each.message.data))).toEqual(["a", "b", "c"]);
+    await connection.close();
+  });
+
   test("in mode second, a settlement that the server has not confirmed rejects with the connection's error", async () => {
     const { connection, servers } = await recoveringLab({}, (server) => {
       server.onOffer = (link) => {

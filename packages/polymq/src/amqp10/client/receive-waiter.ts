@@ -5,8 +5,8 @@ import type { AmqpDelivery } from "./delivery.ts";
 export interface ReceiveWaiter {
   /** Takes a message; true when it wants no more. */
   take(delivery: AmqpDelivery): boolean;
-  /** The connection is lost: what came unsettled comes again. */
-  lost(): void;
+  /** The connection is lost: what came unsettled comes again. Returns how much that is. */
+  lost(): number;
   /** Nothing more comes. */
   fail(error: Error): void;
 }
@@ -32,7 +32,9 @@ export class OneWaiter implements ReceiveWaiter {
     return true;
   }
 
-  lost(): void {}
+  lost(): number {
+    return 0;
+  }
 
   fail(error: Error): void {
     this.release();
@@ -71,9 +73,9 @@ export class BatchWaiter implements ReceiveWaiter {
     this.#resolve(this.items);
   }
 
-  lost(): void {
+  lost(): number {
     const kept = this.items.filter((item) => item.presettled);
-    this.items.splice(0, this.items.length, ...kept);
+    return this.items.splice(0, this.items.length, ...kept).length - kept.length;
   }
 
   /** What has come is the answer; only with nothing the end is an error. */

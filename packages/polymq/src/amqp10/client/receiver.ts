@@ -314,7 +314,7 @@ export class AmqpReceiver extends ClientLink implements AsyncIterable<AmqpDelive
       else dropped++;
     }
     for (const each of settled) this.#buffer.push(each);
-    this.#waiters.peek()?.lost();
+    dropped += this.#waiters.peek()?.lost() ?? 0;
     if (this.#window === 0 && this.#drained === null) this.#creditOwed += this.engineLink.creditLeft + dropped;
     this.#failSettling(reason);
   }
