@@ -32,6 +32,8 @@ describe("what is held", () => {
     expect([held.isTight, held.isFull]).toEqual([true, false]);
     held.hold(messageOf("a", "x".repeat(800)));
     expect([held.isTight, held.isFull]).toEqual([true, true]);
+    held.isCommitting = true;
+    expect([held.isTight, held.isFull]).toEqual([false, false]);
   });
 
   test("is without limit never full", () => {

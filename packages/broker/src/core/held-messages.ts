@@ -17,6 +17,8 @@ export class HeldMessages {
   readonly bytesMax: number;
   readonly #waitingMax: number;
   #bytes = 0;
+  /** While what was let in before is carried out, all of it or nothing: neither tight nor full then. Bounded by who sets it. */
+  isCommitting = false;
   /** Deliveries, and messages to retain, that were refused for want of room in all. */
   refusedCount = 0;
 
@@ -25,19 +27,19 @@ export class HeldMessages {
     this.#waitingMax = bytesMax * WAITING_SHARE;
   }
 
-  /** Bytes held, about. Beyond the limit by one message, by what a store had when the broker started, and by nothing else. */
+  /** Bytes held, about. Beyond the limit by one message, one transaction, by what a store had when the broker started, and by nothing else. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /** True when nothing more may wait or be retained. */
   get isTight(): boolean {
-    return this.#bytes >= this.#waitingMax;
+    return this.#bytes >= this.#waitingMax && !this.isCommitting;
   }
 
   /** True when nothing more may be in flight either. */
   get isFull(): boolean {
-    return this.#bytes >= this.bytesMax;
+    return this.#bytes >= this.bytesMax && !this.isCommitting;
   }
 
   /** Somebody holds the message from now on. */

@@ -82,7 +82,12 @@ export class Publisher {
 
   /** Why not all of these messages can be published now, or null. */
   obstacle(posted: readonly PostedMessage[]): Refused | null {
-    const { message, host } = this.#connection;
+    const { message, host, context } = this.#connection;
+    // Refused beforehand, though perhaps nobody would have to hold it: in the middle it could not be.
+    if (context.hub.held.isTight && posted.some(({ to }) => to.is === "topic" || to.is === "exchange")) {
+      context.hub.held.refusedCount++;
+      return new Refused(Condition.transactionRollback, noRoomInAll().message);
+    }
     const all: ForeseenMessage[] = [];
     for (const { to, bytes } of posted) {
       if (to.is === "topic" || to.is === "commit") continue;

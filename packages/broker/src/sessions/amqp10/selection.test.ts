@@ -75,6 +75,26 @@ describe("a selector on a queue", () => {
   });
 });
 
+test("a message passes both selectors of a source (§3.5.8), each of which is read by itself", async () => {
+  await using scene = await Amqp10Scene.open();
+  const session = await scene.session();
+  const two = (first: string, second: string): Promise<AmqpReceiver> =>
+    session.createReceiver("$queue/q", {
+      source: {
+        filters: [
+          { ...selectorFilter(first), name: "first" },
+          { ...selectorFilter(second), name: "second" },
+        ],
+      },
+    });
+  const receiver = await two("colour = 'red' OR colour = 'blue'", "size > 1");
+  await sendColours(session, "$queue/q");
+  expect(await takeTexts(receiver, 2)).toEqual(["blue2", "red3"]);
+  await expect(two("size > 1) OR (size < 9", "size = 1")).rejects.toMatchObject({
+    peer: { code: "amqp:invalid-field" },
+  });
+});
+
 test("a selector on a plain topic passes over what does not match", async () => {
   await using scene = await Amqp10Scene.open();
   const session = await scene.session();

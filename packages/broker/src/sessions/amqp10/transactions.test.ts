@@ -50,6 +50,24 @@ describe("transactions (§4)", () => {
     expect(depth(scene, "out")).toBeUndefined();
   });
 
+  test("without room for what is held, one with a topic is rolled back as a whole; with some left, committed as a whole", async () => {
+    await using scene = await Amqp10Scene.open({ sessions: { heldBytesMax: 80_000 } });
+    const session = await scene.session();
+    await session.createReceiver("slow", { credit: "manual" });
+    const [slow, out] = [await session.createSender("slow"), await session.createSender("$queue/out")];
+    const coordinator = await session.createCoordinator();
+    const sent = async (): Promise<Awaited<ReturnType<typeof coordinator.begin>>> => {
+      const transaction = await coordinator.begin();
+      await out.send(bytes("1"), { transaction });
+      for (let i = 0; i < 3; i++) await slow.send(new Uint8Array(30_000), { transaction });
+      return transaction;
+    };
+    await (await sent()).commit();
+    expect([depth(scene, "out"), scene.broker.hub.held.isFull]).toEqual([1, true]);
+    await expect((await sent()).commit()).rejects.toMatchObject({ code: "ERR_TRANSACTION_ROLLED_BACK" });
+    expect(depth(scene, "out")).toBe(1);
+  });
+
   test("a lost connection rolls back", async () => {
     await using scene = await Amqp10Scene.open();
     const connection = await scene.connection();

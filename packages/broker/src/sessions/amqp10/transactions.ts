@@ -130,11 +130,17 @@ export class Transactions {
   }
 
   #commit(transaction: Transaction): void {
-    const { publisher, message } = this.#connection;
-    for (const { to, bytes } of transaction.posted) {
-      message.read(bytes);
-      publisher.publish(message, to, false);
-      message.end();
+    const { publisher, message, context } = this.#connection;
+    const { held } = context.hub;
+    held.isCommitting = true;
+    try {
+      for (const { to, bytes } of transaction.posted) {
+        message.read(bytes);
+        publisher.publish(message, to, false);
+        message.end();
+      }
+    } finally {
+      held.isCommitting = false;
     }
     for (const retired of transaction.retired) retired.item.source.commit(retired);
     transaction.drop();

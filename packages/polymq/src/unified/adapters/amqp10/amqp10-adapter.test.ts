@@ -10,14 +10,18 @@ import { connectOver } from "../../../amqp10/client/connect.ts";
 import { MessageView } from "../../../amqp10/codec/message-view.ts";
 import { text } from "../../../amqp10/engine/engine.test-support.ts";
 import type { ReceiverLink } from "../../../amqp10/engine/receiver-link.ts";
-import type { Adapter } from "../../adapter.ts";
+import type { Adapter, ReadCall } from "../../adapter.ts";
 import { targetOf } from "../../target.ts";
 import { connectAmqp10 } from "./amqp10-adapter.ts";
 
 /** An adapter on a server that has an anonymous terminus, as polymq's broker. */
-async function lab(prepare: (server: LabServer) => void = () => undefined): Promise<[Adapter, LabServer]> {
+async function lab(
+  prepare: (server: LabServer) => void = () => undefined,
+  containerId = "x",
+): Promise<[Adapter, LabServer]> {
   const servers: LabServer[] = [];
-  const open = { containerId: "x", properties: { product: "polymq" }, offeredCapabilities: ["ANONYMOUS-RELAY"] };
+  const product = containerId === "x" ? "polymq" : "other";
+  const open = { containerId, properties: { product }, offeredCapabilities: ["ANONYMOUS-RELAY"] };
   const platform = labPlatform({ open }, (server) => {
     servers.push(server);
     prepare(server);
@@ -40,6 +44,26 @@ function published(server: LabServer): unknown[] {
 }
 
 const ACKNOWLEDGED = { qos: 1 } as const;
+
+describe("readers of a stream that name no group", () => {
+  const groupOf = async (containerId: string): Promise<unknown> => {
+    const [adapter, server] = await lab(undefined, containerId);
+    const call = { from: "first", group: "", commit: "auto", prefetch: undefined, signal: undefined };
+    await adapter.stream("s").read(call as unknown as ReadCall);
+    const group = server.link().remote?.properties?.get("consumer-group");
+    adapter.destroy();
+    return group;
+  };
+
+  test("read each by itself on FluxMQ, which would take them for members of one", async () => {
+    const [first, second] = [await groupOf("fluxmq"), await groupOf("fluxmq")];
+    expect([typeof first, typeof second, first === second]).toEqual(["string", "string", false]);
+  });
+
+  test("name none elsewhere", async () => {
+    expect(await groupOf("x")).toBeUndefined();
+  });
+});
 
 describe("publishes to topics over AMQP 1.0", () => {
   test("say the same on the way that is ready as on the first one, in their order", async () => {

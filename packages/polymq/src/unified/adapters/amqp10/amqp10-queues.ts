@@ -67,7 +67,12 @@ export class Amqp10Queue implements QueueAdapter, StreamAdapter {
       ...(cursor === null ? {} : { cursor }),
       ...(call.commit === "auto" ? {} : { autoCommit: false }),
     };
-    return await this.#subscribe(call.group, options);
+    return await this.#subscribe(call.group === "" ? this.#readerGroup() : call.group, options);
+  }
+
+  /** FluxMQ takes links without a group for members of one that their containers' names begin with: a reader by itself needs one of its own there. */
+  #readerGroup(): string {
+    return this.#host.ways.dialect === "fluxmq" ? `reader.${crypto.randomUUID()}` : "";
   }
 
   async commit(group: string, offset: number): Promise<void> {
