@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { connected, FakeBroker, TestClient } from "./fake-broker.test-support.ts";
+import { settingsOf } from "./options.ts";
 
 describe("what the client says of itself", () => {
   test("the connection's name and further properties go to the server beside what it is capable of", async () => {
@@ -87,4 +88,15 @@ describe("coming back", () => {
     const { client } = await connected();
     await expect(client.connect()).rejects.toMatchObject({ code: "ERR_ALREADY_CONNECTED" });
   });
+});
+
+test("a password of a wrong type is refused without being told", () => {
+  const password = new TextEncoder().encode("hunter2") as unknown as string;
+  let refusal: unknown;
+  try {
+    settingsOf({ servers: "amqp://h", username: "u", password });
+  } catch (error) {
+    refusal = error;
+  }
+  expect(refusal).toMatchObject({ code: "ERR_INVALID_OPTIONS", message: "password must be a string" });
 });

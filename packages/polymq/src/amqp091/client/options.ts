@@ -126,7 +126,6 @@ const CODE = "ERR_INVALID_OPTIONS";
 
 const OPTIONS = {
   username: "string",
-  password: "string",
   vhost: "string",
   credentials: "function",
   tls: "object",
@@ -153,8 +152,12 @@ const OPTIONS = {
 export function settingsOf(options: AmqpClientOptions): Settings {
   if (typeof options !== "object" || options === null) throw invalid("options must be an object");
   const { vhost, ...checked } = checkedOptions({ code: CODE, options }, OPTIONS);
+  const { password = null } = options;
+  // Not by the table, whose errors tell the value.
+  if (password !== null && typeof password !== "string") throw invalid("password must be a string");
   return Object.freeze({
     ...checked,
+    password,
     servers: servers(options),
     vhost: vhost ?? "/",
     clientProperties: {

@@ -1,5 +1,4 @@
 // Hot path: runs per published message. No closure, promise, spread, iterator or regex here.
-
 import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { type BasicProperties, encodeProperties } from "../codec/properties.ts";

@@ -1,5 +1,4 @@
 // Hot path: runs per sent message. No closure, promise, spread, iterator or regex here.
-
 import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { ByteWriter } from "../../bytes/writer.ts";
 import { CONTENT_HEADER_BYTES } from "./content.ts";

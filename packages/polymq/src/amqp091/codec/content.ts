@@ -1,5 +1,4 @@
 // Hot path: runs per received message. No closure, promise, spread, iterator or regex here.
-
 import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { ByteReader } from "../../bytes/reader.ts";
 import type { TextCodec } from "../../bytes/text.ts";

@@ -1,5 +1,4 @@
 // Hot path: runs per received message. No closure, promise, spread, iterator or regex here.
-
 import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { scanUtf8 } from "../../bytes/utf8-scan.ts";
 import { syntaxError } from "./failures.ts";

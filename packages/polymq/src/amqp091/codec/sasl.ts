@@ -1,5 +1,4 @@
 /** The SASL mechanisms of AMQP 0-9-1: responses of a client, and what a server reads out of them. */
-
 import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import { ByteReader } from "../../bytes/reader.ts";
 import type { TextCodec } from "../../bytes/text.ts";

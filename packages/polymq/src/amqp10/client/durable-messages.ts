@@ -1,5 +1,4 @@
 // Hot path: `to` runs per message. No closure, promise, spread, iterator or regex here.
-
 import { NO_BYTES } from "../../bytes/no-bytes.ts";
 import type { TextCodec } from "../../bytes/text.ts";
 import { DataMessage, encodeMessage, type MessageInput } from "../codec/message.ts";

@@ -1,6 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { deferred } from "../../base/deferred.ts";
-import { UnderWay } from "./under-way.ts";
+import { closeWithin, UnderWay } from "./under-way.ts";
 
 /** Something to end, which counts how often it is. */
 function ending(): { ends: number; unsubscribe(): Promise<void> } {
@@ -51,4 +51,18 @@ test("finish waits for counted publishes, whatever becomes of them, and not beyo
   await finishing;
   void underWay.counted(new Promise(() => {}));
   expect(await underWay.finish(0)).toBe(0);
+});
+
+test("a goodbye leaves no timer, however it ends", async () => {
+  vi.useFakeTimers();
+  try {
+    const native = { destroy: vi.fn() };
+    await closeWithin(10, native, () => Promise.resolve());
+    await expect(closeWithin(10, native, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    expect(vi.getTimerCount()).toBe(0);
+    vi.advanceTimersByTime(10_000);
+    expect(native.destroy).not.toHaveBeenCalled();
+  } finally {
+    vi.useRealTimers();
+  }
 });

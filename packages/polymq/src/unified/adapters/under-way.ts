@@ -14,8 +14,11 @@ export async function closeWithin(
   close: () => Promise<void>,
 ): Promise<void> {
   const timer = systemClock().setTimer(timeoutMs + GOODBYE_MS, () => native.destroy());
-  await close();
-  timer.cancel();
+  try {
+    await close();
+  } finally {
+    timer.cancel();
+  }
 }
 
 /** What a client consumes and answers, and its publishes without an outcome: what `close` ends and waits for. */
